@@ -1,0 +1,4 @@
+DROP TABLE policies;
+DROP TABLE campaign_platforms;
+DROP TABLE campaigns;
+DROP TABLE platforms;

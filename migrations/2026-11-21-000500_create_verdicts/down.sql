@@ -1,0 +1,2 @@
+DROP TABLE trust_events;
+DROP TABLE reconciliation_logs;

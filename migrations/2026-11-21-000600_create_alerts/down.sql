@@ -1,0 +1,3 @@
+DROP TABLE alert_events;
+DROP FUNCTION order_alert_events();
+DROP TABLE alerts;

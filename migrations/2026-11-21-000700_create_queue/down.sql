@@ -1,0 +1,17 @@
+DROP FUNCTION queue_release_dead_workers();
+DROP FUNCTION queue_bury_exhausted();
+DROP FUNCTION queue_bury(uuid, text);
+DROP FUNCTION queue_snooze(uuid[], interval);
+DROP FUNCTION queue_retry(uuid, interval, text);
+DROP FUNCTION mq_clear_all();
+DROP FUNCTION mq_clear(text[]);
+DROP FUNCTION mq_checkpoint(uuid, interval, text, bytea, integer);
+DROP FUNCTION mq_keep_alive(uuid[], interval);
+DROP FUNCTION mq_commit(uuid[]);
+DROP FUNCTION mq_delete(uuid[]);
+DROP FUNCTION mq_poll(text[], integer);
+DROP FUNCTION mq_insert(mq_new_t[]);
+DROP TYPE mq_new_t;
+DROP TABLE queue_workers;
+DROP TABLE dead_jobs;
+DROP TABLE mq_msgs;

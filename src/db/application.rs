@@ -1,0 +1,101 @@
+//! Applications of affiliates to advertisers.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::Connection;
+use super::schema::applications;
+use crate::model::ApplicationStatus;
+
+/// An affiliate asks to work with an advertiser.
+#[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = applications, check_for_backend(diesel::pg::Pg))]
+pub struct Application {
+    /// Numeric id.
+    pub id: i64,
+    /// At whom.
+    pub advertiser_id: i64,
+    /// Who asks.
+    pub affiliate_id: i64,
+    /// Where it stands.
+    pub status: ApplicationStatus,
+    /// What the affiliate says.
+    pub message: Option<String>,
+    /// Why it was decided so.
+    pub reason: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was decided, withdrawn or ended.
+    pub decided_at: Option<DateTime<Utc>>,
+}
+
+/// An application to be made.
+#[derive(Debug, Insertable)]
+#[diesel(table_name = applications)]
+pub struct NewApplication<'a> {
+    /// At whom.
+    pub advertiser_id: i64,
+    /// Who asks.
+    pub affiliate_id: i64,
+    /// What the affiliate says.
+    pub message: Option<&'a str>,
+}
+
+/// Adds an application.
+pub async fn insert(
+    connection: &mut Connection,
+    new: &NewApplication<'_>,
+) -> QueryResult<Application> {
+    diesel::insert_into(applications::table)
+        .values(new)
+        .returning(Application::as_returning())
+        .get_result(connection)
+        .await
+}
+
+/// The applications with these ids, in no order.
+pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult<Vec<Application>> {
+    applications::table
+        .filter(applications::id.eq_any(ids))
+        .select(Application::as_select())
+        .load(connection)
+        .await
+}
+
+/// The latest application of an affiliate at each of these advertisers.
+pub async fn list_latest(
+    connection: &mut Connection,
+    advertiser_ids: &[i64],
+    affiliate_id: i64,
+) -> QueryResult<Vec<Application>> {
+    applications::table
+        .filter(applications::advertiser_id.eq_any(advertiser_ids))
+        .filter(applications::affiliate_id.eq(affiliate_id))
+        .distinct_on(applications::advertiser_id)
+        .order((applications::advertiser_id.asc(), applications::id.desc()))
+        .select(Application::as_select())
+        .load(connection)
+        .await
+}
+
+/// Decides an application that nobody has decided yet; none where somebody has.
+pub async fn update_decided(
+    connection: &mut Connection,
+    id: i64,
+    status: ApplicationStatus,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Application>> {
+    diesel::update(applications::table.find(id))
+        .filter(applications::status.eq(ApplicationStatus::Pending))
+        .set((
+            applications::status.eq(status),
+            applications::reason.eq(reason),
+            applications::decided_at.eq(now),
+        ))
+        .returning(Application::as_returning())
+        .get_result(connection)
+        .await
+        .optional()
+}

@@ -1,0 +1,170 @@
+//! Connections to PostgreSQL.
+//!
+//! A connection that was lost is replaced when the next one is asked for. Asking waits for a bounded time and then fails:
+//! a database that does not answer makes requests fail with UNAVAILABLE, it does not pile them up.
+
+use std::time::Duration;
+
+use ::deadpool::managed::Metrics;
+use diesel::{ConnectionError, ConnectionResult};
+use diesel_async::pooled_connection::deadpool;
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+
+/// How long asking for a connection may take.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// How long a connection may lie unused before it is tried when it is taken up again.
+const REST: Duration = Duration::from_millis(500);
+
+/// The database could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[error("the database cannot be reached: {0}")]
+pub struct PoolError(String);
+
+/// A pool of connections to one database.
+#[derive(Clone)]
+pub struct Pool {
+    inner: deadpool::Pool<AsyncPgConnection>,
+    url: String,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The URL may carry a password.
+        f.debug_struct("Pool")
+            .field("status", &self.inner.status())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A connection out of the pool; it goes back when dropped.
+pub type Pooled = deadpool::Object<AsyncPgConnection>;
+
+impl Pool {
+    /// A pool of at most `size` connections, made when they are first needed.
+    ///
+    /// # Errors
+    /// The URL is not one of PostgreSQL.
+    pub fn new(url: &str, size: usize) -> Result<Self, PoolError> {
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(establish);
+        config.recycling_method = RecyclingMethod::Fast;
+        let manager =
+            AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
+        let inner = deadpool::Pool::builder(manager)
+            .max_size(size)
+            .pre_recycle(deadpool::Hook::async_fn(check_after_rest))
+            .build()
+            .map_err(|error| PoolError(error.to_string()))?;
+        Ok(Self {
+            inner,
+            url: url.to_owned(),
+        })
+    }
+
+    /// A connection.
+    ///
+    /// # Errors
+    /// The database cannot be reached, or every connection stayed in use for 5 seconds.
+    pub async fn get(&self) -> Result<Pooled, PoolError> {
+        match tokio::time::timeout(WAIT, self.inner.get()).await {
+            Ok(connection) => connection.map_err(|error| PoolError(error.to_string())),
+            Err(_) => Err(PoolError(format!(
+                "no connection within {} s",
+                WAIT.as_secs()
+            ))),
+        }
+    }
+
+    /// A connection of one's own, outside the pool, for migrations and for locks that last as long as it does.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn dedicated(&self) -> Result<AsyncPgConnection, PoolError> {
+        establish(&self.url)
+            .await
+            .map_err(|error| PoolError(error.to_string()))
+    }
+
+    /// The database's URL, for the queue's own pool.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), PoolError> {
+        let mut connection = self.get().await?;
+        diesel::sql_query("SELECT 1")
+            .execute(&mut connection)
+            .await
+            .map(|_| ())
+            .map_err(|error| PoolError(error.to_string()))
+    }
+}
+
+/// A connection that rested may have been closed by the server meanwhile; one in constant use is known to work.
+fn check_after_rest<'a>(
+    connection: &'a mut AsyncPgConnection,
+    metrics: &'a Metrics,
+) -> BoxFuture<'a, Result<(), deadpool::HookError>> {
+    async move {
+        if metrics.last_used() > REST {
+            diesel::sql_query("SELECT 1")
+                .execute(connection)
+                .await
+                .map_err(|error| deadpool::HookError::message(error.to_string()))?;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+fn establish(url: &str) -> BoxFuture<'_, ConnectionResult<AsyncPgConnection>> {
+    async move {
+        let bad = |error: &dyn std::fmt::Display| ConnectionError::BadConnection(error.to_string());
+        let mut config: tokio_postgres::Config = url
+            .parse()
+            .map_err(|error: tokio_postgres::Error| bad(&error))?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(WAIT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("countersign");
+        }
+        let tls = tokio_postgres_rustls::MakeRustlsConnect::new(
+            tls_config().map_err(|error| bad(&error))?,
+        );
+        let (client, connection) = config
+            .connect(tls)
+            .await
+            .map_err(|error| bad(&describe(&error)))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    }
+    .boxed()
+}
+
+/// tokio-postgres says "db error" and keeps what the server said in its source.
+fn describe(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+fn tls_config() -> Result<rustls::ClientConfig, rustls::Error> {
+    use rustls_platform_verifier::BuilderVerifierExt as _;
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    Ok(rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth())
+}

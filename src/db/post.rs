@@ -1,0 +1,185 @@
+//! Posts: one piece of content by one affiliate in one campaign on one platform.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::keyset::{Slice, in_order, paged};
+use super::schema::{campaigns, posts};
+use super::{Connection, Keyset};
+use crate::model::{PlatformKind, PostStatus, Scope};
+
+/// The same link twice by one affiliate in one campaign.
+pub const URL_KEY: &str = "posts_url_key";
+/// The same native id twice by one affiliate in one campaign.
+pub const NATIVE_ID_KEY: &str = "posts_native_id_key";
+
+/// A submitted post.
+#[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
+#[diesel(table_name = posts, check_for_backend(diesel::pg::Pg))]
+pub struct Post {
+    /// Numeric id.
+    pub id: i64,
+    /// In which campaign.
+    pub campaign_id: i64,
+    /// By whom.
+    pub affiliate_id: i64,
+    /// Where it was published.
+    pub platform: PlatformKind,
+    /// The link as it was given.
+    pub url: String,
+    /// The link in the one spelling that makes two links to the same post equal.
+    pub canonical_url: String,
+    /// The platform's own id; none while the link is not resolved.
+    pub platform_post_id: Option<String>,
+    /// The poster's handle there.
+    pub account_handle: Option<String>,
+    /// What the affiliate calls it.
+    pub title: Option<String>,
+    /// What the affiliate says of it.
+    pub description: Option<String>,
+    /// What is known of it.
+    pub status: PostStatus,
+    /// The post that its link turned out to name.
+    pub duplicate_of: Option<i64>,
+    /// Whether its latest claim has its FINAL verdict.
+    pub is_reconciled: bool,
+    /// When it is checked next.
+    pub next_check_at: Option<DateTime<Utc>>,
+    /// When it was submitted.
+    pub created_at: DateTime<Utc>,
+}
+
+/// The posts with these ids, in no order.
+pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult<Vec<Post>> {
+    posts::table
+        .filter(posts::id.eq_any(ids))
+        .select(Post::as_select())
+        .load(connection)
+        .await
+}
+
+/// The affiliate's post in the campaign with this link or native id.
+pub async fn find_same(
+    connection: &mut Connection,
+    campaign_id: i64,
+    affiliate_id: i64,
+    platform: PlatformKind,
+    canonical_url: &str,
+    platform_post_id: Option<&str>,
+) -> QueryResult<Option<Post>> {
+    posts::table
+        .filter(posts::campaign_id.eq(campaign_id))
+        .filter(posts::affiliate_id.eq(affiliate_id))
+        .filter(posts::platform.eq(platform))
+        .filter(
+            posts::canonical_url
+                .eq(canonical_url)
+                .or(posts::platform_post_id
+                    .is_not_null()
+                    .and(posts::platform_post_id.is_not_distinct_from(platform_post_id))),
+        )
+        .order(posts::id.asc())
+        .select(Post::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// What the posts of a list have in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PostFilter {
+    /// In this campaign.
+    pub campaign_id: Option<i64>,
+    /// By this affiliate.
+    pub affiliate_id: Option<i64>,
+    /// On this platform.
+    pub platform: Option<PlatformKind>,
+    /// With this status.
+    pub status: Option<PostStatus>,
+    /// Whose latest claim has, or has not, its FINAL verdict.
+    pub is_reconciled: Option<bool>,
+}
+
+/// A page of the posts in the scope.
+pub async fn list(
+    connection: &mut Connection,
+    scope: Scope,
+    filter: &PostFilter,
+    page: Keyset,
+) -> QueryResult<Slice<Post>> {
+    let mut query = posts::table.select(Post::as_select()).into_boxed();
+    match scope {
+        Scope::All => {}
+        Scope::Affiliate(id) => query = query.filter(posts::affiliate_id.eq(id)),
+        Scope::Advertiser(id) => {
+            query = query.filter(
+                posts::campaign_id.eq_any(
+                    campaigns::table
+                        .filter(campaigns::advertiser_id.eq(id))
+                        .select(campaigns::id),
+                ),
+            );
+        }
+    }
+    if let Some(id) = filter.campaign_id {
+        query = query.filter(posts::campaign_id.eq(id));
+    }
+    if let Some(id) = filter.affiliate_id {
+        query = query.filter(posts::affiliate_id.eq(id));
+    }
+    if let Some(platform) = filter.platform {
+        query = query.filter(posts::platform.eq(platform));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(posts::status.eq(status));
+    }
+    if let Some(is_reconciled) = filter.is_reconciled {
+        query = query.filter(posts::is_reconciled.eq(is_reconciled));
+    }
+    let rows = paged!(query, posts::id, page).load(connection).await?;
+    Ok(in_order(rows, page))
+}
+
+/// What a check changes in a post.
+#[derive(Debug, Clone)]
+pub struct PostChange {
+    /// Which post.
+    pub id: i64,
+    /// What is now known of it.
+    pub status: PostStatus,
+    /// The native id, where it is known now.
+    pub platform_post_id: Option<String>,
+    /// The post that its link turned out to name.
+    pub duplicate_of: Option<i64>,
+    /// Whether its latest claim has its FINAL verdict.
+    pub is_reconciled: bool,
+    /// When it is checked next.
+    pub next_check_at: Option<DateTime<Utc>>,
+}
+
+/// Writes the changes of many posts in one statement.
+pub async fn update_checked(
+    connection: &mut Connection,
+    changes: &[PostChange],
+) -> QueryResult<usize> {
+    use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
+    diesel::sql_query(
+        "UPDATE posts p SET status = n.status, platform_post_id = n.native, duplicate_of = n.duplicate_of, \
+         is_reconciled = n.reconciled, next_check_at = n.next \
+         FROM unnest($1, $2, $3, $4, $5, $6) AS n (id, status, native, duplicate_of, reconciled, next) \
+         WHERE p.id = n.id",
+    )
+    .bind::<Array<BigInt>, _>(changes.iter().map(|c| c.id).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(changes.iter().map(|c| c.status.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(
+        changes.iter().map(|c| c.platform_post_id.as_deref()).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<BigInt>>, _>(changes.iter().map(|c| c.duplicate_of).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(changes.iter().map(|c| c.is_reconciled).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(
+        changes.iter().map(|c| c.next_check_at).collect::<Vec<_>>(),
+    )
+    .execute(connection)
+    .await
+}

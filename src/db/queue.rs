@@ -1,0 +1,224 @@
+//! The queue's own statements. Taking jobs is left to sqlxmq; finishing them belongs to the transaction of their effects.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::Connection;
+use super::schema::{dead_jobs, mq_msgs};
+
+/// The advisory lock class under which each worker holds a lock on its own id, as in the migration.
+const WORKER_LOCK_CLASS: i32 = 1_668_641_134;
+
+/// A job to be queued.
+#[derive(Debug, Clone, Insertable)]
+#[diesel(table_name = mq_msgs)]
+pub struct NewJob {
+    /// On which channel.
+    pub channel_name: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// Which row it is about.
+    pub payload_json: String,
+    /// How often it is tried.
+    pub attempts: i32,
+    /// Not before.
+    pub attempt_at: DateTime<Utc>,
+}
+
+/// Queues jobs, quietly: whoever commits them says afterwards that there is work.
+pub async fn insert(connection: &mut Connection, jobs: &[NewJob]) -> QueryResult<usize> {
+    diesel::insert_into(mq_msgs::table)
+        .values(jobs)
+        .execute(connection)
+        .await
+}
+
+/// Finishes jobs as the first step of the transaction that has their effects, and says which were still there. A job that
+/// another worker finished meanwhile is not among them, and must have no effect again.
+pub async fn finish(connection: &mut Connection, ids: &[Uuid]) -> QueryResult<Vec<Uuid>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        id: Uuid,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "WITH mine AS (SELECT id FROM mq_msgs WHERE id = ANY ($1) ORDER BY id FOR UPDATE) \
+         DELETE FROM mq_msgs m USING mine WHERE m.id = mine.id RETURNING m.id",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .get_results(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// How many attempts each of these jobs has left after the present one.
+pub async fn list_attempts(
+    connection: &mut Connection,
+    ids: &[Uuid],
+) -> QueryResult<Vec<(Uuid, i32)>> {
+    mq_msgs::table
+        .filter(mq_msgs::id.eq_any(ids))
+        .select((mq_msgs::id, mq_msgs::attempts))
+        .load(connection)
+        .await
+}
+
+/// Ends an attempt without finishing the job: it is tried again after the delay.
+pub async fn retry(
+    connection: &mut Connection,
+    id: Uuid,
+    delay_seconds: f64,
+    error: &str,
+) -> QueryResult<usize> {
+    diesel::sql_query("SELECT queue_retry($1, make_interval(secs => $2), $3)")
+        .bind::<SqlUuid, _>(id)
+        .bind::<Double, _>(delay_seconds)
+        .bind::<Text, _>(error)
+        .execute(connection)
+        .await
+}
+
+/// Puts taken jobs back as they were, to be taken again after the delay; no attempt is lost.
+pub async fn snooze(
+    connection: &mut Connection,
+    ids: &[Uuid],
+    delay_seconds: f64,
+) -> QueryResult<usize> {
+    diesel::sql_query("SELECT queue_snooze($1, make_interval(secs => $2))")
+        .bind::<Array<SqlUuid>, _>(ids)
+        .bind::<Double, _>(delay_seconds)
+        .execute(connection)
+        .await
+}
+
+/// Gives a job up: it is kept among the dead ones with the error.
+pub async fn bury(connection: &mut Connection, id: Uuid, error: &str) -> QueryResult<usize> {
+    diesel::sql_query("SELECT queue_bury($1, $2)")
+        .bind::<SqlUuid, _>(id)
+        .bind::<Text, _>(error)
+        .execute(connection)
+        .await
+}
+
+/// A job that ran out of attempts.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Exhausted {
+    /// Its id.
+    #[diesel(sql_type = SqlUuid)]
+    pub id: Uuid,
+    /// Its name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Which row it was about.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub payload_json: Option<String>,
+}
+
+/// Buries up to 1,000 jobs that ran out of attempts without a word, and says which.
+pub async fn bury_exhausted(connection: &mut Connection) -> QueryResult<Vec<Exhausted>> {
+    diesel::sql_query("SELECT * FROM queue_bury_exhausted()")
+        .get_results(connection)
+        .await
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+/// Gives the jobs of workers that died back to the queue and says how many there were.
+pub async fn release_dead_workers(connection: &mut Connection) -> QueryResult<i64> {
+    let row: Number = diesel::sql_query("SELECT queue_release_dead_workers() AS number")
+        .get_result(connection)
+        .await?;
+    Ok(row.number)
+}
+
+/// Registers a worker that lives for as long as this connection: its lock goes with it.
+pub async fn register_worker(connection: &mut Connection) -> QueryResult<i64> {
+    // The lock comes before the row, so that a row without a lock is always a dead worker's.
+    let row: Number = diesel::sql_query("SELECT nextval('queue_workers_id_seq') AS number")
+        .get_result(connection)
+        .await?;
+    diesel::sql_query("SELECT pg_advisory_lock($1, $2::integer)")
+        .bind::<Integer, _>(WORKER_LOCK_CLASS)
+        .bind::<BigInt, _>(row.number)
+        .execute(connection)
+        .await?;
+    diesel::sql_query("INSERT INTO queue_workers (id) VALUES ($1)")
+        .bind::<BigInt, _>(row.number)
+        .execute(connection)
+        .await?;
+    Ok(row.number)
+}
+
+/// Takes a worker that ends in order off the list.
+pub async fn delete_worker(connection: &mut Connection, id: i64) -> QueryResult<usize> {
+    diesel::sql_query("DELETE FROM queue_workers WHERE id = $1")
+        .bind::<BigInt, _>(id)
+        .execute(connection)
+        .await
+}
+
+/// Wakes whoever waits for jobs on these channels. Call it outside the transactions that queue them.
+pub async fn notify(connection: &mut Connection, channels: &[&str]) -> QueryResult<usize> {
+    diesel::sql_query("SELECT pg_notify('mq_' || c, '') FROM unnest($1) c")
+        .bind::<Array<Text>, _>(channels)
+        .execute(connection)
+        .await
+}
+
+/// How many jobs are due now or are being worked on.
+pub async fn count_unfinished(connection: &mut Connection) -> QueryResult<i64> {
+    let row: Number = diesel::sql_query(
+        "SELECT count(*) AS number FROM mq_msgs WHERE attempt_at <= countersign_now() OR worker_id IS NOT NULL",
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.number)
+}
+
+/// A job that was given up.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = dead_jobs, check_for_backend(diesel::pg::Pg))]
+pub struct DeadJob {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// Which row it was about.
+    pub payload_json: Option<String>,
+    /// The last error.
+    pub last_error: String,
+    /// When it was given up.
+    pub died_at: DateTime<Utc>,
+}
+
+/// Every job that was given up, oldest first.
+pub async fn list_dead(connection: &mut Connection) -> QueryResult<Vec<DeadJob>> {
+    dead_jobs::table
+        .order((dead_jobs::died_at, dead_jobs::id))
+        .select(DeadJob::as_select())
+        .load(connection)
+        .await
+}
+
+/// The database's time: the one clock of rules and queue.
+pub async fn now(connection: &mut Connection) -> QueryResult<DateTime<Utc>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Timestamptz)]
+        now: DateTime<Utc>,
+    }
+    let row: Row =
+        diesel::sql_query("SELECT countersign_now() + (clock_timestamp() - now()) AS now")
+            .get_result(connection)
+            .await?;
+    Ok(row.now)
+}

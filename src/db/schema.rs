@@ -1,0 +1,361 @@
+// @generated from the migrated database. Do not edit: `make schema` writes it, and a test compares it.
+
+diesel::table! {
+    advertisers (id) {
+        id -> Int8,
+        name -> Text,
+        category -> Nullable<Text>,
+        website -> Nullable<Text>,
+        application_rule -> Text,
+        minimum_trust -> Numeric,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    affiliate_reports (id) {
+        id -> Int8,
+        post_id -> Int8,
+        policy_id -> Int8,
+        claimed_views -> Nullable<Int8>,
+        claimed_clicks -> Nullable<Int8>,
+        claimed_conversions -> Nullable<Int8>,
+        views_definition -> Text,
+        evidence -> Nullable<Jsonb>,
+        submission_method -> Text,
+        submitted_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    affiliates (id) {
+        id -> Int8,
+        name -> Text,
+        email -> Nullable<Text>,
+        discord_user_id -> Nullable<Text>,
+        trust_score -> Numeric,
+        total_submissions -> Int8,
+        accurate_submissions -> Int8,
+        chain_head -> Text,
+        chain_length -> Int8,
+        is_active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    alert_events (id) {
+        id -> Int8,
+        alert_id -> Int8,
+        kind -> Text,
+        occurred_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    alerts (id) {
+        id -> Int8,
+        kind -> Text,
+        level -> Nullable<Text>,
+        finality -> Nullable<Text>,
+        status -> Text,
+        dedupe_key -> Text,
+        campaign_id -> Nullable<Int8>,
+        post_id -> Nullable<Int8>,
+        affiliate_id -> Nullable<Int8>,
+        reconciliation_id -> Nullable<Int8>,
+        message -> Text,
+        occurrences -> Int4,
+        created_at -> Timestamptz,
+        acknowledged_at -> Nullable<Timestamptz>,
+        resolved_at -> Nullable<Timestamptz>,
+        resolved_by -> Nullable<Text>,
+        resolution_notes -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Int8,
+        user_id -> Int8,
+        prefix -> Text,
+        hash -> Bytea,
+        label -> Nullable<Text>,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    applications (id) {
+        id -> Int8,
+        advertiser_id -> Int8,
+        affiliate_id -> Int8,
+        status -> Text,
+        message -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        decided_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    campaign_platforms (campaign_id, platform) {
+        campaign_id -> Int8,
+        platform -> Text,
+        views_definition -> Text,
+        withdrawn_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    campaigns (id) {
+        id -> Int8,
+        advertiser_id -> Int8,
+        name -> Text,
+        status -> Text,
+        starts_at -> Nullable<Timestamptz>,
+        ends_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    dead_jobs (id) {
+        id -> Uuid,
+        channel_name -> Text,
+        name -> Text,
+        payload_json -> Nullable<Text>,
+        payload_bytes -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        died_at -> Timestamptz,
+        last_error -> Text,
+    }
+}
+
+diesel::table! {
+    eligibility (advertiser_id, affiliate_id) {
+        advertiser_id -> Int8,
+        affiliate_id -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    idempotency_keys (user_id, mutation, key) {
+        user_id -> Int8,
+        mutation -> Text,
+        key -> Text,
+        request_hash -> Bytea,
+        affiliate_report_id -> Int8,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    mq_msgs (id) {
+        id -> Uuid,
+        channel_name -> Text,
+        name -> Text,
+        payload_json -> Nullable<Text>,
+        payload_bytes -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        attempt_at -> Timestamptz,
+        attempts -> Int4,
+        retry_backoff -> Interval,
+        commit_interval -> Nullable<Interval>,
+        worker_id -> Nullable<Int8>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    platform_reports (id) {
+        id -> Int8,
+        post_id -> Int8,
+        platform -> Text,
+        gone -> Bool,
+        views -> Nullable<Int8>,
+        views_availability -> Text,
+        views_definition -> Nullable<Text>,
+        views_grade -> Nullable<Text>,
+        views_reason -> Nullable<Text>,
+        clicks -> Nullable<Int8>,
+        clicks_availability -> Text,
+        clicks_definition -> Nullable<Text>,
+        clicks_grade -> Nullable<Text>,
+        clicks_reason -> Nullable<Text>,
+        conversions -> Nullable<Int8>,
+        conversions_availability -> Text,
+        conversions_definition -> Nullable<Text>,
+        conversions_grade -> Nullable<Text>,
+        conversions_reason -> Nullable<Text>,
+        raw_data -> Jsonb,
+        raw_hash -> Text,
+        fetched_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    platforms (kind) {
+        kind -> Text,
+        enabled -> Bool,
+    }
+}
+
+diesel::table! {
+    policies (id) {
+        id -> Int8,
+        campaign_id -> Int8,
+        version -> Int4,
+        low_below_percent -> Numeric,
+        high_above_percent -> Numeric,
+        absolute_floor -> Int8,
+        alert_from -> Text,
+        lag_window_hours -> Nullable<Int4>,
+        recheck_hours -> Array<Int4>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    posts (id) {
+        id -> Int8,
+        campaign_id -> Int8,
+        affiliate_id -> Int8,
+        platform -> Text,
+        url -> Text,
+        canonical_url -> Text,
+        platform_post_id -> Nullable<Text>,
+        account_handle -> Nullable<Text>,
+        title -> Nullable<Text>,
+        description -> Nullable<Text>,
+        status -> Text,
+        duplicate_of -> Nullable<Int8>,
+        is_reconciled -> Bool,
+        next_check_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    queue_workers (id) {
+        id -> Int8,
+        started_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    reconciliation_logs (id) {
+        id -> Int8,
+        affiliate_report_id -> Int8,
+        platform_report_id -> Nullable<Int8>,
+        affiliate_id -> Int8,
+        post_id -> Int8,
+        policy_id -> Int8,
+        status -> Text,
+        discrepancy_level -> Nullable<Text>,
+        finality -> Text,
+        comparisons -> Jsonb,
+        explanation -> Text,
+        chain_position -> Int8,
+        previous_hash -> Text,
+        hash -> Text,
+        processed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    refresh_tokens (id) {
+        id -> Int8,
+        user_id -> Int8,
+        family -> Uuid,
+        hash -> Bytea,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    trust_events (id) {
+        id -> Int8,
+        affiliate_id -> Int8,
+        reconciliation_id -> Int8,
+        accurate -> Bool,
+        score_before -> Numeric,
+        score_after -> Numeric,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    users (id) {
+        id -> Int8,
+        role -> Text,
+        advertiser_id -> Nullable<Int8>,
+        affiliate_id -> Nullable<Int8>,
+        email -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::joinable!(affiliate_reports -> policies (policy_id));
+diesel::joinable!(affiliate_reports -> posts (post_id));
+diesel::joinable!(alert_events -> alerts (alert_id));
+diesel::joinable!(alerts -> affiliates (affiliate_id));
+diesel::joinable!(alerts -> campaigns (campaign_id));
+diesel::joinable!(alerts -> posts (post_id));
+diesel::joinable!(alerts -> reconciliation_logs (reconciliation_id));
+diesel::joinable!(api_keys -> users (user_id));
+diesel::joinable!(applications -> advertisers (advertiser_id));
+diesel::joinable!(applications -> affiliates (affiliate_id));
+diesel::joinable!(campaign_platforms -> campaigns (campaign_id));
+diesel::joinable!(campaign_platforms -> platforms (platform));
+diesel::joinable!(campaigns -> advertisers (advertiser_id));
+diesel::joinable!(eligibility -> advertisers (advertiser_id));
+diesel::joinable!(eligibility -> affiliates (affiliate_id));
+diesel::joinable!(idempotency_keys -> affiliate_reports (affiliate_report_id));
+diesel::joinable!(idempotency_keys -> users (user_id));
+diesel::joinable!(platform_reports -> platforms (platform));
+diesel::joinable!(platform_reports -> posts (post_id));
+diesel::joinable!(policies -> campaigns (campaign_id));
+diesel::joinable!(posts -> affiliates (affiliate_id));
+diesel::joinable!(reconciliation_logs -> affiliate_reports (affiliate_report_id));
+diesel::joinable!(reconciliation_logs -> affiliates (affiliate_id));
+diesel::joinable!(reconciliation_logs -> platform_reports (platform_report_id));
+diesel::joinable!(reconciliation_logs -> policies (policy_id));
+diesel::joinable!(reconciliation_logs -> posts (post_id));
+diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(trust_events -> affiliates (affiliate_id));
+diesel::joinable!(trust_events -> reconciliation_logs (reconciliation_id));
+diesel::joinable!(users -> advertisers (advertiser_id));
+diesel::joinable!(users -> affiliates (affiliate_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    advertisers,
+    affiliate_reports,
+    affiliates,
+    alert_events,
+    alerts,
+    api_keys,
+    applications,
+    campaign_platforms,
+    campaigns,
+    dead_jobs,
+    eligibility,
+    idempotency_keys,
+    mq_msgs,
+    platform_reports,
+    platforms,
+    policies,
+    posts,
+    queue_workers,
+    reconciliation_logs,
+    refresh_tokens,
+    trust_events,
+    users,
+);

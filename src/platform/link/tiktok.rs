@@ -1,0 +1,71 @@
+//! Links of `TikTok`: videos and photo posts by their number, and short links that only its web server
+//! resolves.
+//!
+//! `TikTok` opens a post under any handle, so the canonical URL has the placeholder `@_` in its place:
+//! it opens in a browser and is the same for every spelling.
+
+use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number};
+use crate::model::PlatformKind;
+
+/// The fewest digits in the number of a post. Those of today have 19.
+const MIN_DIGITS: usize = 15;
+/// The most digits in the number of a post: it has 64 bits.
+const MAX_DIGITS: usize = 20;
+
+const PROFILE: &str = "that of a profile: paste the link of one video or photo post";
+
+/// Whether this host is `TikTok`'s.
+pub(super) fn serves(host: &str) -> bool {
+    matches!(host, "tiktok.com" | "www.tiktok.com" | "m.tiktok.com") || is_short(host)
+}
+
+fn is_short(host: &str) -> bool {
+    matches!(host, "vm.tiktok.com" | "vt.tiktok.com")
+}
+
+/// Reads a link on one of `TikTok`'s hosts.
+pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
+    let host = address.host;
+    if is_short(host) {
+        return match address.path {
+            [token] if is_token(token, MAX_TOKEN) => {
+                Ok(redirect(format!("https://{host}/{token}")))
+            }
+            _ => Err(refuse(NO_POST)),
+        };
+    }
+    match address.path {
+        ["t", token] if is_token(token, MAX_TOKEN) => {
+            Ok(redirect(format!("https://www.tiktok.com/t/{token}")))
+        }
+        ["video" | "photo", id] => post("", id),
+        [user, "video" | "photo", id] => match user.strip_prefix('@') {
+            Some(handle) => post(handle, id),
+            None => Err(refuse(NO_POST)),
+        },
+        [user] if user.starts_with('@') => Err(refuse(PROFILE)),
+        _ => Err(refuse(NO_POST)),
+    }
+}
+
+/// The post with this number. `handle` may be empty or the placeholder `_`.
+fn post(handle: &str, id: &str) -> Result<PostLink, LinkRefusal> {
+    let is_placeholder = matches!(handle, "" | "_");
+    let id = number(id, MAX_DIGITS).filter(|id| id.len() >= MIN_DIGITS);
+    match id {
+        Some(id) if is_placeholder || is_handle(handle) => {
+            let url = format!("https://www.tiktok.com/@_/video/{id}");
+            let link = PostLink::post(PlatformKind::TikTok, id, url);
+            Ok(link.with_account((!is_placeholder).then_some(handle)))
+        }
+        _ => Err(refuse(NO_POST)),
+    }
+}
+
+fn redirect(url: String) -> PostLink {
+    PostLink::redirect(PlatformKind::TikTok, url)
+}
+
+fn refuse(what: &'static str) -> LinkRefusal {
+    LinkRefusal::NotAPost { platform: PlatformKind::TikTok, what }
+}

@@ -1,0 +1,92 @@
+//! Links of X, once Twitter: posts by their number, which holds the time of posting; see
+//! [`created_at`].
+//!
+//! X opens a post under any handle, so the canonical URL has none. `t.co` shortens links to anywhere
+//! at all and is refused.
+
+use super::{Address, LinkRefusal, NO_POST, PostLink, is_token, number};
+use crate::model::PlatformKind;
+
+/// The most digits in the number of a post, as the API takes it.
+const MAX_DIGITS: usize = 19;
+
+/// The moment from which the numbers of posts count, in milliseconds since 1970.
+const EPOCH_MS: i64 = 1_288_834_974_657;
+
+/// Numbers below this were given out in sequence, before November 2010, and hold no time
+/// (oduwsdl/tweetedat, `TimestampEstimator.py`).
+const FIRST_WITH_TIME: u64 = 29_700_859_247;
+
+const SHORT: &str = "a t.co short link, which may lead anywhere: open it and paste the x.com link of \
+                     the post";
+const PROFILE: &str = "that of a profile: paste the link of one post";
+
+/// Whether this host is X's.
+pub(super) fn serves(host: &str) -> bool {
+    matches!(
+        host,
+        "x.com"
+            | "www.x.com"
+            | "mobile.x.com"
+            | "twitter.com"
+            | "www.twitter.com"
+            | "mobile.twitter.com"
+            | "m.twitter.com"
+            | "t.co"
+    )
+}
+
+/// Reads a link on one of X's hosts.
+pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
+    if address.host == "t.co" {
+        return Err(refuse(SHORT));
+    }
+    match address.path {
+        ["i", "status", id, rest @ ..] | ["i", "web", "status", id, rest @ ..]
+            if is_whole(rest) =>
+        {
+            post(id, None)
+        }
+        [user, "status" | "statuses", id, rest @ ..] if is_user(user) && is_whole(rest) => {
+            post(id, Some(user))
+        }
+        [user] if is_user(user) => Err(refuse(PROFILE)),
+        _ => Err(refuse(NO_POST)),
+    }
+}
+
+/// Whether what follows the number still means the post: nothing, or one of its pictures or videos.
+fn is_whole(rest: &[&str]) -> bool {
+    match rest {
+        [] => true,
+        ["photo" | "video", place] => number(place, 2).is_some(),
+        _ => false,
+    }
+}
+
+fn is_user(text: &str) -> bool {
+    text != "i" && is_token(text, 20) && !text.contains('-')
+}
+
+fn post(id: &str, user: Option<&str>) -> Result<PostLink, LinkRefusal> {
+    let id = number(id, MAX_DIGITS).ok_or_else(|| refuse(NO_POST))?;
+    let url = format!("https://x.com/i/status/{id}");
+    Ok(PostLink::post(PlatformKind::X, id, url).with_account(user))
+}
+
+fn refuse(what: &'static str) -> LinkRefusal {
+    LinkRefusal::NotAPost { platform: PlatformKind::X, what }
+}
+
+/// When the post with this number was made, in milliseconds since 1970.
+///
+/// `None` for a text that is no post's number, and for posts from before November 2010, whose numbers
+/// do not tell.
+pub fn created_at(id: &str) -> Option<i64> {
+    let id: u64 = number(id, MAX_DIGITS)?.parse().ok()?;
+    if id < FIRST_WITH_TIME {
+        return None;
+    }
+    let since_epoch = i64::try_from(id >> 22).ok()?;
+    Some(since_epoch + EPOCH_MS)
+}
