@@ -35,9 +35,9 @@ CREATE TABLE policies (
     id bigint GENERATED ALWAYS AS IDENTITY CONSTRAINT policies_pkey PRIMARY KEY,
     campaign_id bigint NOT NULL CONSTRAINT policies_campaign_id_fkey REFERENCES campaigns,
     version integer NOT NULL CONSTRAINT policies_version_positive CHECK (version >= 1),
-    low_below_percent numeric(12, 4) NOT NULL
+    low_below_percent numeric(13, 6) NOT NULL
         CONSTRAINT policies_low_below_percent_nonnegative CHECK (low_below_percent >= 0),
-    high_above_percent numeric(12, 4) NOT NULL,
+    high_above_percent numeric(13, 6) NOT NULL,
     absolute_floor bigint NOT NULL
         CONSTRAINT policies_absolute_floor_nonnegative CHECK (absolute_floor >= 0),
     alert_from text NOT NULL

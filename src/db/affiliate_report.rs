@@ -93,3 +93,17 @@ pub async fn list_latest(
         .load(connection)
         .await
 }
+
+/// The id of the latest report of each of these posts.
+pub async fn list_latest_ids(
+    connection: &mut Connection,
+    post_ids: &[i64],
+) -> QueryResult<Vec<(i64, i64)>> {
+    affiliate_reports::table
+        .filter(affiliate_reports::post_id.eq_any(post_ids))
+        .distinct_on(affiliate_reports::post_id)
+        .order((affiliate_reports::post_id.asc(), affiliate_reports::id.desc()))
+        .select((affiliate_reports::post_id, affiliate_reports::id))
+        .load(connection)
+        .await
+}

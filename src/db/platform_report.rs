@@ -265,3 +265,17 @@ pub async fn list_since_claims(
         .load(connection)
         .await
 }
+
+/// When each of these posts was last observed.
+pub async fn list_latest_times(
+    connection: &mut Connection,
+    post_ids: &[i64],
+) -> QueryResult<Vec<(i64, DateTime<Utc>)>> {
+    platform_reports::table
+        .filter(platform_reports::post_id.eq_any(post_ids))
+        .distinct_on(platform_reports::post_id)
+        .order((platform_reports::post_id.asc(), platform_reports::fetched_at.desc()))
+        .select((platform_reports::post_id, platform_reports::fetched_at))
+        .load(connection)
+        .await
+}

@@ -183,3 +183,32 @@ pub async fn update_checked(
     .execute(connection)
     .await
 }
+
+/// Locks the posts' rows, lowest id first, so that no newer claim comes in between.
+pub async fn lock(connection: &mut Connection, ids: &[i64]) -> QueryResult<Vec<Post>> {
+    posts::table
+        .filter(posts::id.eq_any(ids))
+        .order(posts::id.asc())
+        .select(Post::as_select())
+        .for_no_key_update()
+        .load(connection)
+        .await
+}
+
+/// Another post of the same affiliate in the same campaign that has this native id.
+pub async fn find_by_native_id(
+    connection: &mut Connection,
+    post: &Post,
+    platform_post_id: &str,
+) -> QueryResult<Option<i64>> {
+    posts::table
+        .filter(posts::campaign_id.eq(post.campaign_id))
+        .filter(posts::affiliate_id.eq(post.affiliate_id))
+        .filter(posts::platform.eq(post.platform))
+        .filter(posts::platform_post_id.eq(platform_post_id))
+        .filter(posts::id.ne(post.id))
+        .select(posts::id)
+        .first(connection)
+        .await
+        .optional()
+}

@@ -166,10 +166,18 @@ pub async fn delete_worker(connection: &mut Connection, id: i64) -> QueryResult<
         .await
 }
 
-/// Wakes whoever waits for jobs on these channels. Call it outside the transactions that queue them.
-pub async fn notify(connection: &mut Connection, channels: &[&str]) -> QueryResult<usize> {
-    diesel::sql_query("SELECT pg_notify('mq_' || c, '') FROM unnest($1) c")
-        .bind::<Array<Text>, _>(channels)
+/// The PostgreSQL channel on which readers of alert events are woken.
+pub const ALERT_EVENTS_CHANNEL: &str = "countersign_alert_events";
+
+/// Wakes whoever waits for jobs on these channels and, if asked, readers of alert events. Call it outside the transactions
+/// that queue and raise.
+pub async fn notify(connection: &mut Connection, channels: &[&str], alert_events: bool) -> QueryResult<usize> {
+    let mut names: Vec<String> = channels.iter().map(|channel| format!("mq_{channel}")).collect();
+    if alert_events {
+        names.push(ALERT_EVENTS_CHANNEL.to_owned());
+    }
+    diesel::sql_query("SELECT pg_notify(c, '') FROM unnest($1) c")
+        .bind::<Array<Text>, _>(names)
         .execute(connection)
         .await
 }
@@ -221,4 +229,28 @@ pub async fn now(connection: &mut Connection) -> QueryResult<DateTime<Utc>> {
             .get_result(connection)
             .await?;
     Ok(row.now)
+}
+
+/// Puts every job that a worker holds back as it was; no attempt is lost. For a worker that ends in order.
+pub async fn release_all(connection: &mut Connection, worker_id: i64) -> QueryResult<usize> {
+    diesel::sql_query(
+        "UPDATE mq_msgs SET attempt_at = countersign_now(), attempts = attempts + 1, worker_id = NULL \
+         WHERE worker_id = $1",
+    )
+    .bind::<BigInt, _>(worker_id)
+    .execute(connection)
+    .await
+}
+
+/// Whether a job on one of these channels has been due for longer than this.
+pub async fn is_overdue(connection: &mut Connection, channels: &[&str], seconds: f64) -> QueryResult<bool> {
+    let row: Number = diesel::sql_query(
+        "SELECT count(*) AS number FROM unnest($1) c WHERE EXISTS (SELECT FROM mq_msgs m \
+         WHERE m.channel_name = c AND m.attempts > 0 AND m.attempt_at < countersign_now() - make_interval(secs => $2))",
+    )
+    .bind::<Array<Text>, _>(channels)
+    .bind::<Double, _>(seconds)
+    .get_result(connection)
+    .await?;
+    Ok(row.number > 0)
 }

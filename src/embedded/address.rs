@@ -1,14 +1,16 @@
 //! Where a server is reached: the folder of its Unix socket.
 //!
-//! A socket's path has at most 107 bytes on Linux and 103 elsewhere. Where the data folder is too deep for that, the socket
-//! lies in a short folder named after a hash of it. Whoever joins a running server reads the folder from the server's own
-//! file, so that two processes with different environments still meet.
+//! A socket's path has at most 107 bytes on Linux and 103 elsewhere. Where the data folder is too
+//! deep for that, the socket lies in a short folder named after a hash of it. Whoever joins a
+//! running server reads the folder from the server's own file, so that two processes with different
+//! environments still meet.
 
 use std::{
-    fs, io,
+    fs::{self, DirBuilder},
+    io,
     os::unix::{
         ffi::OsStrExt,
-        fs::{MetadataExt, PermissionsExt},
+        fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
     time::Duration,
@@ -19,7 +21,8 @@ use tokio_postgres::{NoTls, error::SqlState};
 
 use super::{error::EmbeddedError, user::ServerUser};
 
-/// The role and the database. The role is the cluster's superuser, and the private folder of the socket is its password.
+/// The role and the database. The role is the cluster's superuser, and the private folder of the
+/// socket is its password.
 pub(super) const ROLE: &str = "countersign";
 pub(super) const DATABASE: &str = "countersign";
 
@@ -60,8 +63,8 @@ impl Address {
 
     /// The address as libpq, tokio-postgres and sqlx read it.
     ///
-    /// The user stands among the parameters because `postgresql://user@/database` has a user and no host, which libpq
-    /// accepts and the `url` crate, and with it sqlx, does not.
+    /// The user stands among the parameters because `postgresql://user@/database` has a user and no
+    /// host, which libpq accepts and the `url` crate, and with it sqlx, does not.
     pub(super) fn url(&self) -> String {
         let mut folder = String::new();
         for byte in self.folder.as_os_str().as_bytes() {
@@ -105,7 +108,8 @@ fn socket_name(port: u16) -> String {
     format!(".s.PGSQL.{port}")
 }
 
-/// The folder for the socket of the server whose data is under `data_dir`, made if need be and private to `user`.
+/// The folder for the socket of the server whose data is under `data_dir`, made if need be and
+/// private to `user`.
 pub(super) fn prepare_folder(data_dir: &Path, user: ServerUser) -> Result<PathBuf, EmbeddedError> {
     // The folder under /run/user belongs to the program's user, and another one cannot enter it.
     let runtime = std::env::var_os("XDG_RUNTIME_DIR")
@@ -113,7 +117,8 @@ pub(super) fn prepare_folder(data_dir: &Path, user: ServerUser) -> Result<PathBu
         .filter(|folder| user.is_own() && folder.is_absolute() && folder.is_dir());
     let folder = choose_folder(data_dir, runtime.as_deref(), user.uid());
     make_private(&folder, user)?;
-    // No server lives (the caller holds the lock), and what a killed one left behind can make the next one refuse.
+    // No server lives (the caller holds the lock), and what a killed one left behind can make the
+    // next one refuse.
     let socket = folder.join(socket_name(PORT));
     let lock = folder.join(format!("{}.lock", socket_name(PORT)));
     for path in [socket, lock] {
@@ -144,30 +149,33 @@ fn fits(folder: &Path) -> bool {
     folder.join(socket_name(PORT)).as_os_str().len() <= LONGEST_SOCKET_PATH
 }
 
-/// Makes the folder, or takes one that is there if it is a folder of this user that nobody else can enter: in /tmp anybody
-/// may have made it.
+/// Makes the folder, or takes one that is there if it is a folder of this user that nobody else can
+/// enter: in /tmp anybody may have made it.
 fn make_private(folder: &Path, user: ServerUser) -> Result<(), EmbeddedError> {
-    if !folder.is_symlink() && !folder.exists() {
-        user.make_private_folder(folder)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Ok(()) => return user.give(folder),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(EmbeddedError::io("create", folder)(error)),
     }
-    let look = || fs::symlink_metadata(folder).map_err(EmbeddedError::io("look at", folder));
-    let unfit = |reason: String| EmbeddedError::SocketFolder { folder: folder.to_path_buf(), reason };
-    let mut found = look()?;
+    let unfit = |reason: String| EmbeddedError::SocketFolder {
+        folder: folder.to_path_buf(),
+        reason,
+    };
+    let found = fs::symlink_metadata(folder).map_err(EmbeddedError::io("look at", folder))?;
     if !found.is_dir() {
         return Err(unfit(String::from("it is not a folder")));
-    }
-    if found.uid() == 0 && !user.is_own() {
-        // Root made it and was stopped before it gave it away.
-        user.give(folder)?;
-        found = look()?;
-    }
-    if found.uid() != user.uid() {
-        return Err(unfit(format!("it belongs to user {}", found.uid())));
     }
     if found.permissions().mode() & 0o077 != 0 {
         return Err(unfit(String::from("others may enter it")));
     }
-    Ok(())
+    if found.uid() == user.uid() {
+        return Ok(());
+    }
+    if found.uid() == 0 {
+        // Root, and so this program, made it and was stopped before it gave it away.
+        return user.give(folder);
+    }
+    Err(unfit(format!("it belongs to user {}", found.uid())))
 }
 
 #[cfg(test)]
@@ -176,32 +184,43 @@ mod tests {
 
     #[test]
     fn the_address_is_read_by_every_client() {
-        let address = Address { folder: PathBuf::from("/var/lib/a b&c/run"), port: 5432 };
+        let address = Address {
+            folder: PathBuf::from("/var/a b&c/run"),
+            port: 5432,
+        };
         let text = address.url();
         assert_eq!(
             text,
-            "postgresql:///countersign?host=%2Fvar%2Flib%2Fa%20b%26c%2Frun&port=5432&user=countersign"
+            "postgresql:///countersign?host=%2Fvar%2Fa%20b%26c%2Frun&port=5432&user=countersign"
         );
         let config: tokio_postgres::Config = text.parse().unwrap();
         assert_eq!(
             config.get_hosts(),
-            [tokio_postgres::config::Host::Unix(PathBuf::from("/var/lib/a b&c/run"))]
+            [tokio_postgres::config::Host::Unix(PathBuf::from(
+                "/var/a b&c/run"
+            ))]
         );
         assert_eq!(config.get_ports(), [5432]);
         assert_eq!(config.get_user(), Some("countersign"));
         assert_eq!(config.get_dbname(), Some("countersign"));
         let options: sqlx::postgres::PgConnectOptions = text.parse().unwrap();
-        assert_eq!(options.get_socket(), Some(&PathBuf::from("/var/lib/a b&c/run")));
+        assert_eq!(options.get_socket(), Some(&PathBuf::from("/var/a b&c/run")));
         assert_eq!(options.get_username(), "countersign");
         assert_eq!(options.get_database(), Some("countersign"));
     }
 
     #[test]
     fn a_socket_lies_beside_its_data_as_long_as_its_path_fits() {
-        let deepest = format!("/{}", "d".repeat(LONGEST_SOCKET_PATH - "//run/.s.PGSQL.5432".len()));
+        let deepest = format!(
+            "/{}",
+            "d".repeat(LONGEST_SOCKET_PATH - "//run/.s.PGSQL.5432".len())
+        );
         let beside = choose_folder(Path::new(&deepest), None, 7);
         assert_eq!(beside, Path::new(&deepest).join("run"));
-        assert_eq!(beside.join(".s.PGSQL.5432").as_os_str().len(), LONGEST_SOCKET_PATH);
+        assert_eq!(
+            beside.join(".s.PGSQL.5432").as_os_str().len(),
+            LONGEST_SOCKET_PATH
+        );
         let deeper = format!("{deepest}d");
         assert!(choose_folder(Path::new(&deeper), None, 7).starts_with("/tmp"));
     }
@@ -212,7 +231,10 @@ mod tests {
         let two = Path::new("/").join("two".repeat(50));
         let runtime = Some(Path::new("/run/user/1000"));
         assert!(choose_folder(&one, runtime, 1000).starts_with("/run/user/1000"));
-        assert_ne!(choose_folder(&one, runtime, 1000), choose_folder(&two, runtime, 1000));
+        assert_ne!(
+            choose_folder(&one, runtime, 1000),
+            choose_folder(&two, runtime, 1000)
+        );
         assert_ne!(choose_folder(&one, None, 1), choose_folder(&one, None, 2));
         assert!(fits(&choose_folder(&one, None, u32::MAX)));
     }
@@ -231,7 +253,10 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
         let error = make_private(&folder, user).unwrap_err();
-        assert!(matches!(error, EmbeddedError::SocketFolder { .. }), "{error}");
+        assert!(
+            matches!(error, EmbeddedError::SocketFolder { .. }),
+            "{error}"
+        );
     }
 
     #[test]
@@ -241,6 +266,9 @@ mod tests {
         let folder = data.path().join("run");
         std::os::unix::fs::symlink("/", &folder).unwrap();
         let error = make_private(&folder, user).unwrap_err();
-        assert!(matches!(error, EmbeddedError::SocketFolder { .. }), "{error}");
+        assert!(
+            matches!(error, EmbeddedError::SocketFolder { .. }),
+            "{error}"
+        );
     }
 }

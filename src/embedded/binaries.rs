@@ -1,9 +1,9 @@
 //! Finds the server programs of PostgreSQL on this machine.
 //!
-//! Distributions keep them out of PATH (Debian in a folder for each version, Homebrew in one for each formula), and a
-//! folder in PATH may have some of them without the others. So a folder counts only if it has all of [`PROGRAMS`], and the
-//! newest version wins, unless there is data already: that can be served by the major version that wrote it and by no
-//! other.
+//! Distributions keep them out of PATH (Debian in a folder for each version, Homebrew in one for
+//! each formula), and a folder in PATH may have some of them without the others. So a folder counts
+//! only if it has all of [`PROGRAMS`], and the newest version wins, unless there is data already:
+//! that can be served by the major version that wrote it and by no other.
 
 use std::{
     env, fs,
@@ -44,14 +44,19 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    /// The programs to use: those of COUNTERSIGN_POSTGRES_BIN where it is set, else the newest on this machine.
+    /// The programs to use: those of `COUNTERSIGN_POSTGRES_BIN` where it is set, else the newest on
+    /// this machine.
     ///
     /// `data` is the folder of data that is there already, and the major version that wrote it.
     pub(super) fn find(data: Option<(&Path, u32)>) -> Result<Self, EmbeddedError> {
-        if let Some(folder) = env::var_os("COUNTERSIGN_POSTGRES_BIN").filter(|name| !name.is_empty())
+        if let Some(folder) =
+            env::var_os("COUNTERSIGN_POSTGRES_BIN").filter(|name| !name.is_empty())
         {
             let programs = Self::of_folder(Path::new(&folder)).map_err(|reason| {
-                EmbeddedError::UnusableFolder { folder: PathBuf::from(&folder), reason }
+                EmbeddedError::UnusableFolder {
+                    folder: PathBuf::from(&folder),
+                    reason,
+                }
             })?;
             return choose(&[programs], data);
         }
@@ -76,7 +81,10 @@ impl Programs {
         let text = String::from_utf8_lossy(&output.stdout);
         let major = parse_major(&text)
             .ok_or_else(|| format!("its postgres does not tell its version ({})", text.trim()))?;
-        Ok(Self { folder: complete, major })
+        Ok(Self {
+            folder: complete,
+            major,
+        })
     }
 
     /// Their major version.
@@ -96,10 +104,13 @@ impl Programs {
 
 /// The folders that may hold the programs, each once or more often, best first.
 fn candidates() -> Vec<PathBuf> {
-    let mut folders: Vec<PathBuf> =
-        env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::var_os("PATH")
+        .map(|path| env::split_paths(&path).collect())
+        .unwrap_or_default();
     for (parent, prefix, rest) in PLACES {
-        let Ok(entries) = fs::read_dir(parent) else { continue };
+        let Ok(entries) = fs::read_dir(parent) else {
+            continue;
+        };
         let mut matching: Vec<PathBuf> = entries
             .filter_map(Result::ok)
             .filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix))
@@ -111,7 +122,8 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-/// The folder that has all the programs: where a link to `postgres` leads, or else the folder itself.
+/// The folder that has all the programs: where a link to `postgres` leads, or else the folder
+/// itself.
 fn complete_folder(folder: &Path) -> Option<PathBuf> {
     let real = fs::canonicalize(folder.join("postgres")).ok()?;
     [real.parent()?, folder]
@@ -122,20 +134,21 @@ fn complete_folder(folder: &Path) -> Option<PathBuf> {
 
 /// The major version in what `postgres --version` says.
 fn parse_major(text: &str) -> Option<u32> {
-    let version =
-        text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let version = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().ok()
 }
 
 /// The version that wrote the data, or else the newest; of two folders with one version, the first.
-fn choose(
-    found: &[Programs],
-    data: Option<(&Path, u32)>,
-) -> Result<Programs, EmbeddedError> {
+fn choose(found: &[Programs], data: Option<(&Path, u32)>) -> Result<Programs, EmbeddedError> {
     let names = || found.iter().map(Programs::describe).collect::<Vec<_>>();
     let mut best: Option<&Programs> = None;
-    for programs in found.iter().filter(|programs| programs.major >= OLDEST_MAJOR) {
+    for programs in found
+        .iter()
+        .filter(|programs| programs.major >= OLDEST_MAJOR)
+    {
         let suits = data.is_none_or(|(_, needed)| programs.major == needed);
         if suits && best.is_none_or(|best| programs.major > best.major) {
             best = Some(programs);
@@ -157,12 +170,18 @@ mod tests {
     use super::*;
 
     fn programs(folder: &str, major: u32) -> Programs {
-        Programs { folder: PathBuf::from(folder), major }
+        Programs {
+            folder: PathBuf::from(folder),
+            major,
+        }
     }
 
     #[test]
     fn the_major_version_is_read_from_every_packager_s_words() {
-        assert_eq!(parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            parse_major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(parse_major("postgres (PostgreSQL) 17.2\n"), Some(17));
         assert_eq!(parse_major("postgres (PostgreSQL) 19beta1\n"), Some(19));
         assert_eq!(parse_major("postgres (PostgreSQL) 9.6.24\n"), Some(9));
@@ -191,8 +210,7 @@ mod tests {
 
     #[test]
     fn data_of_a_version_that_is_missing_is_refused_by_name() {
-        let error =
-            choose(&[programs("/b", 17)], Some((Path::new("/data"), 16))).unwrap_err();
+        let error = choose(&[programs("/b", 17)], Some((Path::new("/data"), 16))).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("apt-get install postgresql-16"), "{text}");
         assert!(text.contains("17 in /b"), "{text}");
@@ -214,7 +232,9 @@ mod tests {
 
     #[test]
     fn a_version_that_is_too_old_is_named_and_not_used() {
-        let text = choose(&[programs("/old", 13)], None).unwrap_err().to_string();
+        let text = choose(&[programs("/old", 13)], None)
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("13 in /old"), "{text}");
     }
 

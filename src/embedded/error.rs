@@ -1,4 +1,5 @@
-//! What can go wrong with the private PostgreSQL, each with a sentence that says what to do about it.
+//! What can go wrong with the private PostgreSQL, each with a sentence that says what to do about
+//! it.
 
 use std::{io, path::PathBuf};
 
@@ -10,14 +11,15 @@ pub enum EmbeddedError {
     /// The machine has no server programs of PostgreSQL, or only ones that are too old.
     #[error("{}", not_installed(.found))]
     NotInstalled {
-        /// The versions that were found and are too old, with their folders; empty when there was none.
+        /// The versions that were found and are too old, with their folders; empty when there was
+        /// none.
         found: Vec<String>,
     },
 
-    /// COUNTERSIGN_POSTGRES_BIN names a folder that cannot be used.
+    /// `COUNTERSIGN_POSTGRES_BIN` names a folder that cannot be used.
     #[error(
-        "COUNTERSIGN_POSTGRES_BIN is {}, and {reason}; it must be the folder that holds postgres, initdb and pg_ctl \
-         of PostgreSQL {oldest} or newer",
+        "COUNTERSIGN_POSTGRES_BIN is {}, and {reason}; it must be the folder that holds postgres, \
+         initdb and pg_ctl of PostgreSQL {oldest} or newer",
         .folder.display(),
         oldest = OLDEST_MAJOR
     )]
@@ -30,10 +32,11 @@ pub enum EmbeddedError {
 
     /// The data was written by a major version whose programs are not installed.
     #[error(
-        "the data in {} was written by PostgreSQL {needed}, and the machine has {}; install that version (Debian and \
-         Ubuntu: sudo apt-get install postgresql-{needed}; Fedora: sudo dnf install postgresql{needed}-server; macOS: \
-         brew install postgresql@{needed}), or set COUNTERSIGN_POSTGRES_BIN to its folder, or set \
-         COUNTERSIGN_DATA_DIR to an empty folder to begin anew",
+        "the data in {} was written by PostgreSQL {needed}, and the machine has {}; install that \
+         version (Debian and Ubuntu: sudo apt-get install postgresql-{needed}; Fedora: sudo dnf \
+         install postgresql{needed}-server; macOS: brew install postgresql@{needed}), or set \
+         COUNTERSIGN_POSTGRES_BIN to its folder, or set COUNTERSIGN_DATA_DIR to an empty folder to \
+         begin anew",
         .folder.display(),
         listed(.found)
     )]
@@ -48,15 +51,16 @@ pub enum EmbeddedError {
 
     /// The program runs as root, PostgreSQL refuses to, and there is no user to run it as.
     #[error(
-        "PostgreSQL refuses to run as root and this machine has no user `postgres` to run it as; run countersign as \
-         an ordinary user, or create that user (useradd --system postgres), or set DATABASE_URL"
+        "PostgreSQL refuses to run as root and this machine has no user `postgres` to run it as; \
+         run countersign as an ordinary user, or create that user (useradd --system postgres), or \
+         set DATABASE_URL"
     )]
     NoServerUser,
 
     /// The user that runs the server cannot enter the data folder.
     #[error(
-        "PostgreSQL runs as user {uid}, who cannot enter {}; set COUNTERSIGN_DATA_DIR to a folder that this user can \
-         reach, such as /var/lib/countersign",
+        "PostgreSQL runs as user {uid}, who cannot enter {}; set COUNTERSIGN_DATA_DIR to a folder \
+         that this user can reach, such as /var/lib/countersign",
         .folder.display()
     )]
     Unreachable {
@@ -68,7 +72,8 @@ pub enum EmbeddedError {
 
     /// The data belongs to another user.
     #[error(
-        "{} belongs to user {owner}; run countersign as that user, or set COUNTERSIGN_DATA_DIR to another folder",
+        "{} belongs to user {owner}; run countersign as that user, or set COUNTERSIGN_DATA_DIR to \
+         another folder",
         .folder.display()
     )]
     ForeignOwner {
@@ -80,7 +85,8 @@ pub enum EmbeddedError {
 
     /// The folder for the data has something else in it.
     #[error(
-        "{} is not empty and holds no PostgreSQL data; move it away, or set COUNTERSIGN_DATA_DIR to another folder",
+        "{} is not empty and holds no PostgreSQL data; move it away, or set COUNTERSIGN_DATA_DIR \
+         to another folder",
         .folder.display()
     )]
     NotADatabase {
@@ -89,7 +95,10 @@ pub enum EmbeddedError {
     },
 
     /// The folder for the Unix socket is not private.
-    #[error("{} cannot hold the database's socket: {reason}; remove it and start again", .folder.display())]
+    #[error(
+        "{} cannot hold the database's socket: {reason}; remove it and start again",
+        .folder.display()
+    )]
     SocketFolder {
         /// The folder.
         folder: PathBuf,
@@ -132,8 +141,8 @@ pub enum EmbeddedError {
 
     /// Another process holds the database and it does not become ready.
     #[error(
-        "another process has held the database in {} for {seconds} s and it does not answer; stop that process, or \
-         set COUNTERSIGN_DATA_DIR to another folder",
+        "another process has held the database in {} for {seconds} s and it does not answer; stop \
+         that process, or set COUNTERSIGN_DATA_DIR to another folder",
         .folder.display()
     )]
     Busy {
@@ -145,8 +154,8 @@ pub enum EmbeddedError {
 
     /// The server answers, and refuses the program.
     #[error(
-        "PostgreSQL in {} refuses the connection: {reason}; if this data was not made by countersign, set \
-         COUNTERSIGN_DATA_DIR to another folder",
+        "PostgreSQL in {} refuses the connection: {reason}; if this data was not made by \
+         countersign, set COUNTERSIGN_DATA_DIR to another folder",
         .folder.display()
     )]
     Refused {
@@ -161,7 +170,7 @@ pub enum EmbeddedError {
     NotStopped {
         /// The folder with the data.
         folder: PathBuf,
-        /// What pg_ctl said.
+        /// What `pg_ctl` said.
         output: String,
     },
 
@@ -184,14 +193,19 @@ impl EmbeddedError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |cause| Self::Io { action, path, cause }
+        move |cause| Self::Io {
+            action,
+            path,
+            cause,
+        }
     }
 }
 
 fn not_installed(found: &[String]) -> String {
     let what = if found.is_empty() {
         format!(
-            "the server programs of PostgreSQL {OLDEST_MAJOR} or newer (postgres, initdb, pg_ctl) were not found"
+            "the server programs of PostgreSQL {OLDEST_MAJOR} or newer (postgres, initdb, pg_ctl) \
+             were not found"
         )
     } else {
         format!(
@@ -200,14 +214,19 @@ fn not_installed(found: &[String]) -> String {
         )
     };
     format!(
-        "{what}; install them (Debian and Ubuntu: sudo apt-get install postgresql; Fedora: sudo dnf install \
-         postgresql-server; macOS: brew install postgresql@17), or set COUNTERSIGN_POSTGRES_BIN to their folder, or \
-         set DATABASE_URL to use a server that runs elsewhere"
+        "{what}; install them (Debian and Ubuntu: sudo apt-get install postgresql; Fedora: sudo \
+         dnf install postgresql-server; macOS: brew install postgresql@17), or set \
+         COUNTERSIGN_POSTGRES_BIN to their folder, or set DATABASE_URL to use a server that runs \
+         elsewhere"
     )
 }
 
 fn listed(found: &[String]) -> String {
-    if found.is_empty() { String::from("no version at all") } else { found.join(", ") }
+    if found.is_empty() {
+        String::from("no version at all")
+    } else {
+        found.join(", ")
+    }
 }
 
 /// The last words of a program inside a sentence.

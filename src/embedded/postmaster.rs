@@ -1,8 +1,9 @@
 //! Reads `postmaster.pid`, the file in which a running server says who and where it is.
 //!
-//! The file outlives a server that was killed. PostgreSQL recovers from that by itself unless the number in it belongs to
-//! another process by now (after a reboot, or in a container that begins to count at 1 again): it then refuses to start
-//! for ever. So the process is looked at, not only its number.
+//! The file outlives a server that was killed. PostgreSQL recovers from that by itself unless the
+//! number in it belongs to another process by now (after a reboot, or in a container that begins to
+//! count at 1 again): it then refuses to start for ever. So the process is looked at, not only its
+//! number.
 
 use std::{
     ffi::OsStr,
@@ -39,7 +40,8 @@ pub(super) enum Holder {
 }
 
 impl Postmaster {
-    /// Reads the file in the data folder `cluster`; none where there is none, or it is only half written.
+    /// Reads the file in the data folder `cluster`; none where there is none, or it is only half
+    /// written.
     pub(super) fn read(cluster: &Path) -> Option<Self> {
         parse(&fs::read(cluster.join(FILE)).ok()?)
     }
@@ -61,13 +63,21 @@ impl Postmaster {
     }
 }
 
-/// The lines are: process, data folder, start time, port, socket folder, listening address, shared memory, state.
+/// The lines are: process, data folder, start time, port, socket folder, listening address, shared
+/// memory, state.
 fn parse(text: &[u8]) -> Option<Postmaster> {
     let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     let line = |index: usize| lines.get(index).copied().filter(|line| !line.is_empty());
-    let number = |index: usize| std::str::from_utf8(line(index)?).ok()?.trim().parse::<u32>().ok();
+    let number = |index: usize| {
+        std::str::from_utf8(line(index)?)
+            .ok()?
+            .trim()
+            .parse::<u32>()
+            .ok()
+    };
     Some(Postmaster {
-        // A server in single-user mode writes its number with a minus, takes no connections and is none for us.
+        // A server in single-user mode writes its number with a minus, takes no connections and is
+        // none for us.
         pid: number(0)?,
         address: Address {
             folder: PathBuf::from(OsStr::from_bytes(line(4)?)),
@@ -88,15 +98,25 @@ fn holder_by_signal(pid: u32) -> Holder {
                 Err(rustix::io::Errno::SRCH)
             )
         });
-    if alive { Holder::Server } else { Holder::Nobody }
+    if alive {
+        Holder::Server
+    } else {
+        Holder::Nobody
+    }
 }
 
-/// Decides by a process's arguments, which every user can read. Where they leave a doubt, it is the server.
+/// Decides by a process's arguments, which every user can read. Where they leave a doubt, it is the
+/// server.
 fn holder_by_arguments(arguments: &[u8], cluster: &Path) -> Holder {
-    let arguments: Vec<&OsStr> =
-        arguments.split(|byte| *byte == 0).map(OsStr::from_bytes).collect();
-    let program = arguments.first().and_then(|program| Path::new(program).file_name());
-    if !program.is_some_and(|name| name == "postgres" || name == "postmaster") {
+    let arguments: Vec<&OsStr> = arguments
+        .split(|byte| *byte == 0)
+        .map(OsStr::from_bytes)
+        .collect();
+    let is_server = arguments
+        .first()
+        .and_then(|program| Path::new(program).file_name())
+        .is_some_and(|name| name == "postgres" || name == "postmaster");
+    if !is_server {
         return Holder::Other;
     }
     let folder = arguments
@@ -125,14 +145,22 @@ mod tests {
     fn the_file_of_a_ready_server_tells_its_process_and_socket() {
         let found = parse(READY).unwrap();
         assert_eq!(found.pid, 14019);
-        assert_eq!(found.address, Address { folder: PathBuf::from("/data/run"), port: 5432 });
+        assert_eq!(
+            found.address,
+            Address {
+                folder: PathBuf::from("/data/run"),
+                port: 5432
+            }
+        );
         assert!(found.ready);
     }
 
     #[test]
     fn a_server_that_starts_or_stops_is_not_ready() {
         for state in ["starting", "stopping", "standby "] {
-            let text = String::from_utf8(READY.to_vec()).unwrap().replace("ready   ", state);
+            let text = String::from_utf8(READY.to_vec())
+                .unwrap()
+                .replace("ready   ", state);
             assert!(!parse(text.as_bytes()).unwrap().ready, "{state}");
         }
     }
@@ -148,10 +176,16 @@ mod tests {
     fn a_number_that_another_process_has_now_is_not_the_server() {
         let cluster = Path::new("/no/such/data/postgresql");
         let of = |arguments: &[u8]| holder_by_arguments(arguments, cluster);
-        assert_eq!(of(b"/usr/bin/postgres\0-D\0/no/such/data/postgresql\0"), Holder::Server);
+        assert_eq!(
+            of(b"/usr/bin/postgres\0-D\0/no/such/data/postgresql\0"),
+            Holder::Server
+        );
         assert_eq!(of(b"postgres\0"), Holder::Server);
         assert_eq!(of(b"postgres\0-D\0data/postgresql\0"), Holder::Server);
-        assert_eq!(of(b"/usr/bin/postgres\0-D\0/var/lib/postgresql/15/main\0"), Holder::Other);
+        assert_eq!(
+            of(b"/usr/bin/postgres\0-D\0/var/lib/postgresql/15/main\0"),
+            Holder::Other
+        );
         assert_eq!(of(b"postgres: 15/main: checkpointer \0"), Holder::Other);
         assert_eq!(of(b"/usr/sbin/cron\0-f\0"), Holder::Other);
         assert_eq!(of(b""), Holder::Other);

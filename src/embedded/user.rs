@@ -1,8 +1,9 @@
 //! Which user runs the server.
 //!
-//! PostgreSQL refuses to run as root. Where the program is root, the server and everything that touches its files runs as
-//! the user that owns the data already, or else as `postgres`, which every distribution's package creates. Supplementary
-//! groups are dropped: the standard library calls `setgroups(0)` when a uid is set and no groups are.
+//! PostgreSQL refuses to run as root. Where the program is root, the server and everything that
+//! touches its files runs as the user that owns the data already, or else as `postgres`, which
+//! every distribution's package creates. Supplementary groups are dropped: the standard library
+//! calls `setgroups(0)` when a uid is set and no groups are.
 
 use std::{
     env,
@@ -19,8 +20,8 @@ use std::{
 
 use super::error::EmbeddedError;
 
-/// What a server program keeps of the program's environment. The rest holds PG… variables that would change what the server
-/// does, and credentials that it has no need of.
+/// What a server program keeps of the program's environment. The rest holds PG… variables that
+/// would change what the server does, and credentials that it has no need of.
 const KEPT_VARIABLES: [&str; 4] = ["PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR"];
 
 /// The user that runs the server.
@@ -47,20 +48,30 @@ impl ServerUser {
             Err(error) => return Err(EmbeddedError::io("look at", cluster)(error)),
         };
         match owner {
-            Some(owner) if own == 0 && owner.uid() != 0 => {
-                Ok(Self { uid: owner.uid(), gid: owner.gid(), switch: true })
-            }
+            Some(owner) if own == 0 && owner.uid() != 0 => Ok(Self {
+                uid: owner.uid(),
+                gid: owner.gid(),
+                switch: true,
+            }),
             _ if own == 0 => {
                 let (Some(uid), Some(gid)) = (postgres_id("-u"), postgres_id("-g")) else {
                     return Err(EmbeddedError::NoServerUser);
                 };
-                Ok(Self { uid, gid, switch: true })
+                Ok(Self {
+                    uid,
+                    gid,
+                    switch: true,
+                })
             }
             Some(owner) if owner.uid() != own => Err(EmbeddedError::ForeignOwner {
                 folder: cluster.to_path_buf(),
                 owner: owner.uid(),
             }),
-            _ => Ok(Self { uid: own, gid: rustix::process::getegid().as_raw(), switch: false }),
+            _ => Ok(Self {
+                uid: own,
+                gid: rustix::process::getegid().as_raw(),
+                switch: false,
+            }),
         }
     }
 
@@ -74,8 +85,8 @@ impl ServerUser {
         !self.switch
     }
 
-    /// A command that runs as this user, in a process group of its own: Ctrl-C in the terminal reaches the program, which
-    /// drains and only then stops the server.
+    /// A command that runs as this user, in a process group of its own: Ctrl-C in the terminal
+    /// reaches the program, which drains and only then stops the server.
     pub(super) fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env_clear();
@@ -104,7 +115,10 @@ impl ServerUser {
 
     /// Makes a folder that only this user (and root) can enter.
     pub(super) fn make_private_folder(self, path: &Path) -> Result<(), EmbeddedError> {
-        DirBuilder::new().mode(0o700).create(path).map_err(EmbeddedError::io("create", path))?;
+        DirBuilder::new()
+            .mode(0o700)
+            .create(path)
+            .map_err(EmbeddedError::io("create", path))?;
         self.give(path)
     }
 
@@ -124,12 +138,16 @@ impl ServerUser {
         if status.success() {
             Ok(())
         } else {
-            Err(EmbeddedError::Unreachable { folder: folder.to_path_buf(), uid: self.uid })
+            Err(EmbeddedError::Unreachable {
+                folder: folder.to_path_buf(),
+                uid: self.uid,
+            })
         }
     }
 }
 
-/// The number of the user `postgres` (`-u`) or of its group (`-g`), from every source of users that the system has.
+/// The number of the user `postgres` (`-u`) or of its group (`-g`), from every source of users that
+/// the system has.
 fn postgres_id(which: &str) -> Option<u32> {
     let output = Command::new("id").args([which, "postgres"]).output().ok()?;
     if !output.status.success() {
@@ -138,8 +156,8 @@ fn postgres_id(which: &str) -> Option<u32> {
     String::from_utf8_lossy(&output.stdout).trim().parse().ok()
 }
 
-/// Makes the program's data folder. Others may pass through it (the server's user must) where root makes it, and nobody
-/// where an ordinary user does.
+/// Makes the program's data folder. Others may pass through it (the server's user must) where root
+/// makes it, and nobody where an ordinary user does.
 pub(super) fn make_data_folder(folder: &Path) -> Result<(), EmbeddedError> {
     let mode = if is_root() { 0o711 } else { 0o700 };
     DirBuilder::new()

@@ -99,7 +99,7 @@ pub(super) fn hide(text: &str, secrets: &[&str]) -> String {
     for secret in secrets {
         // A text of one or two characters is no credential, and hiding it would make every message unreadable.
         if secret.len() >= 4 {
-            shown = shown.replace(secret, HIDDEN);
+            shown = shown.replace(*secret, HIDDEN);
         }
     }
     shown

@@ -24,7 +24,7 @@ pub(super) fn reading(value: Option<&Value>) -> Reading {
         Some(Value::String(text)) => text.trim().to_owned(),
         Some(_) => return Reading::Garbage,
     };
-    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits.as_str(), ""));
     let plain = !whole.is_empty() && whole.bytes().all(|b| b.is_ascii_digit());
     if !plain || !fraction.bytes().all(|b| b == b'0') {
         return Reading::Garbage;

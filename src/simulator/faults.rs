@@ -33,7 +33,7 @@ pub enum FaultKind {
     WrongType,
     /// The right shape with every list empty.
     Empty,
-    /// 401, or Graph's error 190.
+    /// Reddit: 401. Graph: error 190.
     TokenRefused,
 }
 

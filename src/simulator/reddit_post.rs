@@ -61,7 +61,8 @@ pub(super) enum Fate {
 
 /// Whether `text` can be an id: 1 to 13 lower-case base36 characters.
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=13).contains(&text.len()) && text.bytes().all(|byte| BASE36.contains(&byte))
+    (1..=13).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
 /// What became of the post with this id.

@@ -25,12 +25,12 @@ pub(super) fn compare<'a>(
     let (same, other): (Vec<Figure<'a>>, Vec<Figure<'a>>) =
         figures(context, metric).partition(|figure| expected == Some(figure.definition));
     match (highest(&same), highest(&other)) {
-        (Some(figure), _) if claimed <= figure.value => {
-            Finding::Verified { basis: Basis::Platform(figure) }
-        }
-        (_, Some(figure)) if claimed <= figure.value => {
-            Finding::Verified { basis: Basis::OtherDefinition(figure) }
-        }
+        (Some(figure), _) if claimed <= figure.value => Finding::Verified {
+            basis: Basis::Platform(figure),
+        },
+        (_, Some(figure)) if claimed <= figure.value => Finding::Verified {
+            basis: Basis::OtherDefinition(figure),
+        },
         (Some(figure), _) => {
             let confirmed = same.iter().any(|figure| figure.fetched_at >= lag_end);
             against(context, claimed, Basis::Platform(figure), confirmed)
@@ -38,9 +38,12 @@ pub(super) fn compare<'a>(
         (None, Some(figure)) => Finding::NotComparable { figure },
         (None, None) if metric == Metric::Conversions => match *context.orders {
             SignedOrders::NoneDelivered => Finding::NoSignedOrders,
-            SignedOrders::Delivered(orders) => {
-                against(context, claimed, Basis::Orders(orders), context.now >= lag_end)
-            }
+            SignedOrders::Delivered(orders) => against(
+                context,
+                claimed,
+                Basis::Orders(orders),
+                context.now >= lag_end,
+            ),
         },
         (None, None) => unknown(context, metric),
     }
@@ -54,7 +57,11 @@ fn against<'a>(
     confirmed: bool,
 ) -> Finding<'a> {
     match level::excess(claimed, basis.value(), context.policy) {
-        Some(excess) => Finding::Over { basis, excess, confirmed },
+        Some(excess) => Finding::Over {
+            basis,
+            excess,
+            confirmed,
+        },
         None => Finding::Verified { basis },
     }
 }
@@ -70,9 +77,15 @@ fn unknown<'a>(context: &Context<'a>, metric: Metric) -> Finding<'a> {
     };
     let platform_report_id = latest.platform_report_id;
     match latest.metrics.get(metric) {
-        Observed::Unsupported { reason } => Finding::Unsupported { reason, platform_report_id },
+        Observed::Unsupported { reason } => Finding::Unsupported {
+            reason,
+            platform_report_id,
+        },
         _ if latest.gone => Finding::Gone { platform_report_id },
-        Observed::Unavailable { reason } => Finding::Unavailable { reason, platform_report_id },
+        Observed::Unavailable { reason } => Finding::Unavailable {
+            reason,
+            platform_report_id,
+        },
         // Does not happen: a reported number was compared, or found not to be comparable.
         Observed::Reported { .. } => Finding::NotObserved,
     }
@@ -83,16 +96,22 @@ fn figures<'a>(
     context: &Context<'a>,
     metric: Metric,
 ) -> impl Iterator<Item = Figure<'a>> + use<'a> {
-    context.since_claim().filter_map(move |observation| match observation.metrics.get(metric) {
-        Observed::Reported { value, definition, grade } => Some(Figure {
-            value: *value,
-            definition,
-            grade: *grade,
-            platform_report_id: observation.platform_report_id,
-            fetched_at: observation.fetched_at,
-        }),
-        Observed::Unavailable { .. } | Observed::Unsupported { .. } => None,
-    })
+    context
+        .since_claim()
+        .filter_map(move |observation| match observation.metrics.get(metric) {
+            Observed::Reported {
+                value,
+                definition,
+                grade,
+            } => Some(Figure {
+                value: *value,
+                definition,
+                grade: *grade,
+                platform_report_id: observation.platform_report_id,
+                fetched_at: observation.fetched_at,
+            }),
+            Observed::Unavailable { .. } | Observed::Unsupported { .. } => None,
+        })
 }
 
 /// The figure that speaks most for the affiliate.

@@ -1,7 +1,7 @@
 //! What a number counts, and how long it takes to settle.
 //!
-//! Numbers under different definitions are different things: plays are not views. A definition is named
-//! `<source>.<what the source calls it>`.
+//! Numbers under different definitions are different things: plays are not views. A definition is
+//! named `<source>.<what the source calls it>`.
 
 use chrono::Duration;
 
@@ -11,7 +11,8 @@ use crate::model::{Metric, PlatformKind};
 /// How long the orders of a purchase may take to arrive.
 const ORDERS_LAG_HOURS: i64 = 24;
 
-/// What a metric counts on a platform where the campaign says nothing else; none where the platform has no such count.
+/// What a metric counts on a platform where the campaign says nothing else; none where the platform
+/// has no such count.
 #[must_use]
 pub const fn default_definition(platform: PlatformKind, metric: Metric) -> Option<&'static str> {
     match (platform, metric) {
@@ -27,7 +28,8 @@ pub const fn default_definition(platform: PlatformKind, metric: Metric) -> Optio
     }
 }
 
-/// The definition in which a metric of a claim was made. Views have the campaign's, the others the platform's own.
+/// The definition in which a metric of a claim was made. Views have the campaign's, the others the
+/// platform's own.
 pub(super) fn expected(claim: &Claim, metric: Metric) -> Option<&str> {
     match metric {
         Metric::Views => Some(claim.views_definition.as_str()),
@@ -38,9 +40,9 @@ pub(super) fn expected(claim: &Claim, metric: Metric) -> Option<&str> {
 /// How long after the claim a figure of this metric has settled. Zero or more under a valid policy.
 pub(super) fn lag(claim: &Claim, policy: &Policy, metric: Metric) -> Duration {
     match expected(claim, metric) {
-        Some(definition) => {
-            policy.lag_window.unwrap_or_else(|| settles_after(definition, claim.platform))
-        }
+        Some(definition) => policy
+            .lag_window
+            .unwrap_or_else(|| settles_after(definition, claim.platform)),
         // No platform counts conversions, so they are checked against orders.
         None if metric == Metric::Conversions => Duration::hours(ORDERS_LAG_HOURS),
         // What nobody counts never settles, and cannot accuse either.
@@ -50,15 +52,17 @@ pub(super) fn lag(claim: &Claim, policy: &Policy, metric: Metric) -> Duration {
 
 /// The lag of a definition. One of an unknown source has that of the platform that the post is on.
 fn settles_after(definition: &str, platform: PlatformKind) -> Duration {
-    let source = definition.split_once('.').and_then(|(source, _)| match source {
-        "reddit" => Some(PlatformKind::Reddit),
-        "instagram" => Some(PlatformKind::Instagram),
-        "meta" => Some(PlatformKind::Meta),
-        "youtube" => Some(PlatformKind::YouTube),
-        "tiktok" => Some(PlatformKind::TikTok),
-        "x" => Some(PlatformKind::X),
-        _ => None,
-    });
+    let source = definition
+        .split_once('.')
+        .and_then(|(source, _)| match source {
+            "reddit" => Some(PlatformKind::Reddit),
+            "instagram" => Some(PlatformKind::Instagram),
+            "meta" => Some(PlatformKind::Meta),
+            "youtube" => Some(PlatformKind::YouTube),
+            "tiktok" => Some(PlatformKind::TikTok),
+            "x" => Some(PlatformKind::X),
+            _ => None,
+        });
     Duration::hours(match source.unwrap_or(platform) {
         PlatformKind::Reddit => 0,
         PlatformKind::X => 1,

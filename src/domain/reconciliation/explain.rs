@@ -1,6 +1,7 @@
 //! The verdict in words: a sentence with its numbers for each metric, and what happens next.
 //!
-//! The words go to affiliates and advertisers alike, so they name neither another affiliate nor an inner error.
+//! The words go to affiliates and advertisers alike, so they name neither another affiliate nor an
+//! inner error.
 
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
@@ -8,9 +9,7 @@ use chrono::{DateTime, Utc};
 use super::finding::{Basis, Figure, Finding};
 use super::level::{self, Excess};
 use super::{Check, Comparison, Context, schedule};
-use crate::model::{
-    EvidenceGrade, Finality, Metric, Metrics, PlatformKind, ReconciliationStatus,
-};
+use crate::model::{EvidenceGrade, Finality, Metric, Metrics, PlatformKind, ReconciliationStatus};
 
 /// The sentence of one metric.
 pub(super) fn sentence(
@@ -40,9 +39,11 @@ fn claimed_sentence(
         Finding::Duplicate => {
             format!("{lead}: not checked, because this post had been submitted before.")
         }
-        Finding::Verified { basis: Basis::OtherDefinition(figure) } => {
+        Finding::Verified {
+            basis: Basis::OtherDefinition(figure),
+        } => {
             let other = under_other_definition(platform, figure);
-            format!("{lead}; {other}, which covers the claim.")
+            format!("{lead}; {other}: it covers the claim.")
         }
         Finding::Verified { basis } => {
             format!("{lead}; {}: within it.", basis_words(platform, basis))
@@ -63,16 +64,25 @@ fn claimed_sentence(
             format!("{lead}; {other}: it does not cover the claim and does not count against it.")
         }
         Finding::Unsupported { reason, .. } => {
-            format!("{lead}; {platform} never tells how many{}.", because(reason))
+            format!(
+                "{lead}; {platform} never tells how many{}.",
+                because(reason)
+            )
         }
         Finding::Unavailable { reason, .. } => {
-            format!("{lead}; {platform} did not tell how many{}.", because(reason))
+            format!(
+                "{lead}; {platform} did not tell how many{}.",
+                because(reason)
+            )
         }
         Finding::Gone { .. } => {
             format!("{lead}: not checked, because the post is no longer on {platform}.")
         }
         Finding::Unreachable { detail } => {
-            format!("{lead}: not checked, because {platform} could not be reached{}.", because(detail))
+            format!(
+                "{lead}: not checked, because {platform} could not be reached{}.",
+                because(detail)
+            )
         }
         Finding::NotObserved => {
             format!("{lead}: not checked yet, {platform} has not been asked since the claim.")
@@ -100,14 +110,18 @@ pub(super) fn explanation(
     if sentences.is_empty() {
         sentences.push("Nothing is claimed.".to_owned());
     }
-    let says_unreachable =
-        findings.iter().any(|(_, finding)| matches!(finding, Finding::Unreachable { .. }));
+    let says_unreachable = findings
+        .iter()
+        .any(|(_, finding)| matches!(finding, Finding::Unreachable { .. }));
     if status == ReconciliationStatus::Failed
         && !says_unreachable
         && let Check::Unreachable { detail } = context.check
     {
         let platform = platform_name(context.claim.platform);
-        sentences.push(format!("This check did not reach {platform}{}.", because(detail)));
+        sentences.push(format!(
+            "This check did not reach {platform}{}.",
+            because(detail)
+        ));
     }
     sentences.push(match finality {
         Finality::Final => "This verdict is final.".to_owned(),
@@ -126,9 +140,15 @@ fn what_is_next(
         Some(time) => format!("the next check is at {}", instant(time)),
         None => "it is checked again".to_owned(),
     };
-    let waits_for_lag = findings
-        .iter()
-        .any(|(_, finding)| matches!(finding, Finding::Over { confirmed: false, .. }));
+    let waits_for_lag = findings.iter().any(|(_, finding)| {
+        matches!(
+            finding,
+            Finding::Over {
+                confirmed: false,
+                ..
+            }
+        )
+    });
     if waits_for_lag {
         let settled = instant(lag_end);
         format!("Provisional: only a number read at or after {settled} confirms an excess; {next}.")
@@ -141,7 +161,11 @@ fn what_is_next(
 fn basis_words(platform: &str, basis: &Basis<'_>) -> String {
     match basis {
         Basis::Platform(figure) => {
-            format!("{platform} reports {} ({})", count(figure.value), grade_words(figure.grade))
+            format!(
+                "{platform} reports {} ({})",
+                count(figure.value),
+                grade_words(figure.grade)
+            )
         }
         Basis::OtherDefinition(figure) => under_other_definition(platform, figure),
         Basis::Orders(orders) => format!(
@@ -157,7 +181,7 @@ fn basis_words(platform: &str, basis: &Basis<'_>) -> String {
 
 fn under_other_definition(platform: &str, figure: &Figure<'_>) -> String {
     format!(
-        "{platform} reports {} as {} ({}), which is another definition",
+        "{platform} reports {} as {} ({}), another definition",
         count(figure.value),
         figure.definition,
         grade_words(figure.grade),
@@ -165,12 +189,7 @@ fn under_other_definition(platform: &str, figure: &Figure<'_>) -> String {
 }
 
 /// How far the claim is above its basis.
-fn excess_words(
-    context: &Context<'_>,
-    claimed: u64,
-    basis: &Basis<'_>,
-    excess: Excess,
-) -> String {
+fn excess_words(context: &Context<'_>, claimed: u64, basis: &Basis<'_>, excess: Excess) -> String {
     let share = level::percent(claimed, basis.value()).map_or_else(
         || "above 0".to_owned(),
         |percent| format!("{} % above", decimal(&percent)),
@@ -205,15 +224,28 @@ const fn grade_words(grade: EvidenceGrade) -> &'static str {
     }
 }
 
-/// A reason as the end of a sentence; nothing where there is none.
+/// A reason as the end of a sentence; nothing where there is none. It comes from outside, so it is
+/// kept to one line.
 fn because(reason: &str) -> String {
-    let reason = reason.trim().trim_end_matches('.');
-    if reason.is_empty() { String::new() } else { format!(": {reason}") }
+    let line: String = reason
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let reason = line.trim().trim_end_matches('.');
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {reason}")
+    }
 }
 
 /// A number with its noun, which is given in the plural.
 fn counted(number: u64, noun: &str) -> String {
-    let noun = if number == 1 { noun.trim_end_matches('s') } else { noun };
+    let noun = if number == 1 {
+        noun.trim_end_matches('s')
+    } else {
+        noun
+    };
     format!("{} {noun}", count(number))
 }
 

@@ -35,10 +35,15 @@ const fn is_settled(finding: &Finding<'_>) -> bool {
     }
 }
 
-/// What the last check makes of a finding: a figure that may not have been settled yet accuses nobody for good.
+/// What the last check makes of a finding: a figure that may not have been settled yet accuses
+/// nobody for good.
 pub(super) const fn at_last_check(finding: Finding<'_>) -> Finding<'_> {
     match finding {
-        Finding::Over { basis, confirmed: false, .. } => Finding::NotConfirmed { basis },
+        Finding::Over {
+            basis,
+            confirmed: false,
+            ..
+        } => Finding::NotConfirmed { basis },
         settled => settled,
     }
 }

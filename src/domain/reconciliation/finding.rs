@@ -17,10 +17,15 @@ pub(super) struct Figure<'a> {
 }
 
 impl Figure<'_> {
-    /// Orders figures by what speaks for the affiliate; of equal numbers the better grade, then the newer one. Total, so
-    /// that the order in which observations come does not matter.
+    /// Orders figures by what speaks for the affiliate; of equal numbers the better grade, then the
+    /// newer one. Total, so that the order in which observations come does not matter.
     pub(super) fn strength(&self) -> (u64, EvidenceGrade, DateTime<Utc>, i64) {
-        (self.value, self.grade, self.fetched_at, self.platform_report_id)
+        (
+            self.value,
+            self.grade,
+            self.fetched_at,
+            self.platform_report_id,
+        )
     }
 }
 
@@ -83,9 +88,15 @@ pub(super) enum Finding<'a> {
     /// Only figures under another definition, all below the claim; this is the highest.
     NotComparable { figure: Figure<'a> },
     /// The platform never tells.
-    Unsupported { reason: &'a str, platform_report_id: i64 },
+    Unsupported {
+        reason: &'a str,
+        platform_report_id: i64,
+    },
     /// The platform did not tell.
-    Unavailable { reason: &'a str, platform_report_id: i64 },
+    Unavailable {
+        reason: &'a str,
+        platform_report_id: i64,
+    },
     /// The post is not there any more.
     Gone { platform_report_id: i64 },
     /// Nothing since the claim, and this check did not reach the platform.
@@ -125,8 +136,12 @@ impl<'a> Finding<'a> {
                 basis.platform_report_id()
             }
             Self::NotComparable { figure } => Some(figure.platform_report_id),
-            Self::Unsupported { platform_report_id, .. }
-            | Self::Unavailable { platform_report_id, .. }
+            Self::Unsupported {
+                platform_report_id, ..
+            }
+            | Self::Unavailable {
+                platform_report_id, ..
+            }
             | Self::Gone { platform_report_id } => Some(*platform_report_id),
             Self::NotClaimed
             | Self::ClaimedZero
@@ -142,13 +157,25 @@ impl<'a> Finding<'a> {
             Self::NotClaimed => ReasonCode::NotClaimed,
             Self::ClaimedZero => ReasonCode::ClaimedZero,
             Self::Duplicate => ReasonCode::Duplicate,
-            Self::Verified { basis: Basis::Platform(_) } => ReasonCode::WithinPlatformFigure,
-            Self::Verified { basis: Basis::OtherDefinition(_) } => {
-                ReasonCode::ClearedByOtherDefinition
-            }
-            Self::Verified { basis: Basis::Orders(_) } => ReasonCode::WithinSignedOrders,
-            Self::Over { basis: Basis::Orders(_), .. } => ReasonCode::UnsignedConversions,
-            Self::Over { excess: Excess { within_floor: true, .. }, .. } => ReasonCode::WithinFloor,
+            Self::Verified {
+                basis: Basis::Platform(_),
+            } => ReasonCode::WithinPlatformFigure,
+            Self::Verified {
+                basis: Basis::OtherDefinition(_),
+            } => ReasonCode::ClearedByOtherDefinition,
+            Self::Verified {
+                basis: Basis::Orders(_),
+            } => ReasonCode::WithinSignedOrders,
+            Self::Over {
+                basis: Basis::Orders(_),
+                ..
+            } => ReasonCode::UnsignedConversions,
+            Self::Over {
+                excess: Excess {
+                    within_floor: true, ..
+                },
+                ..
+            } => ReasonCode::WithinFloor,
             Self::Over { basis, .. } if basis.value() == 0 => ReasonCode::ZeroOnPlatform,
             Self::Over { .. } => ReasonCode::AbovePlatformFigure,
             Self::NotConfirmed { .. } => ReasonCode::ExcessNotConfirmed,

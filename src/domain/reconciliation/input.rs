@@ -50,14 +50,15 @@ pub enum Check {
 pub enum SignedOrders {
     /// The advertiser has not delivered one signed order yet, for anybody. Nothing is known then.
     NoneDelivered,
-    /// The advertiser delivers signed orders; those credited to the affiliate are counted, which may be none.
+    /// The advertiser delivers signed orders; those credited to the affiliate are counted, which
+    /// may be none.
     Delivered(OrderCount),
 }
 
 /// An advertiser's distinct signed orders for one affiliate, as one claim sees them.
 ///
-/// Orders are credited to claims in order of submission, and a post's newer claim that names conversions replaces its
-/// older one. Who counts them keeps to that; here only the sum matters.
+/// Orders are credited to claims in order of submission, and a post's newer claim that names
+/// conversions replaces its older one. Who counts them keeps to that; here only the sum matters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct OrderCount {
     /// Distinct orders, the reversed ones included.
@@ -72,7 +73,9 @@ impl OrderCount {
     /// What is left for the claim; 0 where earlier claims ask for more than there is.
     #[must_use]
     pub const fn remaining(self) -> u64 {
-        self.signed.saturating_sub(self.reversed).saturating_sub(self.credited_before)
+        self.signed
+            .saturating_sub(self.reversed)
+            .saturating_sub(self.credited_before)
     }
 }
 
@@ -102,7 +105,9 @@ impl<'a> Context<'a> {
     pub(super) fn since_claim(&self) -> impl Iterator<Item = &'a Observation> + use<'a> {
         let submitted_at = self.claim.submitted_at;
         let observations: &'a [Observation] = self.observations;
-        observations.iter().filter(move |observation| observation.fetched_at >= submitted_at)
+        observations
+            .iter()
+            .filter(move |observation| observation.fetched_at >= submitted_at)
     }
 
     /// The newest observation that counts.

@@ -1,60 +1,70 @@
 //! The verdict on a claim: what an affiliate says a post did, against what the platform says.
 //!
-//! Everything here is a pure function of its arguments. There is no clock, no network and no database, so that the same
-//! claim, policy and observations always give the same verdict and a stored one can be computed again. Nothing here
-//! fails: input that a caller should not have passed (an observation from before the claim, a policy that
-//! [`Policy::validate`] refuses) leads to a careful verdict, never to a panic or an accusation.
+//! Everything here is a pure function of its arguments. There is no clock, no network and no
+//! database, so that the same claim, policy and observations always give the same verdict and a
+//! stored one can be computed again. Nothing here fails: input that a caller should not have passed
+//! (an observation from before the claim, a policy that [`Policy::validate`] refuses) leads to a
+//! careful verdict, never to a panic or an accusation.
 //!
 //! # The rules
 //!
-//! **1. Claim A against observation B, metric by metric, only where a number above 0 is claimed.** Null is not claimed. A
-//! zero is a match and is not compared; a claim of zeros alone matches and never counts for trust. Metrics grow between
-//! the claim and the fetch, so A ≤ B is normal and A > B is suspicious: such counters do not normally fall, so a claim
-//! above a *later* value is too high by at least the difference, while a claim below it proves nothing and is a match.
+//! **1. Claim A against observation B, metric by metric, only where a number above 0 is claimed.**
+//! Null is not claimed. A zero is a match and is not compared; a claim of zeros alone matches and
+//! never counts for trust. Metrics grow between the claim and the fetch, so A ≤ B is normal and A >
+//! B is suspicious: such counters do not normally fall, so a claim above a *later* value is too
+//! high by at least the difference, while a claim below it proves nothing and is a match.
 //!
-//! **2. B is the highest value reported after the claim under the same definition.** A purge after an honest claim
-//! accuses nobody.
+//! **2. B is the highest value reported after the claim under the same definition.** A purge after
+//! an honest claim accuses nobody.
 //!
-//! **3. Level** from p = (A − B) / B · 100: A ≤ B is NONE; p < 5 LOW; 5 ≤ p ≤ 20 MEDIUM; p > 20 HIGH. 5 and 20 are the
-//! defaults of the policy. Decided on exact integers; rounding is for display only. B = 0 < A is HIGH and has no
-//! percentage. A metric that was not compared has no level.
+//! **3. Level** from p = (A − B) / B · 100: A ≤ B is NONE; p < 5 LOW; 5 ≤ p ≤ 20 MEDIUM; p > 20
+//! HIGH. 5 and 20 are the defaults of the policy. Decided on exact integers; rounding is for
+//! display only. B = 0 < A is HIGH and has no percentage. A metric that was not compared has no
+//! level.
 //!
-//! **4. Small-number floor.** A difference at or under the policy's absolute floor (default 10) is at most LOW, also at
-//! B = 0.
+//! **4. Small-number floor.** A difference at or under the policy's absolute floor (default 10) is
+//! at most LOW, also at B = 0.
 //!
-//! **5. Unknown is never zero.** An observed metric is reported (a number, 0 included), unavailable this time, or
-//! unsupported by the platform. Only a reported one is compared. A failed fetch, an empty list of insights, a missing
-//! row or a vanished post never becomes 0.
+//! **5. Unknown is never zero.** An observed metric is reported (a number, 0 included), unavailable
+//! this time, or unsupported by the platform. Only a reported one is compared. A failed fetch, an
+//! empty list of insights, a missing row or a vanished post never becomes 0.
 //!
-//! **6. Definitions before numbers.** A claim of views is made in the definition of its campaign's platform (such as
-//! `instagram.views`), one of clicks in the platform's own. A figure under another definition may clear a claim (A ≤ B)
-//! but never accuses: A > B is `NOT_COMPARABLE`.
+//! **6. Definitions before numbers.** A claim of views is made in the definition of its campaign's
+//! platform (such as `instagram.views`), one of clicks in the platform's own. A figure under
+//! another definition may clear a claim (A ≤ B) but never accuses: A > B is `NOT_COMPARABLE`.
 //!
-//! **7. What a platform never tells** is UNVERIFIABLE and says why, in the words of the observation.
+//! **7. What a platform never tells** is UNVERIFIABLE and says why, in the words of the
+//! observation.
 //!
-//! **8. Evidence grade**, weakest first: PUBLIC, `PLATFORM_APP`, `OWNER_TOKEN`; conversions from orders:
-//! `SIGNED_ORDERS`. Of equal figures the one with the stronger grade is cited.
+//! **8. Evidence grade**, weakest first: PUBLIC, `PLATFORM_APP`, `OWNER_TOKEN`; conversions from
+//! orders: `SIGNED_ORDERS`. Of equal figures the one with the stronger grade is cited.
 //!
-//! **9. Conversions** that the platform does not report are checked against the orders that the advertiser signed; B is
-//! what is left of them for this claim. They are unavailable until the advertiser has delivered one signed order at all.
-//! Counting the orders is not done here: see [`OrderCount`]. An excess is `UNSIGNED_CONVERSIONS`.
+//! **9. Conversions** that the platform does not report are checked against the orders that the
+//! advertiser signed; B is what is left of them for this claim. They are unavailable until the
+//! advertiser has delivered one signed order at all. Counting the orders is not done here: see
+//! [`OrderCount`]. An excess is `UNSIGNED_CONVERSIONS`.
 //!
-//! **10. Status of the whole.** Any metric over: DISCREPANCY with the highest level. All metrics claimed above 0 verified:
-//! MATCHED. Some verified, others not: `PARTIALLY_MATCHED`. None verified: FAILED where this check did not reach the
-//! platform, else `NOT_COMPARABLE` if any metric was, else UNVERIFIABLE. A duplicate post: UNVERIFIABLE.
+//! **10. Status of the whole.** Any metric over: DISCREPANCY with the highest level. All metrics
+//! claimed above 0 verified: MATCHED. Some verified, others not: `PARTIALLY_MATCHED`. None
+//! verified: FAILED where this check did not reach the platform, else `NOT_COMPARABLE` if any
+//! metric was, else UNVERIFIABLE. A duplicate post: UNVERIFIABLE.
 //!
-//! **11. Provisional and final.** A metric is settled when it is not claimed, zero, verified or unsupported by the
-//! platform, and when it is over by a figure read at or after claim + lag. FINAL is a verdict whose metrics are all
-//! settled, and any verdict of the last check. At the last check an excess that no figure from after the lag confirms
-//! may not accuse: it becomes `EXCESS_NOT_CONFIRMED`, which is unavailable. The lag belongs to the definition (Instagram
-//! and Meta insights 48 h, `YouTube` and `TikTok` 24 h, X 1 h, Reddit 0); a policy may set its own for platform figures,
-//! 0 included; that of orders is 24 h; of several claimed metrics the longest counts.
+//! **11. Provisional and final.** A metric is settled when it is not claimed, zero, verified or
+//! unsupported by the platform, and when it is over by a figure read at or after claim + lag. FINAL
+//! is a verdict whose metrics are all settled, and any verdict of the last check. At the last check
+//! an excess that no figure from after the lag confirms may not accuse: it becomes
+//! `EXCESS_NOT_CONFIRMED`, which is unavailable. The lag belongs to the definition (Instagram and
+//! Meta insights 48 h, `YouTube` and `TikTok` 24 h, X 1 h, Reddit 0); a policy may set its own for
+//! platform figures, 0 included; that of orders is 24 h; of several claimed metrics the longest
+//! counts.
 //!
-//! **12. Checks** come at once, at the policy's ages of the claim and at the end of the lag; see [`schedule`].
+//! **12. Checks** come at once, at the policy's ages of the claim and at the end of the lag; see
+//! [`schedule`].
 //!
 //! **13. Trust** is scored from FINAL verdicts in [`crate::domain::trust`].
 //!
-//! **16. Tamper-evidence**: the canonical form of a verdict and the hash chain over it are in [`canonical`].
+//! **16. Tamper-evidence**: the canonical form of a verdict and the hash chain over it are in
+//! [`canonical`].
 
 pub mod canonical;
 mod compare;
@@ -68,6 +78,7 @@ mod policy;
 mod reason;
 pub mod schedule;
 mod status;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -76,20 +87,25 @@ pub use definition::default_definition;
 pub use input::{Check, Claim, Context, Observation, OrderCount, SignedOrders};
 pub use policy::{Policy, PolicyError, PolicyProblem};
 pub use reason::ReasonCode;
+pub use stored::MalformedComparison;
 pub use verdict::{Comparison, Verdict};
 
 use crate::model::Metrics;
 
 /// Judges one claim by the observations since it.
 ///
-/// To be called once for each check that was attempted. A check that could not be attempted (the platform's circuit is
-/// open, no worker ran) gives no verdict, and is not the last one.
+/// To be called once for each check that was attempted. A check that could not be attempted (the
+/// platform's circuit is open, no worker ran) gives no verdict, and is not the last one.
 #[must_use]
 pub fn reconcile(context: &Context<'_>) -> Verdict {
     let lag_end = schedule::lag_end(context.claim, context.policy);
     let findings = Metrics::from_fn(|metric| {
         let finding = compare::compare(context, metric, lag_end);
-        if context.last_check { finality::at_last_check(finding) } else { finding }
+        if context.last_check {
+            finality::at_last_check(finding)
+        } else {
+            finding
+        }
     });
     let (status, level) = status::of(context, &findings);
     let finality = finality::of(context, &findings);

@@ -18,7 +18,8 @@ const MAX_RECHECK_HOURS: i64 = 8760;
 /// The most checks after the first one.
 const MAX_RECHECKS: usize = 16;
 
-/// Thresholds, floor, lag window and checks of a campaign. A version is never edited: a change makes a new one.
+/// Thresholds, floor, lag window and checks of a campaign. A version is never edited: a change
+/// makes a new one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// Counts up within a campaign, from 1.
@@ -89,7 +90,11 @@ impl Policy {
     pub fn validate(&self) -> Result<(), Vec<PolicyError>> {
         let mut errors = Vec::new();
         let mut refuse = |field: &'static str, problem: PolicyProblem, message: String| {
-            errors.push(PolicyError { field, problem, message });
+            errors.push(PolicyError {
+                field,
+                problem,
+                message,
+            });
         };
         self.check_thresholds(&mut refuse);
         if self.absolute_floor > MAX_COUNT {
@@ -114,7 +119,11 @@ impl Policy {
             let message = format!("must each be from 1 to {MAX_RECHECK_HOURS} hours");
             refuse("recheckHours", PolicyProblem::OutOfRange, message);
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(errors)
+        }
     }
 
     fn check_thresholds(&self, refuse: &mut impl FnMut(&'static str, PolicyProblem, String)) {
@@ -124,7 +133,8 @@ impl Policy {
             ("lowBelowPercent", &self.low_below_percent),
             ("highAbovePercent", &self.high_above_percent),
         ] {
-            // A few characters, such as 0e999999999, can stand for a billion digits when they are stored.
+            // A few characters, such as 0e999999999, can stand for a billion digits when they are
+            // stored.
             let scale = percent.fractional_digit_count();
             if scale > MAX_DECIMAL_PLACES {
                 let message = format!("must have at most {MAX_DECIMAL_PLACES} decimal places");

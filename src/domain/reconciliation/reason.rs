@@ -22,7 +22,8 @@ pub enum ReasonCode {
     AbovePlatformFigure,
     /// The platform reports 0.
     ZeroOnPlatform,
-    /// The claim is above the platform's figure by so little that it is LOW whatever the percentage.
+    /// The claim is above the platform's figure by so little that it is LOW whatever the
+    /// percentage.
     WithinFloor,
     /// The claim is above the number of signed orders left for it.
     UnsignedConversions,
@@ -40,7 +41,8 @@ pub enum ReasonCode {
     NotObservedYet,
     /// The advertiser has not delivered one signed order.
     NoSignedOrders,
-    /// The claim is above the figures read so far, but none of them was read when such figures have settled.
+    /// The claim is above the figures read so far, but none of them was read when such figures have
+    /// settled.
     ExcessNotConfirmed,
     /// The post had been submitted before.
     Duplicate,
@@ -108,6 +110,9 @@ impl FromStr for ReasonCode {
         Self::ALL
             .into_iter()
             .find(|code| code.as_str() == name)
-            .ok_or_else(|| UnknownName { set: "ReasonCode", name: name.to_owned() })
+            .ok_or_else(|| UnknownName {
+                set: "ReasonCode",
+                name: name.to_owned(),
+            })
     }
 }

@@ -1,8 +1,8 @@
 //! When a claim is checked (rule 12).
 //!
-//! The first check comes at once, when the claim is made, and is not in the list. The others come at the policy's ages
-//! of the claim and at the end of the lag, where there is one. Nothing wakes up by the clock to look for work: each check
-//! is a delayed job that the one before it queues.
+//! The first check comes at once, when the claim is made, and is not in the list. The others come
+//! at the policy's ages of the claim and at the end of the lag, where there is one. Nothing wakes
+//! up by the clock to look for work: each check is a delayed job that the one before it queues.
 
 use chrono::{DateTime, Duration, Utc};
 
@@ -15,7 +15,12 @@ use crate::model::Metric;
 pub fn lag(claim: &Claim, policy: &Policy) -> Duration {
     Metric::ALL
         .into_iter()
-        .filter(|metric| claim.claimed.get(*metric).is_some_and(|claimed| claimed > 0))
+        .filter(|metric| {
+            claim
+                .claimed
+                .get(*metric)
+                .is_some_and(|claimed| claimed > 0)
+        })
         .map(|metric| definition::lag(claim, policy, metric))
         .fold(Duration::zero(), Duration::max)
 }
@@ -23,11 +28,14 @@ pub fn lag(claim: &Claim, policy: &Policy) -> Duration {
 /// From when on a figure can confirm an excess of the claim.
 #[must_use]
 pub fn lag_end(claim: &Claim, policy: &Policy) -> DateTime<Utc> {
-    claim.submitted_at.checked_add_signed(lag(claim, policy)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    claim
+        .submitted_at
+        .checked_add_signed(lag(claim, policy))
+        .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// The checks after the first one, in order, each once. Empty where the policy names none and there is no lag: then the
-/// first check is the last.
+/// The checks after the first one, in order, each once. Empty where the policy names none and there
+/// is no lag: then the first check is the last.
 #[must_use]
 pub fn checks(claim: &Claim, policy: &Policy) -> Vec<DateTime<Utc>> {
     let lag = lag(claim, policy);

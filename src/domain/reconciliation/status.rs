@@ -32,7 +32,10 @@ pub(super) fn of(
     } else if verified == judged {
         (ReconciliationStatus::Matched, Some(DiscrepancyLevel::None))
     } else if verified > 0 {
-        (ReconciliationStatus::PartiallyMatched, Some(DiscrepancyLevel::None))
+        (
+            ReconciliationStatus::PartiallyMatched,
+            Some(DiscrepancyLevel::None),
+        )
     } else if matches!(context.check, Check::Unreachable { .. }) {
         (ReconciliationStatus::Failed, None)
     } else if not_comparable {

@@ -18,8 +18,9 @@ use super::{
 };
 use crate::model::{EvidenceGrade, Metric, Metrics, Observed, PlatformKind};
 
-/// One check of one claim, which a test changes where it matters to it. By default: Instagram, the default policy, no
-/// observation, an answer, no signed orders, ten minutes after the claim, not the last check.
+/// One check of one claim, which a test changes where it matters to it. By default: Instagram, the
+/// default policy, no observation, an answer, no signed orders, ten minutes after the claim, not
+/// the last check.
 #[derive(Debug, Clone)]
 struct Case {
     claim: Claim,
@@ -41,7 +42,9 @@ impl Case {
                 submitted_at,
                 platform,
                 claimed,
-                views_definition: default_definition(platform, Metric::Views).unwrap().to_owned(),
+                views_definition: default_definition(platform, Metric::Views)
+                    .unwrap()
+                    .to_owned(),
             },
             policy: Policy::default(),
             observations: Vec::new(),
@@ -89,17 +92,18 @@ impl Case {
     }
 
     fn unreachable(mut self) -> Self {
-        self.check = Check::Unreachable { detail: "it answers with errors".to_owned() };
+        self.check = Check::Unreachable {
+            detail: "it answers with errors".to_owned(),
+        };
         self
     }
 
     fn orders(mut self, signed: u64, reversed: u64, credited_before: u64) -> Self {
-        self.orders = SignedOrders::Delivered(OrderCount { signed, reversed, credited_before });
-        self
-    }
-
-    fn without_floor(mut self) -> Self {
-        self.policy.absolute_floor = 0;
+        self.orders = SignedOrders::Delivered(OrderCount {
+            signed,
+            reversed,
+            credited_before,
+        });
         self
     }
 
@@ -131,7 +135,11 @@ impl Case {
     }
 
     fn comparison(&self, metric: Metric) -> Comparison {
-        self.verdict().comparisons.into_iter().find(|found| found.metric == metric).unwrap()
+        self.verdict()
+            .comparisons
+            .into_iter()
+            .find(|found| found.metric == metric)
+            .unwrap()
     }
 
     fn code(&self, metric: Metric) -> ReasonCode {
@@ -148,7 +156,11 @@ fn claimed(
     clicks: Option<u64>,
     conversions: Option<u64>,
 ) -> Metrics<Option<u64>> {
-    Metrics { views, clicks, conversions }
+    Metrics {
+        views,
+        clicks,
+        conversions,
+    }
 }
 
 fn reported(value: u64, definition: &str) -> Observed {
@@ -156,15 +168,23 @@ fn reported(value: u64, definition: &str) -> Observed {
 }
 
 fn graded(value: u64, definition: &str, grade: EvidenceGrade) -> Observed {
-    Observed::Reported { value, definition: definition.to_owned(), grade }
+    Observed::Reported {
+        value,
+        definition: definition.to_owned(),
+        grade,
+    }
 }
 
 fn unavailable() -> Observed {
-    Observed::Unavailable { reason: "The account has not granted access.".to_owned() }
+    Observed::Unavailable {
+        reason: "The account has not granted access.".to_owned(),
+    }
 }
 
 fn unsupported() -> Observed {
-    Observed::Unsupported { reason: "Views are not published; score 12, 3 comments.".to_owned() }
+    Observed::Unsupported {
+        reason: "Views are not published; score 12, 3 comments.".to_owned(),
+    }
 }
 
 fn nothing_told() -> Metrics<Observed> {
@@ -172,9 +192,15 @@ fn nothing_told() -> Metrics<Observed> {
 }
 
 fn only_views(views: Observed) -> Metrics<Observed> {
-    Metrics { views, ..nothing_told() }
+    Metrics {
+        views,
+        ..nothing_told()
+    }
 }
 
 fn only_clicks(clicks: Observed) -> Metrics<Observed> {
-    Metrics { clicks, ..nothing_told() }
+    Metrics {
+        clicks,
+        ..nothing_told()
+    }
 }

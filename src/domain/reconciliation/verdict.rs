@@ -10,7 +10,8 @@ use crate::model::{DiscrepancyLevel, EvidenceGrade, Finality, Metric, Reconcilia
 pub struct Verdict {
     /// The claim as a whole.
     pub status: ReconciliationStatus,
-    /// How far it is above the platform: the highest level of its metrics; none where nothing was compared.
+    /// How far it is above the platform: the highest level of its metrics; none where nothing was
+    /// compared.
     pub level: Option<DiscrepancyLevel>,
     /// Whether a later check may say otherwise.
     pub finality: Finality,
@@ -24,8 +25,8 @@ pub struct Verdict {
 
 /// The verdict on one metric.
 ///
-/// `actual`, both differences, `level` and `evidence_grade` are set where a number was compared and only there; of these,
-/// `difference_percent` is also missing where `actual` is 0.
+/// `actual`, both differences, `level` and `evidence_grade` are set where a number was compared and
+/// only there; of these, `difference_percent` is also missing where `actual` is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
     /// Which metric.
@@ -36,8 +37,8 @@ pub struct Comparison {
     pub actual: Option<u64>,
     /// Claimed less actual; negative where the claim is below the figure.
     pub difference: Option<i128>,
-    /// The difference in percent of the figure, with two decimals, halves rounded away from zero. For display: the level
-    /// is not decided on it.
+    /// The difference in percent of the figure, with two decimals, halves rounded away from zero.
+    /// For display: the level is not decided on it.
     pub difference_percent: Option<BigDecimal>,
     /// How far the claim is above the figure.
     pub level: Option<DiscrepancyLevel>,

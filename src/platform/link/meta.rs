@@ -1,9 +1,9 @@
 //! Links of Facebook pages' posts.
 //!
-//! The Graph API takes `{page}_{post}`, both in digits. Where a link has both numbers, that is the id.
-//! Where it has the page's name, no page, or an opaque `pfbid…` instead of the post's number, the link
-//! is a permalink: the post is found among those of the affiliate's page. Posts in groups are refused,
-//! as there is no page whose insights could tell anything.
+//! The Graph API takes `{page}_{post}`, both in digits. Where a link has both numbers, that is the
+//! id. Where it has the page's name, no page, or an opaque `pfbid…` instead of the post's number,
+//! the link is a permalink: the post is found among those of the affiliate's page. Posts in groups
+//! are refused, as there is no page whose insights could tell anything.
 
 use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number};
 use crate::model::PlatformKind;
@@ -12,11 +12,12 @@ use crate::model::PlatformKind;
 const MAX_DIGITS: usize = 20;
 
 /// First segments that are Facebook's own and so never the name of a page.
-const RESERVED: &[&str] =
-    &["groups", "stories", "share", "watch", "reel", "photo", "events", "hashtag", "people"];
+const RESERVED: &[&str] = &[
+    "groups", "stories", "share", "watch", "reel", "photo", "events", "hashtag", "people",
+];
 
-const GROUP: &str = "that of a group, and posts in groups have no page insights to check: paste the \
-                     link of a post on a page";
+const GROUP: &str = "that of a group, and posts in groups have no page insights to check: paste \
+                     the link of a post on a page";
 const STORY: &str = "that of a story, which is gone after 24 hours: paste the link of a post";
 const PAGE: &str = "that of a page or profile: paste the link of one post";
 
@@ -27,7 +28,14 @@ pub(super) fn serves(host: &str) -> bool {
         // A language and a country, such as de-de.facebook.com.
         Some(prefix) => matches!(
             prefix.as_bytes(),
-            [b'a'..=b'z', b'a'..=b'z', b'-', b'a'..=b'z', b'a'..=b'z', b'.']
+            [
+                b'a'..=b'z',
+                b'a'..=b'z',
+                b'-',
+                b'a'..=b'z',
+                b'a'..=b'z',
+                b'.'
+            ]
         ),
         None => is_short(host),
     }
@@ -85,7 +93,9 @@ fn story(address: &Address<'_>) -> Option<PostLink> {
         return Some(numbered(page, story));
     }
     let story = post_name(&story)?;
-    Some(permalink(&format!("permalink.php?story_fbid={story}&id={page}")))
+    Some(permalink(&format!(
+        "permalink.php?story_fbid={story}&id={page}"
+    )))
 }
 
 /// `/watch/?v=…`, `/watch/live/?v=…` and `/video.php?v=…`, all of which open the same video.
@@ -111,11 +121,17 @@ fn numbered(page: &str, post: &str) -> PostLink {
 }
 
 fn permalink(path: &str) -> PostLink {
-    PostLink::permalink(PlatformKind::Meta, format!("https://www.facebook.com/{path}"))
+    PostLink::permalink(
+        PlatformKind::Meta,
+        format!("https://www.facebook.com/{path}"),
+    )
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {
-    LinkRefusal::NotAPost { platform: PlatformKind::Meta, what }
+    LinkRefusal::NotAPost {
+        platform: PlatformKind::Meta,
+        what,
+    }
 }
 
 fn digits(text: &str) -> Option<&str> {

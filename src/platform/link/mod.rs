@@ -1,9 +1,9 @@
 //! Turns the URL that an affiliate pasted into the one post it names, or says why it names none.
 //!
 //! A post counts once, so every spelling of one post must become one link. What a platform ignores
-//! (sharing parameters, slugs, mobile hosts, the letter case of hosts) is dropped, and the canonical
-//! URL is built anew from parts that were checked; nothing is cut out of what was pasted. Parsing
-//! the canonical URL gives the same platform, target and canonical URL again.
+//! (sharing parameters, slugs, mobile hosts, the letter case of hosts) is dropped, and the
+//! canonical URL is built anew from parts that were checked; nothing is cut out of what was pasted.
+//! Parsing the canonical URL gives the same platform, target and canonical URL again.
 //!
 //! The parser is pure and opens nothing. Where the post's id does not stand in the URL,
 //! [`LinkTarget`] says who can tell it: the platform's web server or its API.
@@ -107,20 +107,26 @@ impl PostLink {
         }
         // A URL parser drops line breaks and reads `\` as `/`. What a person sees and what is read
         // must be the same thing.
-        if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
+        if text
+            .chars()
+            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
+        {
             return Err(LinkRefusal::NotAUrl);
         }
         let text = with_scheme(text).ok_or(LinkRefusal::NotAUrl)?;
         let pasted_host = pasted_host(&text).ok_or(LinkRefusal::NotAUrl)?;
         let url = Url::parse(&text).map_err(|_| LinkRefusal::NotAUrl)?;
         let host = without_dot(url.host_str().ok_or(LinkRefusal::NotAUrl)?);
-        let platform =
-            platform_of(host).filter(|_| url.port().is_none()).ok_or_else(|| {
-                let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let platform = platform_of(host)
+            .filter(|_| url.port().is_none())
+            .ok_or_else(|| {
+                let host = url
+                    .port()
+                    .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
                 LinkRefusal::UnknownHost { host }
             })?;
-        // Full-width letters, invisible characters and percent-encoding can spell a platform's host,
-        // but no share button writes it so.
+        // Full-width letters, invisible characters and percent-encoding can spell a platform's
+        // host, but no share button writes it so.
         if !without_dot(pasted_host).eq_ignore_ascii_case(host) {
             return Err(LinkRefusal::NotAUrl);
         }
@@ -133,7 +139,11 @@ impl PostLink {
             .filter(|segment| !segment.is_empty())
             .collect();
         let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let address = Address { host, path: &path, url: &url };
+        let address = Address {
+            host,
+            path: &path,
+            url: &url,
+        };
         match platform {
             PlatformKind::Reddit => reddit::read(&address),
             PlatformKind::Instagram => instagram::read(&address),
@@ -153,16 +163,33 @@ impl PostLink {
     }
 
     fn post(platform: PlatformKind, native_id: &str, canonical_url: String) -> Self {
-        let target = LinkTarget::Post { native_id: native_id.to_owned() };
-        Self { platform, canonical_url, target, account: None }
+        let target = LinkTarget::Post {
+            native_id: native_id.to_owned(),
+        };
+        Self {
+            platform,
+            canonical_url,
+            target,
+            account: None,
+        }
     }
 
     fn redirect(platform: PlatformKind, canonical_url: String) -> Self {
-        Self { platform, canonical_url, target: LinkTarget::Redirect, account: None }
+        Self {
+            platform,
+            canonical_url,
+            target: LinkTarget::Redirect,
+            account: None,
+        }
     }
 
     fn permalink(platform: PlatformKind, canonical_url: String) -> Self {
-        Self { platform, canonical_url, target: LinkTarget::Permalink, account: None }
+        Self {
+            platform,
+            canonical_url,
+            target: LinkTarget::Permalink,
+            account: None,
+        }
     }
 
     fn with_account(mut self, handle: Option<&str>) -> Self {
@@ -184,10 +211,15 @@ impl Address<'_> {
     /// The decoded value of a query parameter. `None` also where it occurs with two values: such a
     /// URL names two things, and which of them the platform would open is not ours to guess.
     fn query(&self, name: &str) -> Option<String> {
-        let mut values =
-            self.url.query_pairs().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let mut values = self
+            .url
+            .query_pairs()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value);
         let first = values.next()?;
-        values.all(|value| value == first).then(|| first.into_owned())
+        values
+            .all(|value| value == first)
+            .then(|| first.into_owned())
     }
 }
 
@@ -204,14 +236,17 @@ const fn brand(platform: PlatformKind) -> &'static str {
 }
 
 fn platform_of(host: &str) -> Option<PlatformKind> {
-    PlatformKind::ALL.iter().copied().find(|platform| match platform {
-        PlatformKind::Reddit => reddit::serves(host),
-        PlatformKind::Instagram => instagram::serves(host),
-        PlatformKind::Meta => meta::serves(host),
-        PlatformKind::YouTube => youtube::serves(host),
-        PlatformKind::TikTok => tiktok::serves(host),
-        PlatformKind::X => x::serves(host),
-    })
+    PlatformKind::ALL
+        .iter()
+        .copied()
+        .find(|platform| match platform {
+            PlatformKind::Reddit => reddit::serves(host),
+            PlatformKind::Instagram => instagram::serves(host),
+            PlatformKind::Meta => meta::serves(host),
+            PlatformKind::YouTube => youtube::serves(host),
+            PlatformKind::TikTok => tiktok::serves(host),
+            PlatformKind::X => x::serves(host),
+        })
 }
 
 /// The text with a scheme in front; `None` where it has another one than `http` and `https`, or
@@ -241,7 +276,11 @@ fn pasted_host(text: &str) -> Option<&str> {
     if authority.contains('@') {
         return None;
     }
-    Some(authority.rsplit_once(':').map_or(authority, |(host, _)| host))
+    Some(
+        authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host),
+    )
 }
 
 fn without_dot(host: &str) -> &str {
@@ -283,7 +322,9 @@ fn number(text: &str, longest: usize) -> Option<&str> {
 /// Whether this is 1 to `longest` of `A–Z a–z 0–9 - _`: safe to stand in a URL as it is.
 fn is_token(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// Whether this can be the name of an account or page: a token that may also have dots, though not

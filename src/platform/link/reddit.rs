@@ -29,7 +29,11 @@ fn is_site(host: &str) -> bool {
 fn is_media(host: &str) -> bool {
     matches!(
         host,
-        "i.redd.it" | "v.redd.it" | "preview.redd.it" | "external-preview.redd.it" | "redditmedia.com"
+        "i.redd.it"
+            | "v.redd.it"
+            | "preview.redd.it"
+            | "external-preview.redd.it"
+            | "redditmedia.com"
     ) || host.ends_with(".redditmedia.com")
 }
 
@@ -82,9 +86,14 @@ fn post(id: &str) -> Result<PostLink, LinkRefusal> {
 /// Whether this is an id of Reddit in lower case.
 fn is_id(text: &str) -> bool {
     (1..=13).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {
-    LinkRefusal::NotAPost { platform: PlatformKind::Reddit, what }
+    LinkRefusal::NotAPost {
+        platform: PlatformKind::Reddit,
+        what,
+    }
 }

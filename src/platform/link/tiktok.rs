@@ -1,8 +1,8 @@
-//! Links of `TikTok`: videos and photo posts by their number, and short links that only its web server
-//! resolves.
+//! Links of `TikTok`: videos and photo posts by their number, and short links that only its web
+//! server resolves.
 //!
-//! `TikTok` opens a post under any handle, so the canonical URL has the placeholder `@_` in its place:
-//! it opens in a browser and is the same for every spelling.
+//! `TikTok` opens a post under any handle, so the canonical URL has the placeholder `@_` in its
+//! place: it opens in a browser and is the same for every spelling.
 
 use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number};
 use crate::model::PlatformKind;
@@ -67,5 +67,8 @@ fn redirect(url: String) -> PostLink {
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {
-    LinkRefusal::NotAPost { platform: PlatformKind::TikTok, what }
+    LinkRefusal::NotAPost {
+        platform: PlatformKind::TikTok,
+        what,
+    }
 }

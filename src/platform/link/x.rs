@@ -1,8 +1,8 @@
 //! Links of X, once Twitter: posts by their number, which holds the time of posting; see
 //! [`created_at`].
 //!
-//! X opens a post under any handle, so the canonical URL has none. `t.co` shortens links to anywhere
-//! at all and is refused.
+//! X opens a post under any handle, so the canonical URL has none. `t.co` shortens links to
+//! anywhere at all and is refused.
 
 use super::{Address, LinkRefusal, NO_POST, PostLink, is_token, number};
 use crate::model::PlatformKind;
@@ -17,8 +17,8 @@ const EPOCH_MS: i64 = 1_288_834_974_657;
 /// (oduwsdl/tweetedat, `TimestampEstimator.py`).
 const FIRST_WITH_TIME: u64 = 29_700_859_247;
 
-const SHORT: &str = "a t.co short link, which may lead anywhere: open it and paste the x.com link of \
-                     the post";
+const SHORT: &str = "a t.co short link, which may lead anywhere: open it and paste the x.com link \
+                     of the post";
 const PROFILE: &str = "that of a profile: paste the link of one post";
 
 /// Whether this host is X's.
@@ -75,13 +75,16 @@ fn post(id: &str, user: Option<&str>) -> Result<PostLink, LinkRefusal> {
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {
-    LinkRefusal::NotAPost { platform: PlatformKind::X, what }
+    LinkRefusal::NotAPost {
+        platform: PlatformKind::X,
+        what,
+    }
 }
 
 /// When the post with this number was made, in milliseconds since 1970.
 ///
-/// `None` for a text that is no post's number, and for posts from before November 2010, whose numbers
-/// do not tell.
+/// `None` for a text that is no post's number, and for posts from before November 2010, whose
+/// numbers do not tell.
 pub fn created_at(id: &str) -> Option<i64> {
     let id: u64 = number(id, MAX_DIGITS)?.parse().ok()?;
     if id < FIRST_WITH_TIME {

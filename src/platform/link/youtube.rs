@@ -6,13 +6,15 @@ use crate::model::PlatformKind;
 const CHANNEL: &str = "that of a channel: paste the link of one video";
 const PLAYLIST: &str = "that of a playlist: paste the link of one video";
 const CLIP: &str = "that of a clip: paste the link of the video it is cut from";
-const COMMUNITY: &str = "that of a community post, which has no public figures: paste the link of a \
-                         video";
+const COMMUNITY: &str = "that of a community post, which has no public figures: paste the link of \
+                         a video";
 
 /// Whether this host is `YouTube`'s.
 pub(super) fn serves(host: &str) -> bool {
-    matches!(host, "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com")
-        || is_short(host)
+    matches!(
+        host,
+        "youtube.com" | "www.youtube.com" | "m.youtube.com" | "music.youtube.com"
+    ) || is_short(host)
 }
 
 fn is_short(host: &str) -> bool {
@@ -52,5 +54,8 @@ fn video(id: &str) -> Result<PostLink, LinkRefusal> {
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {
-    LinkRefusal::NotAPost { platform: PlatformKind::YouTube, what }
+    LinkRefusal::NotAPost {
+        platform: PlatformKind::YouTube,
+        what,
+    }
 }

@@ -23,8 +23,18 @@ fn level(claimed: u64, actual: u64, policy: &Policy) -> Option<DiscrepancyLevel>
 #[test]
 fn a_claim_at_or_below_the_figure_is_no_excess() {
     let policy = policy("5", "20", 0);
-    for (claimed, actual) in [(100, 100), (99, 100), (1, u64::MAX), (u64::MAX, u64::MAX), (0, 0)] {
-        assert_eq!(level(claimed, actual, &policy), None, "{claimed} of {actual}");
+    for (claimed, actual) in [
+        (100, 100),
+        (99, 100),
+        (1, u64::MAX),
+        (u64::MAX, u64::MAX),
+        (0, 0),
+    ] {
+        assert_eq!(
+            level(claimed, actual, &policy),
+            None,
+            "{claimed} of {actual}"
+        );
     }
 }
 
@@ -55,13 +65,33 @@ fn twenty_percent_exactly_is_medium_and_more_is_high() {
 #[test]
 fn the_edges_are_exact_where_a_float_would_round() {
     let policy = policy("5", "20", 0);
-    for actual in [9_007_199_254_740_980, 9_007_199_254_741_000, 15_000_000_000_000_000_000] {
+    for actual in [
+        9_007_199_254_740_980,
+        9_007_199_254_741_000,
+        15_000_000_000_000_000_000,
+    ] {
         let medium = actual + actual / 20;
-        assert_eq!(level(medium, actual, &policy), Some(Medium), "5 % of {actual}");
-        assert_eq!(level(medium - 1, actual, &policy), Some(Low), "under 5 % of {actual}");
+        assert_eq!(
+            level(medium, actual, &policy),
+            Some(Medium),
+            "5 % of {actual}"
+        );
+        assert_eq!(
+            level(medium - 1, actual, &policy),
+            Some(Low),
+            "under 5 % of {actual}"
+        );
         let high = actual + actual / 5;
-        assert_eq!(level(high, actual, &policy), Some(Medium), "20 % of {actual}");
-        assert_eq!(level(high + 1, actual, &policy), Some(High), "over 20 % of {actual}");
+        assert_eq!(
+            level(high, actual, &policy),
+            Some(Medium),
+            "20 % of {actual}"
+        );
+        assert_eq!(
+            level(high + 1, actual, &policy),
+            Some(High),
+            "over 20 % of {actual}"
+        );
     }
 }
 
@@ -134,7 +164,10 @@ fn a_percentage_has_two_decimals_and_halves_go_away_from_zero() {
 
 #[test]
 fn a_percentage_is_wide_enough_for_any_claim() {
-    assert_eq!(percent(u64::MAX, 1), Some("1844674407370955161400.00".parse::<BigDecimal>().unwrap()));
+    assert_eq!(
+        percent(u64::MAX, 1),
+        Some("1844674407370955161400.00".parse::<BigDecimal>().unwrap())
+    );
     assert_eq!(difference(u64::MAX, 0), 18_446_744_073_709_551_615);
     assert_eq!(difference(0, u64::MAX), -18_446_744_073_709_551_615);
 }

@@ -1,0 +1,24 @@
+//! What every part of a process shares: the database, the platforms, the clock, the tokens and the news of the day.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::db::Pool;
+use crate::domain::token::Tokens;
+use crate::events::Events;
+use crate::platform::Platforms;
+
+/// The shared parts of a process. Built the same way by the program and by its tests; cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The database.
+    pub db: Pool,
+    /// Access to the platforms that are set up.
+    pub platforms: Platforms,
+    /// The time of rules and queue.
+    pub clock: Clock,
+    /// Makes and checks access tokens.
+    pub tokens: Arc<Tokens>,
+    /// Hints inside this process that there is something to read in the database.
+    pub events: Events,
+}

@@ -1,0 +1,181 @@
+//! Settings, read from the environment once at start. An unreadable value is an error that names its variable.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::model::{PlatformKind, Secret};
+use crate::platform::PlatformConfig;
+
+/// A variable of the environment that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable}: {problem}")]
+pub struct ConfigError {
+    variable: String,
+    problem: String,
+}
+
+/// Everything that is set from outside.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `DATABASE_URL`: the PostgreSQL to use; a private one is started where this is not set.
+    pub database_url: Option<Secret>,
+    /// `COUNTERSIGN_DATA_DIR`: where the private database and the keys live.
+    pub data_dir: PathBuf,
+    /// Tokens.
+    pub tokens: TokenConfig,
+    /// `COUNTERSIGN_DATABASE_CONNECTIONS`: connections to the database of a serving process, besides the queue's (default 20).
+    pub database_connections: usize,
+    /// `COUNTERSIGN_ALLOWED_ORIGINS`: origins of browser pages that may open a WebSocket or call the API, separated by
+    /// commas; where empty, pages of the server itself.
+    pub allowed_origins: Vec<String>,
+    /// `COUNTERSIGN_PLATFORM_<KIND>_…`: access to the platforms that are set up.
+    pub platforms: Vec<(PlatformKind, PlatformConfig)>,
+}
+
+/// How access tokens are made.
+#[derive(Debug, Clone)]
+pub struct TokenConfig {
+    /// `COUNTERSIGN_TOKEN_ISSUER`: the `iss` claim (default `countersign`).
+    pub issuer: String,
+    /// `COUNTERSIGN_TOKEN_AUDIENCE`: the `aud` claim (default `countersign`).
+    pub audience: String,
+    /// `COUNTERSIGN_TOKEN_PRIVATE_KEY`: an Ed25519 private key, PKCS #8 PEM; one is made in the data folder where this is
+    /// not set. Nodes that share a database must share it.
+    pub private_key: Option<Secret>,
+    /// `COUNTERSIGN_TOKEN_ACCESS_SECONDS`: life of an access token, 60 to 3600 (default 900).
+    pub access_seconds: i64,
+    /// `COUNTERSIGN_TOKEN_REFRESH_DAYS`: life of a refresh token, 1 to 365 (default 30).
+    pub refresh_days: i64,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(&|variable| std::env::var(variable).ok().filter(|value| !value.is_empty()))
+    }
+
+    /// Reads settings from a lookup, which answers a variable's value.
+    ///
+    /// # Errors
+    /// The first variable that cannot be used.
+    pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut platforms = Vec::new();
+        for kind in PlatformKind::ALL {
+            if let Some(platform) = platform(lookup, *kind)? {
+                platforms.push((*kind, platform));
+            }
+        }
+        Ok(Self {
+            database_url: lookup("DATABASE_URL").map(Secret::new),
+            data_dir: lookup("COUNTERSIGN_DATA_DIR")
+                .map_or_else(crate::embedded::default_data_dir, PathBuf::from),
+            tokens: TokenConfig {
+                issuer: lookup("COUNTERSIGN_TOKEN_ISSUER").unwrap_or_else(|| "countersign".into()),
+                audience: lookup("COUNTERSIGN_TOKEN_AUDIENCE").unwrap_or_else(|| "countersign".into()),
+                private_key: lookup("COUNTERSIGN_TOKEN_PRIVATE_KEY").map(Secret::new),
+                access_seconds: number(lookup, "COUNTERSIGN_TOKEN_ACCESS_SECONDS", 900, 60..=3600)?,
+                refresh_days: number(lookup, "COUNTERSIGN_TOKEN_REFRESH_DAYS", 30, 1..=365)?,
+            },
+            database_connections: usize::try_from(number(
+                lookup,
+                "COUNTERSIGN_DATABASE_CONNECTIONS",
+                20,
+                2..=500,
+            )?)
+            .unwrap_or(20),
+            allowed_origins: lookup("COUNTERSIGN_ALLOWED_ORIGINS")
+                .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
+                .unwrap_or_default(),
+            platforms,
+        })
+    }
+}
+
+fn number(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    variable: &str,
+    default: i64,
+    range: std::ops::RangeInclusive<i64>,
+) -> Result<i64, ConfigError> {
+    let Some(text) = lookup(variable) else { return Ok(default) };
+    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| ConfigError {
+        variable: variable.to_owned(),
+        problem: format!("{text:?} is not a whole number from {} to {}", range.start(), range.end()),
+    })
+}
+
+/// The settings of one platform; none where not one of its variables is set.
+fn platform(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    kind: PlatformKind,
+) -> Result<Option<PlatformConfig>, ConfigError> {
+    let variable = |name: &str| format!("COUNTERSIGN_PLATFORM_{kind}_{name}");
+    let text = |name: &str| lookup(&variable(name));
+    let url = |name: &str| -> Result<Option<Url>, ConfigError> {
+        text(name)
+            .map(|value| {
+                Url::parse(&value)
+                    .ok()
+                    .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+                    .ok_or_else(|| ConfigError {
+                        variable: variable(name),
+                        problem: format!("{value:?} is not an http or https address"),
+                    })
+            })
+            .transpose()
+    };
+    let (base_url, web_url) = (url("BASE_URL")?, url("WEB_URL")?);
+    let (client_id, client_secret) = (text("CLIENT_ID"), text("CLIENT_SECRET"));
+    let (access_token, account_id) = (text("ACCESS_TOKEN"), text("ACCOUNT_ID"));
+    if client_id.is_none() && access_token.is_none() && base_url.is_none() {
+        return Ok(None);
+    }
+    let defaults = PlatformConfig::defaults(kind);
+    let operator_set_hosts = base_url.is_some() || web_url.is_some();
+    Ok(Some(PlatformConfig {
+        base_url: base_url.unwrap_or(defaults.base_url),
+        web_url: web_url.unwrap_or(defaults.web_url),
+        api_version: text("API_VERSION").unwrap_or(defaults.api_version),
+        client_id,
+        client_secret: client_secret.map(Secret::new),
+        access_token: access_token.map(Secret::new),
+        account_id,
+        operator_set_hosts,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        Config::read(&|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn a_platform_is_set_up_by_its_variables() {
+        let config = read(&[
+            ("COUNTERSIGN_PLATFORM_REDDIT_CLIENT_ID", "id"),
+            ("COUNTERSIGN_PLATFORM_REDDIT_CLIENT_SECRET", "s3cret"),
+        ])
+        .unwrap();
+        assert_eq!(config.platforms.len(), 1);
+        assert_eq!(config.platforms[0].0, PlatformKind::Reddit);
+        assert!(!config.platforms[0].1.operator_set_hosts);
+        assert!(!format!("{config:?}").contains("s3cret"), "secrets do not print");
+    }
+
+    #[test]
+    fn a_bad_value_names_its_variable() {
+        let error = read(&[("COUNTERSIGN_PLATFORM_META_BASE_URL", "ftp://x")]).unwrap_err();
+        assert!(error.to_string().starts_with("COUNTERSIGN_PLATFORM_META_BASE_URL"), "{error}");
+        let error = read(&[("COUNTERSIGN_TOKEN_ACCESS_SECONDS", "5")]).unwrap_err();
+        assert!(error.to_string().contains("60 to 3600"), "{error}");
+    }
+}

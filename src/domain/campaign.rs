@@ -1,0 +1,232 @@
+//! Campaigns: on which platforms, from when to when, by which thresholds.
+
+use bigdecimal::BigDecimal;
+use chrono::{DateTime, Duration, Utc};
+use diesel_async::AsyncConnection as _;
+
+use super::access::Viewer;
+use super::input::Checks;
+use super::reconciliation::{Policy, PolicyProblem, default_definition};
+use super::visible;
+use crate::app::App;
+use crate::db::campaign::{self, Campaign, CampaignPlatform, NewCampaign, NewPolicy};
+use crate::db::{Connection, advertiser};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::{CampaignStatus, DiscrepancyLevel, Metric, PlatformKind};
+
+/// The thresholds that a caller gives; what is left out is the default.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct PolicyChoice {
+    pub low_below_percent: Option<BigDecimal>,
+    pub high_above_percent: Option<BigDecimal>,
+    pub absolute_floor: Option<i64>,
+    pub alert_from: Option<DiscrepancyLevel>,
+    pub lag_window_hours: Option<i64>,
+    pub recheck_hours: Option<Vec<i64>>,
+}
+
+impl PolicyChoice {
+    /// A valid first policy; everything that is wrong goes to `checks`.
+    fn resolve(self, checks: &mut Checks) -> Policy {
+        let default = Policy::default();
+        let floor = self.absolute_floor.map(u64::try_from);
+        if matches!(floor, Some(Err(_))) {
+            let message = "absoluteFloor must not be negative";
+            checks.refuse(RefusalCode::OutOfRange, "policy.absoluteFloor", message);
+        }
+        // Hours beyond what a duration holds are refused by validate like any that are too many.
+        let hours = |hours: i64| Duration::try_hours(hours).unwrap_or(Duration::MAX);
+        let policy = Policy {
+            version: 1,
+            low_below_percent: self.low_below_percent.unwrap_or(default.low_below_percent),
+            high_above_percent: self.high_above_percent.unwrap_or(default.high_above_percent),
+            absolute_floor: floor.and_then(Result::ok).unwrap_or(default.absolute_floor),
+            alert_from: self.alert_from.unwrap_or(default.alert_from),
+            lag_window: self.lag_window_hours.map(hours),
+            rechecks: self
+                .recheck_hours
+                .map_or(default.rechecks, |ages| ages.into_iter().map(hours).collect()),
+        };
+        if let Err(errors) = policy.validate() {
+            for error in errors {
+                let code = match error.problem {
+                    PolicyProblem::Invalid => RefusalCode::Invalid,
+                    PolicyProblem::OutOfRange => RefusalCode::OutOfRange,
+                    PolicyProblem::TooMany => RefusalCode::TooMany,
+                };
+                let message = error.to_string();
+                checks.refuse(code, &format!("policy.{}", error.field), message);
+            }
+        }
+        policy
+    }
+}
+
+/// A policy as its row keeps it.
+///
+/// # Errors
+/// A number of the row is outside of what the table's checks let in.
+pub fn policy_of(row: &campaign::Policy) -> Result<Policy, Error> {
+    Ok(Policy {
+        version: row.version,
+        low_below_percent: row.low_below_percent.clone(),
+        high_above_percent: row.high_above_percent.clone(),
+        absolute_floor: u64::try_from(row.absolute_floor).map_err(Error::internal)?,
+        alert_from: row.alert_from,
+        lag_window: row.lag_window_hours.map(|hours| Duration::hours(hours.into())),
+        rechecks: row.recheck_hours.iter().map(|hours| Duration::hours((*hours).into())).collect(),
+    })
+}
+
+fn row_of(campaign_id: i64, policy: &Policy) -> Result<NewPolicy, Error> {
+    let hours = |duration: &Duration| i32::try_from(duration.num_hours()).map_err(Error::internal);
+    Ok(NewPolicy {
+        campaign_id,
+        version: policy.version,
+        low_below_percent: policy.low_below_percent.clone(),
+        high_above_percent: policy.high_above_percent.clone(),
+        absolute_floor: i64::try_from(policy.absolute_floor).map_err(Error::internal)?,
+        alert_from: policy.alert_from,
+        lag_window_hours: policy.lag_window.as_ref().map(hours).transpose()?,
+        recheck_hours: policy.rechecks.iter().map(hours).collect::<Result<_, _>>()?,
+    })
+}
+
+/// A campaign to be created.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct CreateCampaign {
+    pub advertiser_id: Option<i64>,
+    pub name: String,
+    pub platforms: Vec<PlatformKind>,
+    pub status: CampaignStatus,
+    pub starts_at: Option<DateTime<Utc>>,
+    pub ends_at: Option<DateTime<Utc>>,
+    pub policy: PolicyChoice,
+    pub views_definitions: Vec<(PlatformKind, String)>,
+}
+
+/// Creates a campaign with the first version of its policy.
+///
+/// # Errors
+/// A field is not what it must be, or the advertiser is not the caller's.
+pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result<Campaign, Error> {
+    let advertiser_id = viewer.advertiser(input.advertiser_id)?;
+    let mut checks = Checks::default();
+    let name = checks.required_text("name", &input.name, 200);
+    if let (Some(starts_at), Some(ends_at)) = (input.starts_at, input.ends_at)
+        && starts_at >= ends_at
+    {
+        checks.refuse(RefusalCode::OutOfRange, "endsAt", "endsAt must be after startsAt");
+    }
+    let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions);
+    let policy = input.policy.resolve(&mut checks);
+    checks.finish()?;
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            if advertiser::list_by_id(connection, &[advertiser_id]).await?.is_empty() {
+                let message = "advertiserId names no advertiser";
+                return Err(Refusal::field(RefusalCode::NotFound, "advertiserId", message).into());
+            }
+            let new = NewCampaign {
+                advertiser_id,
+                name: &name,
+                status: input.status,
+                starts_at: input.starts_at,
+                ends_at: input.ends_at,
+            };
+            let campaign = campaign::insert(connection, &new).await?;
+            campaign::insert_policy(connection, &row_of(campaign.id, &policy)?).await?;
+            write_platforms(connection, campaign.id, &platforms, now).await?;
+            Ok(campaign)
+        })
+        .await
+}
+
+/// Makes these the platforms that a campaign takes posts on. Posts that are there stay and are checked on, each claim
+/// under the definition that it was made in.
+///
+/// # Errors
+/// A field is not what it must be, or the campaign is not the caller's.
+pub async fn update_platforms(
+    app: &App,
+    viewer: &Viewer,
+    campaign_id: i64,
+    platforms: &[PlatformKind],
+    definitions: &[(PlatformKind, String)],
+) -> Result<Campaign, Error> {
+    let mut checks = Checks::default();
+    let platforms = resolve_platforms(&mut checks, platforms, definitions);
+    checks.finish()?;
+    let Some(campaign) = visible::campaigns(app, viewer, &[campaign_id]).await?.pop() else {
+        let message = "campaignId names no campaign of yours";
+        return Err(Refusal::field(RefusalCode::NotFound, "campaignId", message).into());
+    };
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            write_platforms(connection, campaign.id, &platforms, now).await
+        })
+        .await?;
+    Ok(campaign)
+}
+
+/// Each platform with what a view means there.
+fn resolve_platforms(
+    checks: &mut Checks,
+    platforms: &[PlatformKind],
+    definitions: &[(PlatformKind, String)],
+) -> Vec<(PlatformKind, String)> {
+    let mut kinds = platforms.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.is_empty() {
+        checks.refuse(RefusalCode::Invalid, "platforms", "platforms must name at least one platform");
+    }
+    if definitions.iter().any(|(kind, _)| !kinds.contains(kind)) {
+        let message = "viewsDefinitions names a platform that is not among platforms";
+        checks.refuse(RefusalCode::Invalid, "viewsDefinitions", message);
+    }
+    let well_formed = |text: &str| {
+        (1..=100).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
+    };
+    if definitions.iter().any(|(_, definition)| !well_formed(definition)) {
+        let message = "a definition must be 1 to 100 letters, digits, dots and underscores, such as instagram.views";
+        checks.refuse(RefusalCode::Invalid, "viewsDefinitions", message);
+    }
+    kinds
+        .into_iter()
+        .map(|kind| {
+            let chosen = definitions.iter().find(|(named, _)| *named == kind);
+            let definition = chosen.map_or_else(
+                || default_definition(kind, Metric::Views).unwrap_or("views").to_owned(),
+                |(_, definition)| definition.clone(),
+            );
+            (kind, definition)
+        })
+        .collect()
+}
+
+async fn write_platforms(
+    connection: &mut Connection,
+    campaign_id: i64,
+    platforms: &[(PlatformKind, String)],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let rows: Vec<CampaignPlatform> = platforms
+        .iter()
+        .map(|(platform, definition)| CampaignPlatform {
+            campaign_id,
+            platform: *platform,
+            views_definition: definition.clone(),
+            withdrawn_at: None,
+        })
+        .collect();
+    campaign::update_platforms(connection, campaign_id, &rows, now).await?;
+    Ok(())
+}

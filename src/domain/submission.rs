@@ -1,0 +1,350 @@
+//! An affiliate submits a post with what it claims, or a newer claim on a post.
+//!
+//! What is acknowledged is durable: post, claim and the job that checks it are written in one statement, or none of them.
+
+use sha2::{Digest as _, Sha256};
+
+use super::access::Viewer;
+use super::input::Checks;
+use super::task;
+use super::visible;
+use crate::app::App;
+use crate::db::constraint::unique_violation;
+use crate::db::submission::{self, Admission, IdempotencyKey, NewJob, Submission, Target};
+use crate::db::{Connection, affiliate_report, post};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::{
+    CampaignStatus, MAX_COUNT, Metric, Metrics, PlatformKind, PostStatus, SubmissionMethod,
+};
+use crate::platform::link::{LinkRefusal, LinkTarget, PostLink};
+
+/// Most bytes of evidence, as JSON.
+const MAX_EVIDENCE: usize = 16 * 1024;
+
+/// What an affiliate claims.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    /// The numbers; none: not claimed.
+    pub claimed: Metrics<Option<u64>>,
+    /// Links and notes.
+    pub evidence: Option<serde_json::Value>,
+    /// The caller's key: the same input under it answers with the first result.
+    pub idempotency_key: Option<String>,
+    /// How it came.
+    pub method: SubmissionMethod,
+}
+
+/// A post to be submitted.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct SubmitPost {
+    pub campaign_id: i64,
+    pub url: String,
+    pub title: Option<String>,
+    pub description: Option<String>,
+    pub account_handle: Option<String>,
+    pub claim: Claim,
+}
+
+/// What a submission led to.
+#[derive(Debug)]
+pub enum Submitted {
+    /// It is there, now or since the first time that the caller used its key.
+    Accepted {
+        /// The post.
+        post_id: i64,
+        /// The claim.
+        affiliate_report_id: i64,
+    },
+    /// The caller has this post in the campaign already.
+    AlreadySubmitted(Box<post::Post>),
+}
+
+/// Submits a post with a claim.
+///
+/// # Errors
+/// [`Error::Refused`] with everything that is wrong; nothing was written then.
+pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Result<Submitted, Error> {
+    let affiliate_id = viewer.affiliate()?;
+    let mut checks = Checks::default();
+    check_claim(&mut checks, &input.claim);
+    let title = checks.optional_text("title", input.title.as_deref(), 500);
+    let description = checks.optional_text("description", input.description.as_deref(), 5000);
+    let handle = checks.optional_text("accountHandle", input.account_handle.as_deref(), 100);
+    let link = match PostLink::parse(&input.url) {
+        Ok(link) => Some(link),
+        Err(refusal) => {
+            let code = match refusal {
+                LinkRefusal::TooLong => RefusalCode::TooLong,
+                LinkRefusal::NotAUrl => RefusalCode::Invalid,
+                LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAPost { .. } => RefusalCode::UrlNotAPost,
+            };
+            checks.refuse(code, "url", refusal.to_string());
+            None
+        }
+    };
+    checks.finish()?;
+    let Some(link) = link else { return Err(Error::internal("a refused link passed the checks")) };
+
+    let mut connection = app.db.get().await?;
+    let idempotency = key(viewer, "submitPost", &input.claim, |hash| {
+        for part in [
+            Some(input.campaign_id.to_string()).as_deref(),
+            Some(&input.url),
+            title.as_deref(),
+            description.as_deref(),
+            handle.as_deref(),
+        ] {
+            hash_part(hash, part);
+        }
+    });
+    // A key that was used answers as it did then, whatever has changed since.
+    if let Some(answer) = answered(&mut connection, idempotency.as_ref()).await? {
+        return Ok(answer);
+    }
+
+    let admission =
+        submission::find_admission(&mut connection, input.campaign_id, affiliate_id, link.platform).await?;
+    let admitted = admit(app, admission, link.platform)?;
+    let account_handle = handle.map(|handle| handle.trim_start_matches('@').to_lowercase()).or(link.account);
+    let native_id = match link.target {
+        LinkTarget::Post { native_id } => Some(native_id),
+        LinkTarget::Redirect | LinkTarget::Permalink => None,
+    };
+    let new = Submission {
+        target: Target::New {
+            campaign_id: input.campaign_id,
+            affiliate_id,
+            platform: link.platform,
+            url: input.url.trim().to_owned(),
+            canonical_url: link.canonical_url.clone(),
+            status: if native_id.is_some() { PostStatus::Tracking } else { PostStatus::Resolving },
+            platform_post_id: native_id.clone(),
+            account_handle,
+            title,
+            description,
+        },
+        policy_id: admitted.policy_id,
+        views_definition: admitted.views_definition,
+        claimed: stored_counts(&input.claim.claimed)?,
+        evidence: input.claim.evidence.clone(),
+        method: input.claim.method,
+        job: reconcile_job(link.platform),
+        idempotency,
+    };
+    match submission::insert(&mut connection, &new).await {
+        Ok(Some(written)) => {
+            app.events.hint(new.job.channel);
+            Ok(Submitted::Accepted {
+                post_id: written.post_id,
+                affiliate_report_id: written.affiliate_report_id,
+            })
+        }
+        Ok(None) => answered(&mut connection, new.idempotency.as_ref())
+            .await?
+            .ok_or_else(|| Error::internal("nothing was written and no key says why")),
+        Err(error) => match unique_violation(&error) {
+            Some(post::URL_KEY | post::NATIVE_ID_KEY) => {
+                // An equal submission under the same key may have won the race.
+                if let Some(answer) = answered(&mut connection, new.idempotency.as_ref()).await? {
+                    return Ok(answer);
+                }
+                let there = post::find_same(
+                    &mut connection,
+                    input.campaign_id,
+                    affiliate_id,
+                    link.platform,
+                    &link.canonical_url,
+                    native_id.as_deref(),
+                )
+                .await?;
+                there
+                    .map(|post| Submitted::AlreadySubmitted(Box::new(post)))
+                    .ok_or_else(|| error.into())
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Makes a newer claim on a post of the caller's, and gives the claim's id.
+///
+/// # Errors
+/// [`Error::Refused`] with everything that is wrong; nothing was written then.
+pub async fn submit_report(app: &App, viewer: &Viewer, post_id: i64, claim: Claim) -> Result<i64, Error> {
+    let affiliate_id = viewer.affiliate()?;
+    let mut checks = Checks::default();
+    check_claim(&mut checks, &claim);
+    checks.finish()?;
+    let not_found = || Refusal::field(RefusalCode::NotFound, "postId", "postId names no post of yours");
+    let Some(post) = visible::posts(app, viewer, &[post_id]).await?.pop() else {
+        return Err(not_found().into());
+    };
+    let mut connection = app.db.get().await?;
+    let idempotency =
+        key(viewer, "submitReport", &claim, |hash| hash_part(hash, Some(&post_id.to_string())));
+    if let Some(Submitted::Accepted { affiliate_report_id, .. }) =
+        answered(&mut connection, idempotency.as_ref()).await?
+    {
+        return Ok(affiliate_report_id);
+    }
+    let admission =
+        submission::find_admission(&mut connection, post.campaign_id, affiliate_id, post.platform).await?;
+    let admitted = admit(app, admission, post.platform)?;
+    let new = Submission {
+        target: Target::Existing { post_id },
+        policy_id: admitted.policy_id,
+        views_definition: admitted.views_definition,
+        claimed: stored_counts(&claim.claimed)?,
+        evidence: claim.evidence.clone(),
+        method: claim.method,
+        job: reconcile_job(post.platform),
+        idempotency,
+    };
+    if let Some(written) = submission::insert(&mut connection, &new).await? {
+        app.events.hint(new.job.channel);
+        return Ok(written.affiliate_report_id);
+    }
+    match answered(&mut connection, new.idempotency.as_ref()).await? {
+        Some(Submitted::Accepted { affiliate_report_id, .. }) => Ok(affiliate_report_id),
+        _ => Err(Error::internal("nothing was written and no key says why")),
+    }
+}
+
+/// What was answered under the key before, if it was used.
+async fn answered(
+    connection: &mut Connection,
+    idempotency: Option<&IdempotencyKey>,
+) -> Result<Option<Submitted>, Error> {
+    let Some(key) = idempotency else { return Ok(None) };
+    let Some((report_id, request_hash)) =
+        submission::find_by_key(connection, key.user_id, key.mutation, &key.key).await?
+    else {
+        return Ok(None);
+    };
+    if request_hash != key.request_hash {
+        let message = "this idempotencyKey was used before with another input";
+        return Err(Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message).into());
+    }
+    let report = affiliate_report::list_by_id(connection, &[report_id]).await?.pop();
+    let report = report.ok_or_else(|| Error::internal("a key names a claim that is not there"))?;
+    Ok(Some(Submitted::Accepted { post_id: report.post_id, affiliate_report_id: report.id }))
+}
+
+fn check_claim(checks: &mut Checks, claim: &Claim) {
+    let field = |metric| match metric {
+        Metric::Views => "claimedViews",
+        Metric::Clicks => "claimedClicks",
+        Metric::Conversions => "claimedConversions",
+    };
+    for (metric, value) in claim.claimed.iter() {
+        if value.is_some_and(|value| value > MAX_COUNT) {
+            let message = format!("{} must be from 0 to {MAX_COUNT}", field(metric));
+            checks.refuse(RefusalCode::OutOfRange, field(metric), message);
+        }
+    }
+    if claim.claimed.iter().all(|(_, value)| value.is_none()) {
+        let message = "claim at least one of claimedViews, claimedClicks and claimedConversions";
+        checks.refuse(RefusalCode::NothingClaimed, "claimedViews", message);
+    }
+    checks.json("evidence", claim.evidence.as_ref(), MAX_EVIDENCE);
+    if let Some(key) = &claim.idempotency_key {
+        checks.required_text("idempotencyKey", key, 200);
+    }
+}
+
+struct Admitted {
+    policy_id: i64,
+    views_definition: String,
+}
+
+/// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
+/// does not exist.
+fn admit(app: &App, admission: Option<Admission>, platform: PlatformKind) -> Result<Admitted, Error> {
+    let not_found =
+        || Refusal::field(RefusalCode::NotFound, "campaignId", "campaignId names no campaign that you can post in");
+    let admission = admission.ok_or_else(not_found)?;
+    if !(admission.eligible || admission.approved || admission.has_posted) {
+        return Err(not_found().into());
+    }
+    let refuse = |code, field: &str, message: String| Err(Refusal::field(code, field, message).into());
+    if !admission.affiliate_active {
+        return Err(Refusal::whole(RefusalCode::AffiliateInactive, "your account is not active").into());
+    }
+    if !admission.approved {
+        let message = "you need an approved application at the campaign's advertiser".to_owned();
+        return refuse(RefusalCode::ApplicationRequired, "campaignId", message);
+    }
+    if admission.campaign_status != CampaignStatus::Active {
+        let message = format!("the campaign is {}, not ACTIVE", admission.campaign_status);
+        return refuse(RefusalCode::CampaignNotActive, "campaignId", message);
+    }
+    let now = admission.now;
+    if admission.starts_at.is_some_and(|starts_at| now < starts_at)
+        || admission.ends_at.is_some_and(|ends_at| now >= ends_at)
+    {
+        let message = "the campaign takes posts between its startsAt and endsAt only".to_owned();
+        return refuse(RefusalCode::CampaignNotActive, "campaignId", message);
+    }
+    let Some(views_definition) = admission.views_definition else {
+        let message = format!("the campaign takes no posts on {platform}");
+        return refuse(RefusalCode::PlatformNotInCampaign, "url", message);
+    };
+    if !admission.platform_enabled || !app.platforms.available(platform) {
+        let message = format!("posts on {platform} cannot be checked at present");
+        return refuse(RefusalCode::PlatformNotAvailable, "url", message);
+    }
+    let policy_id =
+        admission.policy_id.ok_or_else(|| Error::internal("a campaign without a policy"))?;
+    Ok(Admitted { policy_id, views_definition })
+}
+
+fn stored_counts(claimed: &Metrics<Option<u64>>) -> Result<Metrics<Option<i64>>, Error> {
+    let stored = |count: Option<u64>| count.map(i64::try_from).transpose().map_err(Error::internal);
+    Ok(Metrics {
+        views: stored(claimed.views)?,
+        clicks: stored(claimed.clicks)?,
+        conversions: stored(claimed.conversions)?,
+    })
+}
+
+const fn reconcile_job(platform: PlatformKind) -> NewJob {
+    NewJob {
+        channel: task::reconcile_channel(platform),
+        name: task::RECONCILE,
+        attempts: task::ATTEMPTS,
+    }
+}
+
+fn key(
+    viewer: &Viewer,
+    mutation: &'static str,
+    claim: &Claim,
+    hash_rest: impl FnOnce(&mut Sha256),
+) -> Option<IdempotencyKey> {
+    let key = claim.idempotency_key.as_deref()?.trim().to_owned();
+    let mut hash = Sha256::new();
+    for (_, value) in claim.claimed.iter() {
+        hash_part(&mut hash, value.map(|value| value.to_string()).as_deref());
+    }
+    // serde_json keeps the keys of an object sorted, so two spellings of one object are equal.
+    hash_part(&mut hash, claim.evidence.as_ref().map(ToString::to_string).as_deref());
+    hash_rest(&mut hash);
+    Some(IdempotencyKey {
+        user_id: viewer.user_id,
+        mutation,
+        key,
+        request_hash: hash.finalize().to_vec(),
+    })
+}
+
+/// Adds a part with its length, so that no two lists of parts give the same bytes; a missing part is not an empty one.
+fn hash_part(hash: &mut Sha256, part: Option<&str>) {
+    match part {
+        Some(part) => {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        None => hash.update(u64::MAX.to_be_bytes()),
+    }
+}

@@ -1,0 +1,224 @@
+//! Which alerts a batch of verdicts raises, raises further, confirms and withdraws.
+//!
+//! One alert that is not yet resolved per cause, found by its key. Another check of the same cause changes its alert;
+//! another occurrence of the same kind of cause counts it up.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use super::load::Task;
+use super::trail::Movement;
+use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
+use crate::db::Connection;
+use crate::domain::reconciliation::Verdict;
+use crate::error::Error;
+use crate::model::{
+    AlertEventKind, AlertKind, AlertStatus, Finality, ReconciliationStatus,
+};
+
+/// Who resolves an alert whose cause did not hold.
+const RESOLVED_BY: &str = "countersign";
+
+/// Something that may concern an alert.
+pub(super) enum Cause<'a> {
+    /// A verdict on a claim.
+    Verdict { task: &'a Task, verdict: &'a Verdict, reconciliation_id: i64 },
+    /// The platform no longer has a post that it had, or never had it.
+    Removed { task: &'a Task, reason: String },
+    /// A trust score passed a threshold downwards.
+    TrustDrop { task: &'a Task, movement: &'a Movement, reconciliation_id: i64 },
+}
+
+impl Cause<'_> {
+    fn key(&self) -> String {
+        match self {
+            Self::Verdict { task, .. } => format!("{}:{}", AlertKind::Overclaim, task.report.id),
+            Self::Removed { task, .. } => format!("{}:{}", AlertKind::PostRemoved, task.post.id),
+            Self::TrustDrop { task, .. } => {
+                format!("{}:{}", AlertKind::TrustDrop, task.post.affiliate_id)
+            }
+        }
+    }
+}
+
+/// What becomes of the alert under a key.
+enum Entry {
+    /// There is one in the database.
+    Stored { alert: Alert, changed: bool },
+    /// One is to be raised.
+    New(NewAlert),
+}
+
+/// The alerts under the keys of a batch.
+struct Desk {
+    now: DateTime<Utc>,
+    entries: HashMap<String, Entry>,
+    /// Keys in the order in which something happened to them.
+    events: Vec<(String, AlertEventKind)>,
+}
+
+/// Writes what the causes do to alerts, and says whether there is an event to pass on. The events come last in the
+/// transaction: see [`alert::insert_events`].
+pub(super) async fn write(
+    connection: &mut Connection,
+    causes: &[Cause<'_>],
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
+    let mut keys: Vec<String> = causes.iter().map(Cause::key).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let stored = alert::lock_latest(connection, &keys).await?;
+    let mut desk = Desk {
+        now,
+        entries: stored
+            .into_iter()
+            .map(|alert| (alert.dedupe_key.clone(), Entry::Stored { alert, changed: false }))
+            .collect(),
+        events: Vec::new(),
+    };
+    for cause in causes {
+        match cause {
+            Cause::Verdict { task, verdict, reconciliation_id } => {
+                desk.verdict(cause.key(), task, verdict, *reconciliation_id);
+            }
+            Cause::Removed { task, reason } => {
+                let message = format!(
+                    "The post {} is no longer on {}: {reason}",
+                    task.post.canonical_url, task.post.platform
+                );
+                desk.occurrence(cause.key(), || on_post(task, AlertKind::PostRemoved, &message, now));
+            }
+            Cause::TrustDrop { task, movement, reconciliation_id } => {
+                let passed = movement.passed.as_ref().map(ToString::to_string).unwrap_or_default();
+                let message = format!(
+                    "The trust score fell from {} to {}, below {passed}.",
+                    movement.before, movement.after
+                );
+                desk.occurrence(cause.key(), || NewAlert {
+                    campaign_id: None,
+                    post_id: None,
+                    reconciliation_id: Some(*reconciliation_id),
+                    ..on_post(task, AlertKind::TrustDrop, &message, now)
+                });
+            }
+        }
+    }
+    desk.write(connection).await
+}
+
+fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> NewAlert {
+    NewAlert {
+        kind,
+        level: None,
+        finality: None,
+        dedupe_key: String::new(),
+        campaign_id: Some(task.post.campaign_id),
+        post_id: Some(task.post.id),
+        affiliate_id: Some(task.post.affiliate_id),
+        reconciliation_id: None,
+        message: message.to_owned(),
+        created_at: now,
+    }
+}
+
+impl Desk {
+    /// A verdict raises, changes or withdraws the alert of its claim.
+    fn verdict(&mut self, key: String, task: &Task, verdict: &Verdict, reconciliation_id: i64) {
+        let level = verdict.level.filter(|level| {
+            verdict.status == ReconciliationStatus::Discrepancy && *level >= task.policy.alert_from
+        });
+        match (self.entries.get_mut(&key), level) {
+            (Some(Entry::Stored { alert, changed }), Some(level)) => {
+                let rose = alert.level.is_none_or(|before| level > before);
+                let confirmed = verdict.finality == Finality::Final
+                    && alert.finality == Some(Finality::Provisional);
+                alert.level = Some(level);
+                alert.finality = Some(verdict.finality);
+                alert.reconciliation_id = Some(reconciliation_id);
+                alert.message.clone_from(&verdict.explanation);
+                *changed = true;
+                if rose {
+                    self.events.push((key.clone(), AlertEventKind::Escalated));
+                }
+                if confirmed {
+                    self.events.push((key, AlertEventKind::Confirmed));
+                }
+            }
+            (Some(Entry::Stored { alert, changed }), None) => {
+                // What a person resolved stays as that person left it.
+                if alert.finality == Some(Finality::Provisional) && alert.status != AlertStatus::Resolved {
+                    alert.status = AlertStatus::Resolved;
+                    alert.resolved_at = Some(self.now);
+                    alert.resolved_by = Some(RESOLVED_BY.to_owned());
+                    alert.resolution_notes =
+                        Some(format!("A later check did not bear it out. {}", verdict.explanation));
+                    alert.reconciliation_id = Some(reconciliation_id);
+                    *changed = true;
+                    self.events.push((key, AlertEventKind::Withdrawn));
+                }
+            }
+            (_, Some(level)) => self.raise(
+                key,
+                NewAlert {
+                    level: Some(level),
+                    finality: Some(verdict.finality),
+                    reconciliation_id: Some(reconciliation_id),
+                    ..on_post(task, AlertKind::Overclaim, &verdict.explanation, self.now)
+                },
+            ),
+            (_, None) => {}
+        }
+    }
+
+    /// Something happened that raises an alert, or happens again to one that is not resolved.
+    fn occurrence(&mut self, key: String, new: impl FnOnce() -> NewAlert) {
+        match self.entries.get_mut(&key) {
+            Some(Entry::Stored { alert, changed }) if alert.status != AlertStatus::Resolved => {
+                alert.occurrences = alert.occurrences.saturating_add(1);
+                alert.message = new().message;
+                *changed = true;
+            }
+            Some(Entry::New(alert)) => alert.message = new().message,
+            _ => self.raise(key, new()),
+        }
+    }
+
+    fn raise(&mut self, key: String, new: NewAlert) {
+        let new = NewAlert { dedupe_key: key.clone(), ..new };
+        self.events.push((key.clone(), AlertEventKind::Raised));
+        self.entries.insert(key, Entry::New(new));
+    }
+
+    async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
+        let mut ids: HashMap<String, i64> = HashMap::new();
+        let mut new = Vec::new();
+        for (key, entry) in self.entries {
+            match entry {
+                Entry::Stored { alert, changed } => {
+                    if changed {
+                        alert::update(connection, &alert).await?;
+                    }
+                    ids.insert(key, alert.id);
+                }
+                Entry::New(alert) => new.push(alert),
+            }
+        }
+        if !new.is_empty() {
+            let raised = alert::insert(connection, &new).await?;
+            ids.extend(new.into_iter().map(|alert| alert.dedupe_key).zip(raised));
+        }
+        let events: Vec<NewAlertEvent> = self
+            .events
+            .into_iter()
+            .filter_map(|(key, kind)| {
+                ids.get(&key).map(|id| NewAlertEvent { alert_id: *id, kind, occurred_at: self.now })
+            })
+            .collect();
+        if events.is_empty() {
+            return Ok(false);
+        }
+        alert::insert_events(connection, &events).await?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,178 @@
+//! What a batch of jobs is about.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::affiliate_report::AffiliateReport;
+use crate::db::campaign::Policy as PolicyRow;
+use crate::db::post::Post;
+use crate::db::queue::{Exhausted, NewJob};
+use crate::db::{Connection, affiliate_report, campaign, platform_report, post, queue};
+use crate::domain::campaign::policy_of;
+use crate::domain::reconciliation::{self, Policy, schedule};
+use crate::domain::task::{self, Reconcile};
+use crate::error::Error;
+
+/// An observation younger than this is used again instead of asking the platform.
+const REUSE: TimeDelta = TimeDelta::seconds(60);
+/// After the last check of a claim died, how long until it is tried once more.
+const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
+
+/// One check of one claim.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// The queued job.
+    pub job_id: Uuid,
+    /// How many attempts the job has left after this one.
+    pub attempts_left: i32,
+    /// The claim.
+    pub report: AffiliateReport,
+    /// Its post, as it was when the check began.
+    pub post: Post,
+    /// The policy in force when the claim was made.
+    pub policy: PolicyRow,
+    /// Whether an observation made since the claim is young enough to serve.
+    pub reusable: bool,
+}
+
+impl Task {
+    /// The claim in the terms of the rules.
+    pub(super) fn claim(&self) -> reconciliation::Claim {
+        reconciliation::Claim {
+            report_id: self.report.id,
+            submitted_at: self.report.submitted_at,
+            platform: self.post.platform,
+            claimed: self.report.claimed(),
+            views_definition: self.report.views_definition.clone(),
+        }
+    }
+
+    /// The job of the claim's next check after `now`, and when it is due.
+    pub(super) fn next_check(
+        &self,
+        policy: &Policy,
+        now: DateTime<Utc>,
+    ) -> Result<Option<NewJob>, Error> {
+        schedule::next_check(&self.claim(), policy, now)
+            .map(|at| check_job(&self.report, &self.post, at))
+            .transpose()
+    }
+}
+
+fn check_job(report: &AffiliateReport, post: &Post, at: DateTime<Utc>) -> Result<NewJob, Error> {
+    let payload = Reconcile { affiliate_report_id: report.id };
+    Ok(NewJob {
+        channel_name: task::reconcile_channel(post.platform),
+        name: task::RECONCILE,
+        payload_json: serde_json::to_string(&payload).map_err(Error::internal)?,
+        attempts: task::ATTEMPTS,
+        attempt_at: at,
+    })
+}
+
+/// The tasks behind a batch of jobs, and the jobs that are about no claim.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// In the order of the jobs.
+    pub tasks: Vec<Task>,
+    /// Jobs that name a claim that is not there.
+    pub unknown: Vec<Uuid>,
+}
+
+/// Reads what the jobs are about. A job that is gone (another worker finished it) is left out.
+///
+/// # Errors
+/// The database failed.
+pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error> {
+    let mut connection = app.db.get().await?;
+    let connection = &mut *connection;
+    let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| *id).collect();
+    let attempts: HashMap<Uuid, i32> =
+        queue::list_attempts(connection, &ids).await?.into_iter().collect();
+    let report_ids: Vec<i64> = jobs.iter().map(|(_, job)| job.affiliate_report_id).collect();
+    let claims = claims(connection, &report_ids).await?;
+    let post_ids: Vec<i64> = claims.values().map(|(_, post, _)| post.id).collect();
+    let latest: HashMap<i64, DateTime<Utc>> =
+        platform_report::list_latest_times(connection, &post_ids).await?.into_iter().collect();
+
+    let young = app.clock.now() - REUSE;
+    let mut loaded = Loaded::default();
+    for (job_id, job) in jobs {
+        let Some(attempts_left) = attempts.get(job_id) else { continue };
+        let Some((report, post, policy)) = claims.get(&job.affiliate_report_id) else {
+            loaded.unknown.push(*job_id);
+            continue;
+        };
+        loaded.tasks.push(Task {
+            job_id: *job_id,
+            attempts_left: *attempts_left,
+            reusable: latest.get(&post.id).is_some_and(|at| *at >= report.submitted_at && *at > young),
+            report: report.clone(),
+            post: post.clone(),
+            policy: policy.clone(),
+        });
+    }
+    Ok(loaded)
+}
+
+type ClaimRows = HashMap<i64, (AffiliateReport, Post, PolicyRow)>;
+
+async fn claims(connection: &mut Connection, report_ids: &[i64]) -> Result<ClaimRows, Error> {
+    let reports = affiliate_report::list_by_id(connection, report_ids).await?;
+    let post_ids: Vec<i64> = reports.iter().map(|report| report.post_id).collect();
+    let policy_ids: Vec<i64> = reports.iter().map(|report| report.policy_id).collect();
+    let posts: HashMap<i64, Post> =
+        post::list_by_id(connection, &post_ids).await?.into_iter().map(|row| (row.id, row)).collect();
+    let policies: HashMap<i64, PolicyRow> = campaign::list_policies_by_id(connection, &policy_ids)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    Ok(reports
+        .into_iter()
+        .filter_map(|report| {
+            let post = posts.get(&report.post_id)?.clone();
+            let policy = policies.get(&report.policy_id)?.clone();
+            Some((report.id, (report, post, policy)))
+        })
+        .collect())
+}
+
+/// Queues the next check of each claim whose job died, so that a job that kills its worker, or a bug, does not end the
+/// checks of a claim. Where no check was left the claim is tried once more a day later. Call it in the transaction that
+/// buries the jobs.
+///
+/// # Errors
+/// The database failed.
+pub async fn requeue_dead(
+    connection: &mut Connection,
+    dead: &[Exhausted],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let report_ids: Vec<i64> = dead
+        .iter()
+        .filter(|job| job.name == task::RECONCILE)
+        .filter_map(|job| serde_json::from_str::<Reconcile>(job.payload_json.as_deref()?).ok())
+        .map(|job| job.affiliate_report_id)
+        .collect();
+    if report_ids.is_empty() {
+        return Ok(());
+    }
+    let mut jobs = Vec::new();
+    for (report, post, policy) in claims(connection, &report_ids).await?.into_values() {
+        let claim = reconciliation::Claim {
+            report_id: report.id,
+            submitted_at: report.submitted_at,
+            platform: post.platform,
+            claimed: report.claimed(),
+            views_definition: report.views_definition.clone(),
+        };
+        let at = schedule::next_check(&claim, &policy_of(&policy)?, now).unwrap_or(now + AFTER_DEATH);
+        jobs.push(check_job(&report, &post, at)?);
+    }
+    queue::insert(connection, &jobs).await?;
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! A claim is checked: what the queued job does, apart from how it is queued.
+//!
+//! [`load`] reads what a batch of jobs is about. The platform is then asked, outside of any transaction. [`settle`] writes
+//! the whole batch in one transaction: observations, verdicts, trust, alerts, the next checks, and the removal of the jobs,
+//! which comes first and decides which of the jobs are still this worker's to finish. A crash anywhere leaves nothing
+//! half-done, and a job that ran twice has its effects once.
+
+mod alerts;
+mod comparisons;
+mod load;
+mod rows;
+mod settle;
+mod trail;
+
+pub use comparisons::{from_json, to_json};
+pub use load::{Loaded, Task, load, requeue_dead};
+pub use settle::settle;
+
+use chrono::{DateTime, Utc};
+
+use crate::platform::Fetched;
+use crate::platform::link::PostLink;
+
+/// A task with what came of asking the platform.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// What was to be checked.
+    pub task: Task,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of asking the platform.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It answered.
+    Answered {
+        /// What it said.
+        fetched: Fetched,
+        /// When.
+        fetched_at: DateTime<Utc>,
+        /// What the post's link turned out to name, where that was not known before.
+        resolved: Option<PostLink>,
+    },
+    /// An answer to another check was young enough to serve this one too; it is stored already.
+    Reused,
+    /// It could not be reached, and this check will not try again.
+    Unreachable {
+        /// Why, in words fit for the affiliate.
+        detail: String,
+    },
+}

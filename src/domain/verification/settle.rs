@@ -1,0 +1,327 @@
+//! Writes a batch of checks, all of it or nothing.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncConnection as _;
+use uuid::Uuid;
+
+use super::alerts::{self, Cause};
+use super::load::Task;
+use super::rows::{Evidence, platform_report};
+use super::trail::{Movement, Trails};
+use super::{Checked, Outcome};
+use crate::app::App;
+use crate::db::platform_report as observations;
+use crate::db::post::{self, Post, PostChange};
+use crate::db::reconciliation::NewReconciliation;
+use crate::db::trust_event::{self, NewTrustEvent};
+use crate::db::{Connection, affiliate, affiliate_report, queue, reconciliation};
+use crate::domain::campaign::policy_of;
+use crate::domain::reconciliation::{Check, Context, SignedOrders, Verdict, reconcile, schedule};
+use crate::error::Error;
+use crate::events::ALERT_EVENTS;
+use crate::model::{Finality, PostStatus};
+use crate::platform::Fetched;
+
+/// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
+/// have no effect.
+///
+/// # Errors
+/// The database failed or one of the rows cannot be written; nothing was.
+pub async fn settle(app: &App, batch: &[Checked]) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    let raised = connection
+        .transaction::<_, Error, _>(async |connection| write(connection, batch, now).await)
+        .await?;
+    if raised {
+        app.events.hint(ALERT_EVENTS);
+    }
+    Ok(())
+}
+
+async fn write(connection: &mut Connection, batch: &[Checked], now: DateTime<Utc>) -> Result<bool, Error> {
+    let ids: Vec<Uuid> = batch.iter().map(|checked| checked.task.job_id).collect();
+    let ours: HashSet<Uuid> = queue::finish(connection, &ids).await?.into_iter().collect();
+    let mut batch: Vec<&Checked> =
+        batch.iter().filter(|checked| ours.contains(&checked.task.job_id)).collect();
+    if batch.is_empty() {
+        return Ok(false);
+    }
+    // In order of claims: trust and the audit trail move in it.
+    batch.sort_by_key(|checked| checked.task.report.id);
+
+    // Rows are locked in one order everywhere: affiliates, posts, alerts, each by id.
+    let affiliate_ids: BTreeSet<i64> = batch.iter().map(|c| c.task.post.affiliate_id).collect();
+    let affiliates = affiliate::lock(connection, &Vec::from_iter(affiliate_ids)).await?;
+    let post_ids = Vec::from_iter(batch.iter().map(|c| c.task.post.id).collect::<BTreeSet<i64>>());
+    let posts = post::lock(connection, &post_ids).await?;
+
+    let mut ledger = Ledger {
+        now,
+        trails: Trails::new(&affiliates)?,
+        posts: posts.into_iter().map(|post| (post.id, PostState::new(post))).collect(),
+        ..Ledger::read(connection, &batch, &post_ids).await?
+    };
+    for checked in &batch {
+        ledger.resolve(connection, checked).await?;
+    }
+    ledger.observe(connection, &batch).await?;
+    for checked in &batch {
+        ledger.judge(checked)?;
+    }
+    ledger.write(connection).await
+}
+
+/// A post while the batch changes it.
+struct PostState {
+    post: Post,
+    latest_report_id: i64,
+    removed_for: Option<String>,
+}
+
+impl PostState {
+    const fn new(post: Post) -> Self {
+        Self { post, latest_report_id: 0, removed_for: None }
+    }
+}
+
+/// A verdict with what it is on.
+struct Judged {
+    task: Task,
+    verdict: Verdict,
+    row: NewReconciliation,
+    movement: Option<Movement>,
+}
+
+/// What a batch reads and writes.
+struct Ledger {
+    now: DateTime<Utc>,
+    trails: Trails,
+    posts: HashMap<i64, PostState>,
+    /// For each claim, the observations of its post since it was made.
+    evidence: HashMap<i64, Vec<Evidence>>,
+    /// Claims that have their FINAL verdict.
+    settled: HashSet<i64>,
+    judged: Vec<Judged>,
+    removed: Vec<(Task, String)>,
+    jobs: Vec<queue::NewJob>,
+    latest_reports: HashMap<i64, i64>,
+}
+
+impl Ledger {
+    async fn read(
+        connection: &mut Connection,
+        batch: &[&Checked],
+        post_ids: &[i64],
+    ) -> Result<Self, Error> {
+        let report_ids: Vec<i64> = batch.iter().map(|checked| checked.task.report.id).collect();
+        let mut evidence: HashMap<i64, Vec<Evidence>> = HashMap::new();
+        for (report_id, row) in observations::list_since_claims(connection, &report_ids).await? {
+            evidence.entry(report_id).or_default().push(Evidence::of_row(&row));
+        }
+        Ok(Self {
+            now: DateTime::<Utc>::MIN_UTC,
+            trails: Trails::new(&[])?,
+            posts: HashMap::new(),
+            evidence,
+            settled: reconciliation::list_final(connection, &report_ids).await?.into_iter().collect(),
+            judged: Vec::new(),
+            removed: Vec::new(),
+            jobs: Vec::new(),
+            latest_reports: affiliate_report::list_latest_ids(connection, post_ids)
+                .await?
+                .into_iter()
+                .collect(),
+        })
+    }
+
+    fn post_mut(&mut self, id: i64) -> Result<&mut PostState, Error> {
+        self.posts.get_mut(&id).ok_or_else(|| Error::internal("a check of a post that is not there"))
+    }
+
+    /// A link that was resolved gives its post a native id, or makes it a duplicate.
+    async fn resolve(&mut self, connection: &mut Connection, checked: &Checked) -> Result<(), Error> {
+        let Outcome::Answered { resolved: Some(link), .. } = &checked.outcome else { return Ok(()) };
+        let Some(native_id) = link.native_id() else { return Ok(()) };
+        let state = self.post_mut(checked.task.post.id)?;
+        if state.post.status != PostStatus::Resolving {
+            return Ok(());
+        }
+        match post::find_by_native_id(connection, &state.post, native_id).await? {
+            Some(other) => {
+                state.post.status = PostStatus::Duplicate;
+                state.post.duplicate_of = Some(other);
+            }
+            None => {
+                state.post.status = PostStatus::Tracking;
+                state.post.platform_post_id = Some(native_id.to_owned());
+                if state.post.account_handle.is_none() {
+                    state.post.account_handle.clone_from(&link.account);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the platform said, once for each post, and adds it to the evidence of each claim.
+    async fn observe(&mut self, connection: &mut Connection, batch: &[&Checked]) -> Result<(), Error> {
+        let mut seen: HashSet<i64> = HashSet::new();
+        let mut rows = Vec::new();
+        let mut metrics = Vec::new();
+        for checked in batch {
+            let Outcome::Answered { fetched, fetched_at, .. } = &checked.outcome else { continue };
+            let post_id = checked.task.post.id;
+            if self.post_mut(post_id)?.post.status == PostStatus::Duplicate || !seen.insert(post_id) {
+                continue;
+            }
+            // The fetch began after these claims were committed, whatever two machines' clocks say.
+            let claimed_at = batch
+                .iter()
+                .filter(|other| other.task.post.id == post_id)
+                .map(|other| other.task.report.submitted_at)
+                .max();
+            let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
+            let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
+            self.note_removal(&checked.task, fetched)?;
+            rows.push(row);
+            metrics.push(observed);
+        }
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids = observations::insert(connection, &rows).await?;
+        let mut fresh: HashMap<i64, Evidence> = HashMap::new();
+        for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
+            fresh.insert(row.post_id, Evidence::of_new(id, row, observed));
+        }
+        for checked in batch {
+            if let Some(evidence) = fresh.get(&checked.task.post.id) {
+                self.evidence.entry(checked.task.report.id).or_default().push(evidence.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
+    fn note_removal(&mut self, task: &Task, fetched: &Fetched) -> Result<(), Error> {
+        let state = self.post_mut(task.post.id)?;
+        match fetched {
+            Fetched::Gone { reason, .. } if state.post.status != PostStatus::Removed => {
+                state.post.status = PostStatus::Removed;
+                state.removed_for = Some(reason.clone());
+                let reason = reason.clone();
+                self.removed.push((task.clone(), reason));
+            }
+            Fetched::Found(_) if state.post.status == PostStatus::Removed => {
+                state.post.status = PostStatus::Tracking;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reaches the verdict on one claim, unless it has its FINAL one, and queues its next check.
+    fn judge(&mut self, checked: &Checked) -> Result<(), Error> {
+        let task = &checked.task;
+        let now = self.now;
+        let policy = policy_of(&task.policy)?;
+        let claim = task.claim();
+        let duplicate = self.post_mut(task.post.id)?.post.status == PostStatus::Duplicate;
+        let mut is_final = self.settled.contains(&task.report.id);
+        if !is_final {
+            let evidence = self.evidence.get(&task.report.id).map_or(&[][..], Vec::as_slice);
+            let seen: Vec<_> = evidence.iter().map(|evidence| evidence.observation.clone()).collect();
+            let check = match &checked.outcome {
+                Outcome::Answered { .. } | Outcome::Reused => Check::Answered,
+                Outcome::Unreachable { detail } => Check::Unreachable { detail: detail.clone() },
+            };
+            let verdict = reconcile(&Context {
+                claim: &claim,
+                policy: &policy,
+                observations: &seen,
+                check: &check,
+                orders: &SignedOrders::NoneDelivered,
+                now,
+                last_check: schedule::is_last(&claim, &policy, now),
+                duplicate,
+            });
+            let raw_hash = evidence
+                .iter()
+                .find(|evidence| {
+                    Some(evidence.observation.platform_report_id) == verdict.platform_report_id
+                })
+                .map(|evidence| evidence.raw_hash.clone());
+            let (row, movement) = self.trails.add(task, &verdict, raw_hash.as_deref(), now)?;
+            is_final = verdict.finality == Finality::Final;
+            self.judged.push(Judged { task: task.clone(), verdict, row, movement });
+        }
+        let next = if duplicate { None } else { task.next_check(&policy, now)? };
+        let latest_report_id = self.latest_reports.get(&task.post.id).copied();
+        let state = self.post_mut(task.post.id)?;
+        if latest_report_id == Some(task.report.id) {
+            state.latest_report_id = task.report.id;
+            state.post.is_reconciled = is_final;
+        }
+        let waiting = state.post.next_check_at.filter(|at| *at > now);
+        let due = next.as_ref().map(|job| job.attempt_at);
+        state.post.next_check_at = [waiting, due].into_iter().flatten().min();
+        self.jobs.extend(next);
+        Ok(())
+    }
+
+    async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
+        let rows: Vec<NewReconciliation> = self.judged.iter().map(|judged| judged.row.clone()).collect();
+        let ids = if rows.is_empty() {
+            Vec::new()
+        } else {
+            reconciliation::insert(connection, &rows).await?
+        };
+        let mut trust = Vec::new();
+        let mut causes = Vec::new();
+        for (judged, id) in self.judged.iter().zip(ids) {
+            let Judged { task, verdict, movement, .. } = judged;
+            causes.push(Cause::Verdict { task, verdict, reconciliation_id: id });
+            if let Some(movement) = movement {
+                trust.push(NewTrustEvent {
+                    affiliate_id: task.post.affiliate_id,
+                    reconciliation_id: id,
+                    accurate: movement.accurate,
+                    score_before: movement.before.clone(),
+                    score_after: movement.after.clone(),
+                    created_at: self.now,
+                });
+                if movement.passed.is_some() {
+                    causes.push(Cause::TrustDrop { task, movement, reconciliation_id: id });
+                }
+            }
+        }
+        for (task, reason) in &self.removed {
+            causes.push(Cause::Removed { task, reason: reason.clone() });
+        }
+        if !trust.is_empty() {
+            trust_event::insert(connection, &trust).await?;
+        }
+        if !rows.is_empty() {
+            affiliate::update_progress(connection, &self.trails.progress()?).await?;
+        }
+        let changes: Vec<PostChange> = self
+            .posts
+            .into_values()
+            .map(|state| PostChange {
+                id: state.post.id,
+                status: state.post.status,
+                platform_post_id: state.post.platform_post_id,
+                duplicate_of: state.post.duplicate_of,
+                is_reconciled: state.post.is_reconciled,
+                next_check_at: state.post.next_check_at,
+            })
+            .collect();
+        post::update_checked(connection, &changes).await?;
+        if !self.jobs.is_empty() {
+            queue::insert(connection, &self.jobs).await?;
+        }
+        alerts::write(connection, &causes, self.now).await
+    }
+}

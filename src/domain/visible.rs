@@ -1,0 +1,175 @@
+//! Which things a viewer may see. What it may not see is left out, exactly as what does not exist.
+//!
+//! Every lookup by id that a caller gives goes through here, and so does `node`.
+
+use super::access::{Principal, Viewer};
+use crate::app::App;
+use crate::db::{
+    advertiser, affiliate, affiliate_report, alert, application, campaign, platform_report, post,
+    reconciliation,
+};
+use crate::error::Error;
+use crate::model::Scope;
+
+/// The campaigns out of these that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn campaigns(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<campaign::Campaign>, Error> {
+    let mut connection = app.db.get().await?;
+    let ids = campaign::list_visible(&mut connection, viewer.scope(), ids).await?;
+    Ok(campaign::list_by_id(&mut connection, &ids).await?)
+}
+
+/// The posts out of these that the viewer may see: an affiliate its own, an advertiser those in its campaigns.
+///
+/// # Errors
+/// The database failed.
+pub async fn posts(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<post::Post>, Error> {
+    let mut connection = app.db.get().await?;
+    let mut posts = post::list_by_id(&mut connection, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Affiliate(id) => posts.retain(|post| post.affiliate_id == id),
+        Principal::Advertiser(_) => {
+            let campaigns: Vec<i64> = posts.iter().map(|post| post.campaign_id).collect();
+            let own = campaign::list_visible(&mut connection, viewer.scope(), &campaigns).await?;
+            posts.retain(|post| own.contains(&post.campaign_id));
+        }
+    }
+    Ok(posts)
+}
+
+/// The claims out of these on posts that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn affiliate_reports(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<affiliate_report::AffiliateReport>, Error> {
+    let mut rows = affiliate_report::list_by_id(&mut *app.db.get().await?, ids).await?;
+    let seen = visible_posts(app, viewer, rows.iter().map(|row| row.post_id)).await?;
+    rows.retain(|row| seen.contains(&row.post_id));
+    Ok(rows)
+}
+
+/// The observations out of these of posts that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn platform_reports(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<platform_report::PlatformReport>, Error> {
+    let mut rows = platform_report::list_by_id(&mut *app.db.get().await?, ids).await?;
+    let seen = visible_posts(app, viewer, rows.iter().map(|row| row.post_id)).await?;
+    rows.retain(|row| seen.contains(&row.post_id));
+    Ok(rows)
+}
+
+/// The verdicts out of these on posts that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn reconciliations(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<reconciliation::Reconciliation>, Error> {
+    let mut rows = reconciliation::list_by_id(&mut *app.db.get().await?, ids).await?;
+    let seen = visible_posts(app, viewer, rows.iter().map(|row| row.post_id)).await?;
+    rows.retain(|row| seen.contains(&row.post_id));
+    Ok(rows)
+}
+
+async fn visible_posts(
+    app: &App,
+    viewer: &Viewer,
+    ids: impl Iterator<Item = i64>,
+) -> Result<Vec<i64>, Error> {
+    let mut ids: Vec<i64> = ids.collect();
+    ids.sort_unstable();
+    ids.dedup();
+    Ok(posts(app, viewer, &ids).await?.into_iter().map(|post| post.id).collect())
+}
+
+/// The affiliates out of these that the viewer may see: itself, or those with an application or a post at the advertiser.
+///
+/// # Errors
+/// The database failed.
+pub async fn affiliates(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<affiliate::Affiliate>, Error> {
+    let mut connection = app.db.get().await?;
+    let mut rows = affiliate::list_by_id(&mut connection, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Affiliate(id) => rows.retain(|row| row.id == id),
+        Principal::Advertiser(id) => {
+            let known = affiliate::list_known_to(&mut connection, id, ids).await?;
+            rows.retain(|row| known.contains(&row.id));
+        }
+    }
+    Ok(rows)
+}
+
+/// The advertisers out of these that the viewer may see: itself, or those that the affiliate is eligible for.
+///
+/// # Errors
+/// The database failed.
+pub async fn advertisers(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<advertiser::Advertiser>, Error> {
+    let mut connection = app.db.get().await?;
+    let mut rows = advertiser::list_by_id(&mut connection, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Advertiser(id) => rows.retain(|row| row.id == id),
+        Principal::Affiliate(id) => {
+            let eligible = advertiser::list_eligible(&mut connection, ids, id).await?;
+            rows.retain(|row| eligible.contains(&row.id));
+        }
+    }
+    Ok(rows)
+}
+
+/// The applications out of these that the viewer may see: those of its own side.
+///
+/// # Errors
+/// The database failed.
+pub async fn applications(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<application::Application>, Error> {
+    let mut rows = application::list_by_id(&mut *app.db.get().await?, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Advertiser(id) => rows.retain(|row| row.advertiser_id == id),
+        Principal::Affiliate(id) => rows.retain(|row| row.affiliate_id == id),
+    }
+    Ok(rows)
+}
+
+/// The alerts out of these that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn alerts(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<alert::Alert>, Error> {
+    let mut connection = app.db.get().await?;
+    let ids = alert::list_visible(&mut connection, viewer.scope(), ids).await?;
+    Ok(alert::list_by_id(&mut connection, &ids).await?)
+}
+
+/// Whether an event of an alert is for this viewer.
+#[must_use]
+pub fn sees_alert(viewer: &Viewer, alert: &alert::Alert, advertiser_id: Option<i64>) -> bool {
+    match viewer.scope() {
+        Scope::All => true,
+        Scope::Advertiser(id) => advertiser_id == Some(id),
+        Scope::Affiliate(id) => alert.affiliate_id == Some(id),
+    }
+}

@@ -1,0 +1,22 @@
+//! The job that decides an application by its advertiser's rule.
+
+use sqlxmq::CurrentJob;
+
+use super::writer::give_back;
+use crate::app::App;
+use crate::domain::application;
+use crate::domain::task::DecideApplication;
+
+/// Decides, and finishes the job in the same transaction.
+pub(super) async fn decide(app: App, job: CurrentJob) {
+    let result = match job.json::<DecideApplication>() {
+        Ok(Some(payload)) => {
+            application::decide_by_rule(&app, payload.application_id, job.id()).await
+        }
+        Ok(None) => Err(crate::error::Error::internal("the job has no payload")),
+        Err(error) => Err(crate::error::Error::internal(error)),
+    };
+    if let Err(error) = result {
+        give_back(&app, job.id(), &error).await;
+    }
+}

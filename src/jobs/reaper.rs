@@ -1,0 +1,56 @@
+//! Sees to it that no job is lost: those of a worker that died go back to the queue, those that ran out of attempts are
+//! kept among the dead ones with their error, and the claims behind them are checked again later.
+
+use std::time::Duration;
+
+use diesel_async::AsyncConnection as _;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::App;
+use crate::db::queue;
+use crate::domain::verification;
+use crate::error::Error;
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Looks for lost jobs once.
+///
+/// # Errors
+/// The database failed; nothing was changed then.
+pub async fn reap(app: &App) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    let released = queue::release_dead_workers(&mut connection).await?;
+    if released > 0 {
+        tracing::warn!(released, "jobs of a worker that died go back to the queue");
+    }
+    loop {
+        let now = app.clock.now();
+        let dead = connection
+            .transaction::<_, Error, _>(async |connection| {
+                let dead = queue::bury_exhausted(connection).await?;
+                verification::requeue_dead(connection, &dead, now).await?;
+                Ok(dead)
+            })
+            .await?;
+        if dead.is_empty() {
+            return Ok(());
+        }
+        for job in &dead {
+            tracing::error!(job = %job.id, name = job.name, "a job ran out of attempts");
+        }
+    }
+}
+
+/// Looks again and again until it is stopped.
+pub(super) async fn run(app: App, stop: CancellationToken) {
+    loop {
+        if let Err(error) = reap(&app).await {
+            tracing::debug!(%error, "looking for lost jobs failed");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Writes what came of checks, up to 200 in one transaction, three transactions at a time.
+//!
+//! Where a batch cannot be written its jobs are written one by one, so that one bad row costs only its own job. A job that
+//! cannot be written alone is given back with the error, to be tried again until it runs out of attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlxmq::CurrentJob;
+use tokio::sync::{Semaphore, mpsc};
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::db::queue;
+use crate::domain::verification::{self, Checked};
+use crate::error::Error;
+
+/// Most jobs in one transaction.
+const BATCH: usize = 200;
+/// Transactions at a time.
+const PARALLEL: usize = 3;
+/// How long a batch that is not full waits for more.
+const LINGER: Duration = Duration::from_millis(3);
+/// After a failure, how long until the job is tried again.
+const RETRY_SECONDS: f64 = 15.0;
+
+/// A check with the job that it came from. The job counts as running until this is dropped.
+pub(super) struct Done {
+    pub(super) checked: Checked,
+    pub(super) job: CurrentJob,
+}
+
+/// Writes batches until every sender is gone, and returns when the last one is written.
+pub(super) async fn run(app: App, mut done: mpsc::Receiver<Done>) {
+    let slots = Arc::new(Semaphore::new(PARALLEL));
+    let mut batch = Vec::with_capacity(BATCH);
+    while done.recv_many(&mut batch, BATCH).await > 0 {
+        let deadline = tokio::time::Instant::now() + LINGER;
+        while batch.len() < BATCH {
+            let room = BATCH - batch.len();
+            match tokio::time::timeout_at(deadline, done.recv_many(&mut batch, room)).await {
+                Ok(received) if received > 0 => {}
+                _ => break,
+            }
+        }
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+        let (app, full) = (app.clone(), std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+        tokio::spawn(async move {
+            write(&app, full).await;
+            drop(slot);
+        });
+    }
+    // Whoever holds every slot knows that nothing is being written any more.
+    let _all = slots.acquire_many(u32::try_from(PARALLEL).unwrap_or(u32::MAX)).await;
+}
+
+async fn write(app: &App, batch: Vec<Done>) {
+    let (checked, jobs): (Vec<Checked>, Vec<CurrentJob>) =
+        batch.into_iter().map(|done| (done.checked, done.job)).unzip();
+    match verification::settle(app, &checked).await {
+        Ok(()) => {}
+        Err(error @ Error::Unavailable(_)) => {
+            tracing::warn!(%error, jobs = checked.len(), "a batch was not written; its jobs stay queued");
+        }
+        Err(error) if checked.len() == 1 => give_back(app, checked[0].task.job_id, &error).await,
+        Err(error) => {
+            tracing::warn!(error = %describe(&error), jobs = checked.len(), "a batch failed: one by one");
+            for one in checked {
+                let id = one.task.job_id;
+                if let Err(error) = verification::settle(app, &[one]).await {
+                    give_back(app, id, &error).await;
+                }
+            }
+        }
+    }
+    drop(jobs);
+}
+
+/// Ends a job's attempt with an error. Where even that cannot be written, the end of the lease does the same.
+pub(super) async fn give_back(app: &App, id: Uuid, error: &Error) {
+    let text = describe(error);
+    tracing::error!(job = %id, error = text, "a job failed");
+    let given = async {
+        let mut connection = app.db.get().await?;
+        queue::retry(&mut connection, id, RETRY_SECONDS, &text).await?;
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = given.await {
+        tracing::warn!(job = %id, error = %describe(&error), "the job's error was not written");
+    }
+}
+
+/// An error with its causes, for the log and for the record of dead jobs. Callers never see it.
+pub(super) fn describe(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text.chars().take(2000).collect()
+}

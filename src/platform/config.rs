@@ -1,0 +1,113 @@
+//! Where a platform is and what this program may use there.
+
+use url::Url;
+
+use crate::model::{PlatformKind, Secret};
+
+/// The Graph API version that is asked where no other is configured.
+const GRAPH_VERSION: &str = "v26.0";
+
+/// How one platform is reached. Printing it shows no secret.
+#[derive(Debug, Clone)]
+pub struct PlatformConfig {
+    /// The root of the API, such as `https://oauth.reddit.com`; it may have a path.
+    pub base_url: Url,
+    /// The root of the web site that people see, such as `https://www.reddit.com`; it may have a path. Tokens of Reddit
+    /// come from there, and short links are resolved there.
+    pub web_url: Url,
+    /// The version in the path of the API, such as `v26.0`; platforms without one ignore it.
+    pub api_version: String,
+    /// The id of this program's registration at the platform.
+    pub client_id: Option<String>,
+    /// The secret of that registration.
+    pub client_secret: Option<Secret>,
+    /// A token that reads the figures of one account.
+    pub access_token: Option<Secret>,
+    /// That account: the Instagram user id, or the id of the Facebook page.
+    pub account_id: Option<String>,
+    /// Whether the operator set `base_url` or `web_url`. Private addresses are allowed at hosts the operator set, and
+    /// nowhere else.
+    pub operator_set_hosts: bool,
+}
+
+impl PlatformConfig {
+    /// The platform's real hosts, and no credentials.
+    pub fn defaults(kind: PlatformKind) -> Self {
+        let (base, web) = match kind {
+            PlatformKind::Reddit => ("https://oauth.reddit.com", "https://www.reddit.com"),
+            PlatformKind::Instagram => ("https://graph.facebook.com", "https://www.instagram.com"),
+            PlatformKind::Meta => ("https://graph.facebook.com", "https://www.facebook.com"),
+            PlatformKind::YouTube => ("https://www.googleapis.com", "https://www.youtube.com"),
+            PlatformKind::TikTok => ("https://open.tiktokapis.com", "https://www.tiktok.com"),
+            PlatformKind::X => ("https://api.x.com", "https://x.com"),
+        };
+        Self {
+            base_url: literal(base),
+            web_url: literal(web),
+            api_version: GRAPH_VERSION.to_owned(),
+            client_id: None,
+            client_secret: None,
+            access_token: None,
+            account_id: None,
+            operator_set_hosts: false,
+        }
+    }
+}
+
+#[allow(clippy::expect_used, reason = "the addresses stand in this file, and a test parses each")]
+fn literal(address: &str) -> Url {
+    Url::parse(address).expect("an address in this file")
+}
+
+/// `path` under `base`, keeping the path that `base` has itself, without a query.
+pub(super) fn under(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!(
+        "{}/{}",
+        base.path().trim_end_matches('/'),
+        path.trim_start_matches('/')
+    ));
+    url.set_query(None);
+    url.set_fragment(None);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_platform_has_real_https_hosts_by_default() {
+        for kind in PlatformKind::ALL {
+            let config = PlatformConfig::defaults(*kind);
+            for url in [&config.base_url, &config.web_url] {
+                assert_eq!(url.scheme(), "https", "{kind}");
+                assert!(url.host_str().is_some(), "{kind}");
+            }
+            assert!(!config.operator_set_hosts);
+        }
+    }
+
+    #[test]
+    fn a_path_of_the_base_is_kept() {
+        for (base, expected) in [
+            ("http://127.0.0.1:9/reddit", "http://127.0.0.1:9/reddit/api/info"),
+            ("http://127.0.0.1:9/reddit/", "http://127.0.0.1:9/reddit/api/info"),
+            ("https://oauth.reddit.com", "https://oauth.reddit.com/api/info"),
+            ("https://oauth.reddit.com/?x=1#y", "https://oauth.reddit.com/api/info"),
+        ] {
+            let base = Url::parse(base).unwrap();
+            assert_eq!(under(&base, "/api/info").as_str(), expected);
+            assert_eq!(under(&base, "api/info").as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn a_printed_configuration_shows_no_secret() {
+        let mut config = PlatformConfig::defaults(PlatformKind::Reddit);
+        config.client_secret = Some(Secret::new("s3cret-text"));
+        config.access_token = Some(Secret::new("t0ken-text"));
+        let printed = format!("{config:?}");
+        assert!(!printed.contains("s3cret-text") && !printed.contains("t0ken-text"));
+    }
+}

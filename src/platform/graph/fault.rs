@@ -1,0 +1,237 @@
+//! The errors of the Graph API.
+//!
+//! The status says little (throttling comes as 400 or 403), so the `code` decides; its message is for people. One thing
+//! is only in the message: that a metric does not exist for this post.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::{Value, json};
+
+use crate::platform::error::{PlatformError, clean, hide};
+use crate::platform::http::{header, retry_after, status_error};
+use crate::platform::lenient::{flag, integer, text};
+
+/// The subcode of an object that does not exist, or that this token may not see.
+const NO_SUCH_OBJECT: i64 = 33;
+
+/// What an error of the Graph API is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::platform) enum FaultKind {
+    /// The object does not exist, or this token may not see it; the API does not tell these apart.
+    Missing,
+    /// The token lacks a permission for this.
+    Permission,
+    /// The metric does not exist for this object.
+    BadMetric,
+    /// Another parameter or field that does not fit the object.
+    Parameter,
+    /// Too many calls.
+    Throttled,
+    /// Try again: a temporary error, or no answer that can be read.
+    Temporary,
+    /// The token is expired, revoked or malformed.
+    Token,
+    /// Anything else that will be refused again.
+    Refused,
+}
+
+/// One error of the Graph API. Its message is as the server sent it, until it becomes a [`PlatformError`] or evidence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::platform) struct Fault {
+    /// What it is about.
+    pub(in crate::platform) kind: FaultKind,
+    code: Option<i64>,
+    subcode: Option<i64>,
+    class: Option<String>,
+    message: String,
+    retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// The error in a body, if it has one: `{"error": {…}}`, or `error` as a bare code or word.
+    pub(super) fn from_body(body: &Value, headers: &HeaderMap) -> Option<Self> {
+        let error = body.get("error").filter(|error| !error.is_null())?;
+        let field = |name: &str| error.get(name);
+        let code = integer(field("code")).or_else(|| integer(Some(error)));
+        let subcode = integer(field("error_subcode"));
+        let class = text(field("type"));
+        let message = text(field("message"))
+            .or_else(|| text(body.get("error_description")))
+            .or_else(|| text(Some(error)))
+            .unwrap_or_default();
+        let kind = match sort(code, subcode, &message) {
+            FaultKind::Parameter | FaultKind::Refused
+                if flag(field("is_transient")) == Some(true) =>
+            {
+                FaultKind::Temporary
+            }
+            kind => kind,
+        };
+        let retry_after =
+            if kind == FaultKind::Throttled { time_to_regain_access(headers) } else { None };
+        Some(Self { kind, code, subcode, class, message, retry_after })
+    }
+
+    /// An error status whose body is none of the API's: a proxy or an overloaded edge speaks, not the API, so it is
+    /// worth another try unless the status itself is clear.
+    pub(super) fn from_status(status: u16, headers: &HeaderMap) -> Self {
+        match status_error(status, headers, "") {
+            Some(PlatformError::Refused { detail }) if !matches!(status, 403 | 405) => {
+                PlatformError::Unreachable { detail }.into()
+            }
+            Some(error) => error.into(),
+            None => PlatformError::unreachable("an answer without content").into(),
+        }
+    }
+
+    /// The same error of a call for many things: about the call, not about one of them.
+    pub(super) fn of_the_call(mut self) -> Self {
+        if matches!(
+            self.kind,
+            FaultKind::Missing
+                | FaultKind::Permission
+                | FaultKind::BadMetric
+                | FaultKind::Parameter
+        ) {
+            self.kind = FaultKind::Refused;
+        }
+        self
+    }
+
+    /// Takes credentials out of the message.
+    pub(super) fn without(mut self, secrets: &[&str]) -> Self {
+        self.message = hide(&self.message, secrets);
+        self
+    }
+
+    /// What the server said, fit to show.
+    pub(in crate::platform) fn said(&self) -> String {
+        clean(&self.message)
+    }
+
+    /// The error as evidence, fit to store.
+    pub(in crate::platform) fn raw(&self) -> Value {
+        json!({"error": {
+            "code": self.code,
+            "error_subcode": self.subcode,
+            "type": self.class,
+            "message": self.said(),
+        }})
+    }
+}
+
+/// Sorts an error by its code.
+fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
+    let Some(code) = code else {
+        return FaultKind::Temporary;
+    };
+    match code {
+        1 | 2 => FaultKind::Temporary,
+        4 | 17 | 32 | 613 | 80_000..=80_999 => FaultKind::Throttled,
+        10 | 200..=299 => FaultKind::Permission,
+        100 if subcode == Some(NO_SUCH_OBJECT) => FaultKind::Missing,
+        100 if names_bad_metric(message) => FaultKind::BadMetric,
+        100 => FaultKind::Parameter,
+        102 | 190 => FaultKind::Token,
+        _ => FaultKind::Refused,
+    }
+}
+
+/// "(#100) The value must be a valid insights metric", "The Media Insights API does not support the impressions metric
+/// for this media product type." No code tells these from other bad parameters.
+fn names_bad_metric(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("valid insights metric")
+        || (message.contains("does not support the") && message.contains("metric"))
+}
+
+impl From<PlatformError> for Fault {
+    fn from(error: PlatformError) -> Self {
+        let message = error.detail().to_owned();
+        let (kind, retry_after) = match error {
+            PlatformError::RateLimited { retry_after, .. } => (FaultKind::Throttled, retry_after),
+            PlatformError::Unreachable { .. } => (FaultKind::Temporary, None),
+            PlatformError::Unauthorised { .. } => (FaultKind::Token, None),
+            PlatformError::Refused { .. } => (FaultKind::Refused, None),
+        };
+        Self { kind, code: None, subcode: None, class: None, message, retry_after }
+    }
+}
+
+impl From<Fault> for PlatformError {
+    fn from(fault: Fault) -> Self {
+        let detail = fault.to_string();
+        match fault.kind {
+            FaultKind::Throttled => Self::rate_limited(fault.retry_after, &detail),
+            FaultKind::Temporary => Self::unreachable(&detail),
+            FaultKind::Token => Self::unauthorised(&detail),
+            FaultKind::Missing
+            | FaultKind::Permission
+            | FaultKind::BadMetric
+            | FaultKind::Parameter
+            | FaultKind::Refused => Self::refused(&detail),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.code, self.subcode) {
+            (Some(code), Some(subcode)) => write!(f, "error {code}/{subcode}: ")?,
+            (Some(code), None) => write!(f, "error {code}: ")?,
+            (None, _) => {}
+        }
+        f.write_str(&self.said())
+    }
+}
+
+/// How long a throttled caller has to wait: `Retry-After`, or the longest `estimated_time_to_regain_access` (minutes)
+/// of `X-Business-Use-Case-Usage`. Zero there means that no time is known.
+fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(wait) = retry_after(headers) {
+        return Some(wait);
+    }
+    let usage: Usage = serde_json::from_str(header(headers, "x-business-use-case-usage")?).ok()?;
+    let minutes = usage
+        .0
+        .iter()
+        .filter_map(|entry| integer(entry.get("estimated_time_to_regain_access")))
+        .max()?;
+    let minutes = u64::try_from(minutes).ok().filter(|minutes| *minutes > 0)?;
+    // A day at most: a longer wait would be a mistake, and the next check comes anyway.
+    Some(Duration::from_mins(minutes.min(24 * 60)))
+}
+
+/// The entries of `{"<id>": [entry, …], …}` in one list. A map would drop some, because ids may repeat.
+struct Usage(Vec<Value>);
+
+impl<'de> Deserialize<'de> for Usage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Entries;
+
+        impl<'de> Visitor<'de> for Entries {
+            type Value = Vec<Value>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of lists")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Vec<Value>, M::Error> {
+                let mut entries = Vec::new();
+                while let Some((_, value)) = map.next_entry::<String, Value>()? {
+                    match value {
+                        Value::Array(list) => entries.extend(list),
+                        other => entries.push(other),
+                    }
+                }
+                Ok(entries)
+            }
+        }
+
+        deserializer.deserialize_map(Entries).map(Usage)
+    }
+}

@@ -1,0 +1,207 @@
+//! The Graph API, which Instagram and Facebook pages share: one token, one form of error, one way to ask for fifty
+//! things in one call.
+//!
+//! The token goes in a header and never into an address. A call that fails as a whole fails for each thing it asked for;
+//! a thing that fails inside a call fails alone. Both come as a [`Fault`], which says what the error is about.
+
+mod fault;
+pub(super) mod insights;
+pub(super) mod paging;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use aws_lc_rs::hmac;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::{Value, json};
+use url::Url;
+
+pub(super) use self::fault::{Fault, FaultKind};
+use super::config::{PlatformConfig, under};
+use super::error::PlatformError;
+use super::http::{Answer, Http, json as parse_json};
+use super::lenient::{integer, text};
+use crate::model::Secret;
+
+/// How many requests one batch may have.
+const BATCH: usize = 50;
+
+/// The Graph API, asked with one token.
+#[derive(Clone)]
+pub(super) struct Graph {
+    http: Http,
+    base: Url,
+    version: String,
+    token: Secret,
+    client_secret: Option<Secret>,
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph")
+            .field("base", &self.base.as_str())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Graph {
+    /// The API at `config`'s base, asked with `token`.
+    pub(super) fn new(http: Http, config: &PlatformConfig, token: Secret) -> Self {
+        let client_secret =
+            config.client_secret.clone().filter(|secret| !secret.expose().is_empty());
+        Self {
+            http,
+            base: config.base_url.clone(),
+            version: config.api_version.trim_matches('/').to_owned(),
+            token,
+            client_secret,
+        }
+    }
+
+    /// Asks for one thing at `{version}/{path}`.
+    pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
+        let mut url = under(&self.base, &format!("{}/{path}", self.version));
+        url.query_pairs_mut().extend_pairs(query);
+        if let Some(proof) = self.proof() {
+            url.query_pairs_mut().append_pair("appsecret_proof", &proof);
+        }
+        let request = self.http.get(url).bearer_auth(self.token.expose());
+        let answer = self.http.send(request).await?;
+        parse_answer(answer.status, &answer.headers, &answer.body)
+            .map_err(|fault| self.without_secrets(fault))
+    }
+
+    /// Asks for many things, fifty in a call. Each path is without the version and may have a query; the results are in
+    /// the order of the paths.
+    pub(super) async fn batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
+        let mut results = Vec::with_capacity(paths.len());
+        for part in paths.chunks(BATCH) {
+            results.extend(self.one_batch(part).await);
+        }
+        results
+    }
+
+    async fn one_batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
+        let requests: Vec<Value> = paths
+            .iter()
+            .map(|path| {
+                json!({"method": "GET", "relative_url": format!("{}/{path}", self.version)})
+            })
+            .collect();
+        let mut form = vec![
+            ("batch", Value::Array(requests).to_string()),
+            ("include_headers", "false".to_owned()),
+        ];
+        if let Some(proof) = self.proof() {
+            form.push(("appsecret_proof", proof));
+        }
+        let url = under(&self.base, &self.version);
+        let request = self.http.post(url).bearer_auth(self.token.expose()).form(&form);
+        let results = match self.http.send(request).await {
+            Ok(answer) => parse_batch(&answer, paths.len()),
+            Err(error) => vec![Err(Fault::from(error)); paths.len()],
+        };
+        results
+            .into_iter()
+            .map(|result| result.map_err(|fault| self.without_secrets(fault)))
+            .collect()
+    }
+
+    /// Shows the server that whoever has the token also has the app's secret: the token under HMAC-SHA256 with that
+    /// secret, in lower-case hex.
+    fn proof(&self) -> Option<String> {
+        let secret = self.client_secret.as_ref()?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+        Some(hex::encode(hmac::sign(&key, self.token.expose().as_bytes())))
+    }
+
+    /// Servers quote tokens in their errors ("Malformed access token …").
+    fn without_secrets(&self, fault: Fault) -> Fault {
+        let mut secrets = vec![self.token.expose()];
+        secrets.extend(self.client_secret.as_ref().map(Secret::expose));
+        fault.without(&secrets)
+    }
+}
+
+/// Reads the answer to one request: a JSON object, or why there is none. An error object counts whatever the status is.
+pub(super) fn parse_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value, Fault> {
+    let value = match parse_json(body) {
+        Ok(value) => value,
+        Err(error) if (200..300).contains(&status) => return Err(error.into()),
+        Err(_) => return Err(Fault::from_status(status, headers)),
+    };
+    if let Some(fault) = Fault::from_body(&value, headers) {
+        return Err(fault);
+    }
+    if !(200..300).contains(&status) {
+        return Err(Fault::from_status(status, headers));
+    }
+    if value.is_object() {
+        Ok(value)
+    } else {
+        Err(PlatformError::unreachable("the answer is JSON of another shape").into())
+    }
+}
+
+/// Reads the answer to a batch of `asked` requests, one result for each.
+pub(super) fn parse_batch(answer: &Answer, asked: usize) -> Vec<Result<Value, Fault>> {
+    let items = match parse_items(answer) {
+        Ok(items) => items,
+        Err(fault) => return vec![Err(fault.of_the_call()); asked],
+    };
+    (0..asked).map(|index| parse_item(items.get(index), &answer.headers)).collect()
+}
+
+fn parse_items(answer: &Answer) -> Result<Vec<Value>, Fault> {
+    let good = (200..300).contains(&answer.status);
+    match parse_json(&answer.body) {
+        Ok(Value::Array(items)) if good => Ok(items),
+        Ok(value) => Err(match Fault::from_body(&value, &answer.headers) {
+            Some(fault) => fault,
+            None if good => PlatformError::unreachable("the answer to a batch is no list").into(),
+            None => Fault::from_status(answer.status, &answer.headers),
+        }),
+        Err(error) if good => Err(error.into()),
+        Err(_) => Err(Fault::from_status(answer.status, &answer.headers)),
+    }
+}
+
+fn parse_item(item: Option<&Value>, outer: &HeaderMap) -> Result<Value, Fault> {
+    let item = match item {
+        Some(item) if item.is_object() => item,
+        // What timed out comes as null.
+        Some(Value::Null) => {
+            return Err(PlatformError::unreachable("one request of a batch timed out").into());
+        }
+        _ => return Err(PlatformError::unreachable("a batch was not answered in full").into()),
+    };
+    let Some(status) = integer(item.get("code")).and_then(|code| u16::try_from(code).ok()) else {
+        return Err(PlatformError::unreachable("an answer of a batch has no status").into());
+    };
+    let own = item_headers(item);
+    let headers = own.as_ref().unwrap_or(outer);
+    match item.get("body") {
+        Some(Value::String(body)) => parse_answer(status, headers, body.as_bytes()),
+        // Documented as a text that holds JSON; JSON itself says the same.
+        Some(body) if body.is_object() => {
+            parse_answer(status, headers, body.to_string().as_bytes())
+        }
+        _ => parse_answer(status, headers, b""),
+    }
+}
+
+/// The headers of one answer of a batch, where the server sends them although they were declined.
+fn item_headers(item: &Value) -> Option<HeaderMap> {
+    let list = item.get("headers")?.as_array()?;
+    let mut headers = HeaderMap::new();
+    for entry in list {
+        let name = text(entry.get("name")).and_then(|name| name.parse::<HeaderName>().ok());
+        let value = text(entry.get("value")).and_then(|value| HeaderValue::try_from(value).ok());
+        if let (Some(name), Some(value)) = (name, value) {
+            headers.append(name, value);
+        }
+    }
+    Some(headers)
+}

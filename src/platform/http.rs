@@ -1,0 +1,291 @@
+//! One careful HTTP client for every platform.
+//!
+//! It follows no redirect, uses no proxy of the environment, gives up after ten seconds and after 8 MiB, and asks no
+//! private address that the operator has not set. What it returns is the status, the headers and the bytes: whoever
+//! reads them looks at the status before the body, because platforms answer errors in HTML, in nothing, and in JSON of
+//! other shapes. It fails with [`PlatformError`] whose detail never has the address that was asked.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use url::Url;
+
+use super::config::PlatformConfig;
+use super::error::PlatformError;
+use super::guard::Guard;
+use super::registry::PlatformSetupError;
+use crate::model::PlatformKind;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest body that is read, after decompression, so that a small answer cannot unpack to fill the memory.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// The longest wait that a platform can ask for. Longer ones are taken for mistakes.
+const MAX_WAIT: Duration = Duration::from_hours(24);
+
+/// The client of one platform.
+#[derive(Debug, Clone)]
+pub(super) struct Http {
+    client: Client,
+    guard: Guard,
+}
+
+/// What came back, read to its end.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The headers.
+    pub(super) headers: HeaderMap,
+    /// The body, decompressed.
+    pub(super) body: Vec<u8>,
+}
+
+impl Http {
+    /// Makes the client of one platform.
+    pub(super) fn new(
+        kind: PlatformKind,
+        config: &PlatformConfig,
+    ) -> Result<Self, PlatformSetupError> {
+        for url in [&config.base_url, &config.web_url] {
+            if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+                return Err(PlatformSetupError::NotAWebAddress { kind });
+            }
+        }
+        let guard = Guard::new(kind, config);
+        let mut builder = Client::builder()
+            .user_agent(user_agent(config.client_id.as_deref()))
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TOTAL_TIMEOUT)
+            .redirect(Policy::none())
+            .referer(false)
+            .no_proxy()
+            .dns_resolver(guard.clone());
+        if config.base_url.scheme() == "http" && config.web_url.scheme() == "http" {
+            // No certificate is ever checked, so a machine without any installed can do without.
+            builder = builder.tls_certs_only(std::iter::empty());
+        }
+        let client = builder.build().map_err(|error| PlatformSetupError::Client {
+            kind,
+            detail: root_cause(&error),
+        })?;
+        Ok(Self { client, guard })
+    }
+
+    /// Starts a GET.
+    pub(super) fn get(&self, url: Url) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    /// Starts a POST.
+    pub(super) fn post(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, PlatformError> {
+        let request = request.build().map_err(network)?;
+        self.guard.check(request.url())?;
+        let response = self.client.execute(request).await.map_err(network)?;
+        read(response).await
+    }
+}
+
+async fn read(mut response: Response) -> Result<Answer, PlatformError> {
+    let status = response.status().as_u16();
+    let headers = response.headers().clone();
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(network)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(PlatformError::unreachable("the answer is longer than 8 MiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer { status, headers, body })
+}
+
+/// `server:countersign:<version> (by /u/<name>)`, the form that Reddit asks for.
+fn user_agent(client_id: Option<&str>) -> String {
+    let name: String =
+        client_id.unwrap_or_default().chars().filter(char::is_ascii_graphic).collect();
+    let name = if name.is_empty() { "countersign" } else { &name };
+    format!("server:countersign:{} (by /u/{name})", env!("CARGO_PKG_VERSION"))
+}
+
+fn network(error: reqwest::Error) -> PlatformError {
+    let what = if error.is_timeout() {
+        "no whole answer in time"
+    } else if error.is_connect() {
+        "no connection"
+    } else if error.is_decode() || error.is_body() {
+        "the answer broke off or cannot be decoded"
+    } else {
+        "the request failed"
+    };
+    PlatformError::unreachable(&format!("{what}: {}", root_cause(&error.without_url())))
+}
+
+/// The innermost cause, which alone says what happened; those around it repeat the address.
+fn root_cause(error: &reqwest::Error) -> String {
+    let Some(mut cause) = error.source() else {
+        return "no further cause is given".to_owned();
+    };
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// One header as text.
+pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// A header that holds seconds, fractions allowed.
+pub(super) fn header_seconds(headers: &HeaderMap, name: &str) -> Option<Duration> {
+    seconds(header(headers, name)?)
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let text = text.trim();
+    // `f64` would also read "inf", "nan" and "-0".
+    if !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return None;
+    }
+    let seconds: f64 = text.parse().ok()?;
+    Some(Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT)))
+}
+
+/// How long `Retry-After` asks to wait, in seconds or as an HTTP date. A date is held against the answer's own `Date`,
+/// so that a clock that is wrong here makes no difference; a date that is past asks for no wait.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = header(headers, "retry-after")?;
+    if let Some(wait) = seconds(text) {
+        return Some(wait);
+    }
+    let until = http_date(text)?;
+    let now = header(headers, "date").and_then(http_date).unwrap_or_else(Utc::now);
+    Some((until - now).to_std().map_or(Duration::ZERO, |wait| wait.min(MAX_WAIT)))
+}
+
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    // The dates of HTTP are a form of those of e-mail.
+    let date = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+    Some(date.with_timezone(&Utc))
+}
+
+/// What a status outside 2xx means, whatever the body says; `None` for 2xx. `said` is the platform's text, if any.
+pub(super) fn status_error(status: u16, headers: &HeaderMap, said: &str) -> Option<PlatformError> {
+    if (200..300).contains(&status) {
+        return None;
+    }
+    let detail =
+        if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") };
+    // 408 is a time-out at the other side, 425 a request that came too early. What is left beside them are server
+    // errors, and redirects where none belongs.
+    let refused = (400..500).contains(&status) && !matches!(status, 408 | 425);
+    let error = if status == 401 {
+        PlatformError::unauthorised(&detail)
+    } else if status == 429 {
+        PlatformError::rate_limited(retry_after(headers), &detail)
+    } else if refused {
+        PlatformError::refused(&detail)
+    } else {
+        PlatformError::unreachable(&detail)
+    };
+    Some(error)
+}
+
+/// Reads a body as JSON. HTML, an empty body and a truncated one are [`PlatformError::Unreachable`].
+pub(super) fn json(body: &[u8]) -> Result<Value, PlatformError> {
+    serde_json::from_slice(body)
+        .map_err(|error| PlatformError::unreachable(&format!("the answer is not JSON: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::{HeaderName, HeaderValue};
+
+    use super::*;
+    use crate::platform::Advice;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|&(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds() {
+        for (text, expected) in [
+            ("4", Some(Duration::from_secs(4))),
+            (" 0 ", Some(Duration::ZERO)),
+            ("1.5", Some(Duration::from_millis(1500))),
+            ("99999999999999999999", Some(MAX_WAIT)),
+            ("soon", None),
+            ("-3", None),
+            ("inf", None),
+            ("", None),
+        ] {
+            assert_eq!(retry_after(&headers(&[("retry-after", text)])), expected, "{text:?}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn retry_after_is_read_as_a_date_against_the_date_of_the_answer() {
+        let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
+        for (text, expected) in [
+            ("Wed, 21 Oct 2015 07:30:30 GMT", Duration::from_secs(150)),
+            ("Wed, 21 Oct 2015 07:00:00 GMT", Duration::ZERO),
+            ("Thu, 21 Oct 2027 07:28:00 GMT", MAX_WAIT),
+        ] {
+            let headers = headers(&[date, ("retry-after", text)]);
+            assert_eq!(retry_after(&headers), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_sorted_without_looking_at_the_body() {
+        let none = HeaderMap::new();
+        let advice = |status| status_error(status, &none, "").map(|error| error.advice());
+        assert_eq!(advice(200), None);
+        assert_eq!(advice(429), Some(Advice::Snooze(None)));
+        for status in [400, 401, 403, 404, 410, 451] {
+            assert_eq!(advice(status), Some(Advice::GiveUp), "{status}");
+        }
+        for status in [301, 408, 425, 500, 502, 503, 504, 520, 522] {
+            assert_eq!(advice(status), Some(Advice::Retry), "{status}");
+        }
+        let error = status_error(401, &none, "Unauthorized").unwrap();
+        assert_eq!(error.to_string(), "not authorised: HTTP 401: Unauthorized");
+    }
+
+    #[test]
+    fn what_is_not_json_is_an_unreachable_platform() {
+        for body in ["", "<html>whoa there, pardner!</html>", r#"{"data": [1, 2"#] {
+            let error = json(body.as_bytes()).unwrap_err();
+            assert_eq!(error.advice(), Advice::Retry, "{body}");
+        }
+    }
+
+    #[test]
+    fn the_user_agent_names_this_program_and_its_registration() {
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(user_agent(None), format!("server:countersign:{version} (by /u/countersign)"));
+        assert_eq!(
+            user_agent(Some("an\nid")),
+            format!("server:countersign:{version} (by /u/anid)")
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! What Instagram's answers say.
+
+use chrono::DateTime;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::error::PlatformError;
+use crate::platform::graph::insights;
+use crate::platform::graph::paging::{self, Cursor};
+use crate::platform::graph::{Fault, FaultKind};
+use crate::platform::lenient::{Reading, count, pick, reading, text};
+use crate::platform::{Fetched, Sighting, unavailable, unsupported};
+
+const NO_CLICKS: &str = "Instagram does not tell how often a post's link was followed.";
+const NO_CONVERSIONS: &str = "Instagram does not tell what a post sold.";
+
+/// How long the suffix is that links of private posts add to the shortcode.
+const PRIVATE_SUFFIX: usize = 28;
+
+/// What is kept of a media as evidence.
+const EVIDENCE: [&str; 9] = [
+    "id",
+    "permalink",
+    "shortcode",
+    "timestamp",
+    "media_type",
+    "media_product_type",
+    "like_count",
+    "comments_count",
+    "view_count",
+];
+
+/// One post in a list.
+#[derive(Debug, Clone)]
+pub(super) struct Media {
+    /// The id that the API takes.
+    pub(super) id: String,
+    /// The shortcode, as listed or out of the permalink.
+    pub(super) code: Option<String>,
+    /// When it was published, in milliseconds since 1970.
+    pub(super) published_ms: Option<i64>,
+    /// `FEED`, `REELS` and others.
+    product: Option<String>,
+    /// Absent where the owner hides it.
+    likes: Option<u64>,
+    comments: Option<u64>,
+    /// Public and of reels only.
+    views: Reading,
+    raw: Value,
+}
+
+/// A page of a list of media.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// Its posts, newest first.
+    pub(super) media: Vec<Media>,
+    /// Where the next page begins; nothing at the end of the list.
+    pub(super) next: Option<Cursor>,
+}
+
+/// Reads a page of the account's own media.
+pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
+    Ok(Page { media: media(paging::rows(page)?)?, next: paging::next(page)? })
+}
+
+/// Reads a page of another account's media. Such lists have cursors and no `next`: they end with an empty page or
+/// without a cursor.
+pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
+    let list = page
+        .pointer("/business_discovery/media")
+        .ok_or_else(|| PlatformError::unreachable("the answer has no list of public media"))?;
+    let media = media(paging::rows(list)?)?;
+    let after = text(list.pointer("/paging/cursors/after")).filter(|_| !media.is_empty());
+    let next = match after {
+        Some(after) if is_cursor(&after) => Some(vec![("after".to_owned(), after)]),
+        Some(_) => return Err(PlatformError::unreachable("a cursor of public media is unreadable")),
+        None => None,
+    };
+    Ok(Page { media, next })
+}
+
+/// A cursor goes into an expression of fields, so it must not close a bracket there.
+fn is_cursor(after: &str) -> bool {
+    after.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'(' | b')' | b'{' | b'}' | b','))
+}
+
+fn media(rows: &[Value]) -> Result<Vec<Media>, PlatformError> {
+    rows.iter().map(one_media).collect()
+}
+
+fn one_media(row: &Value) -> Result<Media, PlatformError> {
+    let id = text(row.get("id"))
+        .ok_or_else(|| PlatformError::unreachable("a list of media has one without an id"))?;
+    let code = text(row.get("shortcode"))
+        .or_else(|| code_in(row.get("permalink").and_then(Value::as_str)?));
+    Ok(Media {
+        id,
+        code,
+        published_ms: text(row.get("timestamp")).and_then(|time| milliseconds(&time)),
+        product: text(row.get("media_product_type")),
+        likes: count(row.get("like_count")),
+        comments: count(row.get("comments_count")),
+        views: reading(row.get("view_count")),
+        raw: pick(row, &EVIDENCE),
+    })
+}
+
+/// The shortcode in a permalink: `/p/CODE/`, `/reel/CODE/`, also after the account's name.
+fn code_in(permalink: &str) -> Option<String> {
+    let url = Url::parse(permalink).ok()?;
+    let mut segments = url.path_segments()?;
+    segments.find(|segment| matches!(*segment, "p" | "reel" | "reels" | "tv"))?;
+    segments.next().filter(|code| !code.is_empty()).map(str::to_owned)
+}
+
+/// A shortcode without the suffix that links of private posts carry.
+pub(super) fn bare(code: &str) -> &str {
+    match code.len().checked_sub(PRIVATE_SUFFIX) {
+        Some(kept) if kept > 0 => code.get(..kept).unwrap_or(code),
+        _ => code,
+    }
+}
+
+fn milliseconds(time: &str) -> Option<i64> {
+    let time = DateTime::parse_from_str(time, "%Y-%m-%dT%H:%M:%S%z")
+        .or_else(|_| DateTime::parse_from_rfc3339(time))
+        .ok()?;
+    Some(time.timestamp_millis())
+}
+
+/// What the owner's insights say of a media.
+pub(super) fn own_media(
+    code: &str,
+    id: &str,
+    media: Option<&Media>,
+    answer: Result<Value, Fault>,
+) -> Result<Fetched, PlatformError> {
+    let listed = media.map_or_else(|| json!({"id": id, "shortcode": code}), |media| media.raw.clone());
+    let (views, insights) = match answer {
+        Ok(answer) => {
+            let views = match insights::lifetime(&answer, "views")? {
+                Some(value) => Observed::Reported {
+                    value,
+                    definition: "instagram.views".to_owned(),
+                    grade: EvidenceGrade::OwnerToken,
+                },
+                None => unavailable("Instagram has no views of this post, or not yet."),
+            };
+            (views, insights::evidence(&answer))
+        }
+        Err(fault) => {
+            let said = fault.said();
+            let views = match fault.kind {
+                FaultKind::Missing => {
+                    let mut raw = fault.raw();
+                    raw["media"] = listed;
+                    let reason = "Instagram no longer has this post.".to_owned();
+                    return Ok(Fetched::Gone { reason, raw });
+                }
+                FaultKind::BadMetric => {
+                    unsupported(&format!("Instagram tells no views of this post: {said}"))
+                }
+                FaultKind::Parameter => {
+                    unavailable(&format!("Instagram tells no views of this post: {said}"))
+                }
+                FaultKind::Permission => {
+                    unavailable(&format!("This access may not see the views of this post: {said}"))
+                }
+                FaultKind::Throttled
+                | FaultKind::Temporary
+                | FaultKind::Token
+                | FaultKind::Refused => return Err(fault.into()),
+            };
+            (views, fault.raw())
+        }
+    };
+    Ok(Fetched::Found(Sighting {
+        metrics: metrics(views),
+        raw: json!({"media": listed, "insights": insights}),
+        context: media.and_then(context),
+    }))
+}
+
+/// What anybody can see of a media of another account.
+pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
+    let views = match media.views {
+        Reading::Count(value) => Observed::Reported {
+            value,
+            definition: "instagram.business_discovery.view_count".to_owned(),
+            grade: EvidenceGrade::Public,
+        },
+        Reading::Absent | Reading::Garbage => {
+            let what = match media.product.as_deref() {
+                Some("REELS") => "did not show that of this reel".to_owned(),
+                Some(product) => format!("this post is {product}"),
+                None => "did not show that of this post".to_owned(),
+            };
+            unavailable(&format!(
+                "Instagram shows a public view count of reels only, and {what}: connect the account that posted it for \
+                 its insights."
+            ))
+        }
+    };
+    Fetched::Found(Sighting {
+        metrics: metrics(views),
+        raw: json!({"business_discovery": {"username": handle, "media": media.raw}}),
+        context: context(media),
+    })
+}
+
+/// A post that nothing tells anything about, which is not to say that it is gone.
+pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
+    Fetched::Found(Sighting { metrics: metrics(unavailable(reason)), raw, context: None })
+}
+
+/// A post that is not in the list that must have it.
+pub(super) fn not_listed(handle: &str, code: &str) -> Fetched {
+    Fetched::Gone {
+        reason: format!("This post is no longer among the media of @{handle}."),
+        raw: json!({"business_discovery": {"username": handle}, "shortcode": code, "listed": false}),
+    }
+}
+
+fn metrics(views: Observed) -> Metrics<Observed> {
+    Metrics { views, clicks: unsupported(NO_CLICKS), conversions: unsupported(NO_CONVERSIONS) }
+}
+
+fn context(media: &Media) -> Option<String> {
+    let likes = media.likes.map(|count| counted(count, "like"));
+    let comments = media.comments.map(|count| counted(count, "comment"));
+    let known: Vec<String> = [likes, comments].into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

@@ -1,0 +1,112 @@
+//! What the platforms say of posts.
+//!
+//! Each platform has an adapter that speaks its real wire format and answers in the product's words: an observation for
+//! each metric, or that the post is gone, or a [`PlatformError`] that says whether to try again. A missing number is
+//! never zero, and a failed call never becomes an observation. Adapters keep no state that matters: what they remember
+//! (a token, where a post was found) saves calls and can be lost.
+//!
+//! This module knows the model and HTTP, nothing else of the product.
+
+mod config;
+mod error;
+mod graph;
+mod guard;
+mod http;
+mod instagram;
+mod lenient;
+pub mod link;
+mod meta;
+mod reddit;
+mod registry;
+mod resolve;
+#[cfg(test)]
+mod stub;
+
+use async_trait::async_trait;
+use serde_json::Value;
+
+use self::link::PostLink;
+use crate::model::{Metrics, Observed, PlatformKind};
+
+pub use self::config::PlatformConfig;
+pub use self::error::{Advice, PlatformError};
+pub use self::registry::{PlatformSetupError, Platforms};
+
+/// A post to ask for.
+#[derive(Debug, Clone)]
+pub struct PostRef {
+    /// The platform's own id, as [`PostLink::native_id`] gives it; for Instagram the shortcode.
+    pub native_id: String,
+    /// The canonical URL of the post.
+    pub canonical_url: String,
+    /// The handle of the account that posted it, where known; public figures of Instagram need it.
+    pub account_handle: Option<String>,
+}
+
+/// What a platform said of a post.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fetched {
+    /// The post is there, or nothing says that it is not; each metric says whether it was told.
+    Found(Sighting),
+    /// The platform no longer has the post, or no longer shows it.
+    Gone {
+        /// Why that is believed, as a sentence.
+        reason: String,
+        /// The part of the answer that says so, as evidence.
+        raw: Value,
+    },
+}
+
+/// A post as a platform reported it at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    /// Each metric: a number, or why there is none.
+    pub metrics: Metrics<Observed>,
+    /// The part of the answer that these come from, as evidence. It holds no token.
+    pub raw: Value,
+    /// Public figures that make a claim plausible or not, such as "score 512, 43 comments".
+    pub context: Option<String>,
+}
+
+/// What a link turned out to name.
+#[derive(Debug, Clone)]
+pub enum Resolved {
+    /// A post whose native id is known; its target is always [`link::LinkTarget::Post`].
+    Post(PostLink),
+    /// The link leads to nothing that is still there.
+    Gone {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// The link leads to something else than a post of this platform.
+    NotAPost {
+        /// Why, as a sentence.
+        reason: String,
+    },
+}
+
+/// One platform, asked with one set of credentials.
+#[async_trait]
+pub trait Adapter: Send + Sync + std::fmt::Debug {
+    /// The platform.
+    fn kind(&self) -> PlatformKind;
+
+    /// How many posts one call of [`Adapter::fetch`] may have.
+    fn batch_limit(&self) -> usize;
+
+    /// Asks for posts, at most [`Adapter::batch_limit`]. The answer has one result for each, in their order; where only
+    /// a part of the calls behind it fails, only the posts of that part get the error.
+    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>>;
+
+    /// Finds the post behind a link that does not hold its native id. A link that holds it is returned as it is.
+    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError>;
+}
+
+/// A metric with a reason for having no number, for the `metrics` of the adapters.
+fn unsupported(reason: &str) -> Observed {
+    Observed::Unsupported { reason: reason.to_owned() }
+}
+
+fn unavailable(reason: &str) -> Observed {
+    Observed::Unavailable { reason: reason.to_owned() }
+}

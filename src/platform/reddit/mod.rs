@@ -1,0 +1,146 @@
+//! Reddit: `/api/info`, a hundred posts in a call, with the token of this program's own registration.
+//!
+//! Reddit tells nobody how often a post was seen, so a claim of views is not verifiable there; what comes back beside
+//! that is score and comments, and whether the post still stands. Ids that Reddit does not know are left out of the
+//! answer in silence, so a post is gone when it is missing from a complete one.
+
+mod token;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+
+use self::token::Tokens;
+use super::config::{PlatformConfig, under};
+use super::error::PlatformError;
+use super::http::Http;
+use super::link::{LinkTarget, PostLink};
+use super::registry::{PlatformSetupError, given, given_secret};
+use super::resolve::{Followed, follow};
+use super::{Adapter, Fetched, PostRef, Resolved};
+use crate::model::PlatformKind;
+
+/// How many posts one call may ask for.
+const BATCH: usize = 100;
+
+/// The adapter of Reddit.
+#[derive(Debug)]
+pub(super) struct Reddit {
+    http: Http,
+    config: PlatformConfig,
+    tokens: Tokens,
+}
+
+impl Reddit {
+    /// The adapter, if the configuration has a client id and secret.
+    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
+        let id = given(config.client_id.as_deref());
+        let secret = given_secret(config.client_secret.as_ref());
+        let (Some(id), Some(secret)) = (id, secret) else {
+            return Ok(None);
+        };
+        let http = Http::new(PlatformKind::Reddit, config)?;
+        let tokens = Tokens::new(under(&config.web_url, "/api/v1/access_token"), id, secret);
+        Ok(Some(Self { http, config: config.clone(), tokens }))
+    }
+
+    /// Asks for up to a hundred ids; a token that is refused is replaced once.
+    async fn info(
+        &self,
+        ids: &[String],
+    ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+        let token = self.tokens.get(&self.http).await?;
+        match self.ask(ids, token.expose()).await {
+            Err(PlatformError::Unauthorised { .. }) => {
+                self.tokens.discard(&token).await;
+                let fresh = self.tokens.get(&self.http).await?;
+                let answer = self.ask(ids, fresh.expose()).await;
+                if matches!(answer, Err(PlatformError::Unauthorised { .. })) {
+                    self.tokens.discard(&fresh).await;
+                }
+                answer
+            }
+            answer => answer,
+        }
+    }
+
+    async fn ask(
+        &self,
+        ids: &[String],
+        token: &str,
+    ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+        let names: Vec<String> = ids.iter().map(|id| format!("t3_{id}")).collect();
+        let mut url = under(&self.config.base_url, "/api/info");
+        // Without `raw_json` texts come with `&amp;` for `&`.
+        url.set_query(Some(&format!("id={}&raw_json=1", names.join(","))));
+        let answer = self.http.send(self.http.get(url).bearer_auth(token)).await?;
+        wire::parse_info(&answer, ids, &[token])
+    }
+}
+
+#[async_trait]
+impl Adapter for Reddit {
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::Reddit
+    }
+
+    fn batch_limit(&self) -> usize {
+        BATCH
+    }
+
+    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>> {
+        let keys: Vec<Option<String>> = posts.iter().map(|post| id_of(&post.native_id)).collect();
+        let distinct: BTreeSet<&String> = keys.iter().flatten().collect();
+        let ids: Vec<String> = distinct.into_iter().cloned().collect();
+        let mut results: HashMap<String, Result<Fetched, PlatformError>> = HashMap::new();
+        for part in ids.chunks(BATCH) {
+            match self.info(part).await {
+                Ok(answers) => results.extend(part.iter().cloned().zip(answers)),
+                Err(error) => {
+                    tracing::debug!(platform = "REDDIT", posts = part.len(), %error, "not fetched");
+                    results.extend(part.iter().map(|id| (id.clone(), Err(error.clone()))));
+                }
+            }
+        }
+        keys.iter()
+            .map(|key| match key {
+                Some(id) => results.get(id).cloned().unwrap_or_else(|| Err(unanswered())),
+                None => Err(PlatformError::refused("not an id of a Reddit post")),
+            })
+            .collect()
+    }
+
+    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+        match &link.target {
+            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
+            LinkTarget::Permalink => return Ok(no_post()),
+            LinkTarget::Redirect => {}
+        }
+        Ok(match follow(&self.http, &self.config, link).await? {
+            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
+            Followed::Link(_) => no_post(),
+            Followed::Gone { reason } => Resolved::Gone { reason },
+            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
+        })
+    }
+}
+
+fn unanswered() -> PlatformError {
+    PlatformError::unreachable("Reddit did not answer for this post")
+}
+
+fn no_post() -> Resolved {
+    Resolved::NotAPost { reason: "This link does not name a post of Reddit.".to_owned() }
+}
+
+/// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post.
+fn id_of(native_id: &str) -> Option<String> {
+    let id = native_id.trim().to_ascii_lowercase();
+    let id = id.strip_prefix("t3_").unwrap_or(&id);
+    let valid = (1..=13).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    valid.then(|| id.to_owned())
+}

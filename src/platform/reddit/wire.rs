@@ -1,0 +1,274 @@
+//! What Reddit's answers say.
+//!
+//! Fields come and went over the years, and the same one is `null`, absent, or of another type, so each is read on its
+//! own and none is required but the list itself: a post counts as gone only by a list that is surely whole.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
+use crate::platform::error::{PlatformError, hide};
+use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
+use crate::platform::lenient::{Reading, flag, integer, pick, reading, text};
+use crate::platform::{Fetched, Sighting, unsupported};
+
+const NO_VIEWS: &str = "Reddit does not tell how often a post was seen.";
+const NO_CLICKS: &str = "Reddit does not tell how often a post's link was followed.";
+const NO_CONVERSIONS: &str = "Reddit does not tell what a post sold.";
+
+/// The longest time for which a token is kept, whatever Reddit says.
+const LONGEST_SECONDS: i64 = 30 * 24 * 3600;
+
+/// What is kept of a post as evidence.
+const EVIDENCE: [&str; 20] = [
+    "archived",
+    "author",
+    "created_utc",
+    "edited",
+    "hide_score",
+    "id",
+    "is_robot_indexable",
+    "locked",
+    "name",
+    "num_comments",
+    "num_crossposts",
+    "permalink",
+    "removed_by",
+    "removed_by_category",
+    "score",
+    "subreddit",
+    "title",
+    "ups",
+    "upvote_ratio",
+    "view_count",
+];
+
+/// A token that was granted.
+#[derive(Debug)]
+pub(super) struct Grant {
+    /// The token.
+    pub(super) token: Secret,
+    /// How long to use it from the moment it was asked for: a little less than it lives.
+    pub(super) lifetime: Duration,
+}
+
+/// Reads the answer to the request for a token. Some refusals come with status 200.
+pub(super) fn parse_token(answer: &Answer, secrets: &[&str]) -> Result<Grant, PlatformError> {
+    match refusal(answer, secrets) {
+        // Whatever is wrong with the request for a token is wrong with the credentials in it.
+        Some(PlatformError::Refused { detail }) => {
+            return Err(PlatformError::Unauthorised { detail });
+        }
+        Some(error) => return Err(error),
+        None => {}
+    }
+    let body = parse_json(&answer.body)?;
+    if let Some(error) = error_in(&body, answer, secrets) {
+        return Err(match error {
+            PlatformError::Refused { detail } => PlatformError::Unauthorised { detail },
+            error => error,
+        });
+    }
+    let Some(token) = body.get("access_token").and_then(Value::as_str).filter(|t| !t.is_empty())
+    else {
+        return Err(PlatformError::unreachable("the answer to the request for a token has none"));
+    };
+    let seconds = integer(body.get("expires_in")).unwrap_or(0).clamp(0, LONGEST_SECONDS);
+    // A minute less than it lives, or a tenth less where it lives shortly.
+    let used = seconds - (seconds / 10).min(60);
+    let lifetime = Duration::from_secs(u64::try_from(used).unwrap_or(0));
+    Ok(Grant { token: Secret::new(token), lifetime })
+}
+
+/// Reads the answer to `/api/info`, one result for each id that was asked for, in their order.
+pub(super) fn parse_info(
+    answer: &Answer,
+    asked: &[String],
+    secrets: &[&str],
+) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+    if let Some(error) = refusal(answer, secrets) {
+        return Err(error);
+    }
+    let body = parse_json(&answer.body)?;
+    if let Some(error) = error_in(&body, answer, secrets) {
+        return Err(error);
+    }
+    let children = body.pointer("/data/children").and_then(Value::as_array).ok_or_else(|| {
+        PlatformError::unreachable("the answer to a request for posts is no listing")
+    })?;
+
+    let mut posts: HashMap<String, &Value> = HashMap::new();
+    let mut whole = whole(&body, children.len());
+    for child in children {
+        match post_of(child) {
+            Some((id, post)) => {
+                posts.insert(id, post);
+            }
+            // What cannot be read might be any of those that are missing.
+            None => whole &= is_other(child),
+        }
+    }
+    let results = asked.iter().map(|id| match posts.get(id) {
+        Some(post) => Ok(read_post(post)),
+        None if whole => Ok(missing(id)),
+        None => Err(PlatformError::unreachable("the answer to a request for posts is not whole")),
+    });
+    Ok(results.collect())
+}
+
+/// What a status outside 2xx means. Reddit names the wait of its window where it names no other.
+fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
+    let error = status_error(answer.status, &answer.headers, &said(&answer.body, secrets))?;
+    Some(with_window(error, answer))
+}
+
+/// An error in the body of an answer with status 200: `error` is a number or a word.
+fn error_in(body: &Value, answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
+    let error = body.get("error").filter(|error| !error.is_null())?;
+    let said = said(&answer.body, secrets);
+    let status = integer(Some(error)).and_then(|code| u16::try_from(code).ok());
+    match status.and_then(|status| status_error(status, &answer.headers, &said)) {
+        Some(error) => Some(with_window(error, answer)),
+        None => Some(PlatformError::refused(&said)),
+    }
+}
+
+fn with_window(error: PlatformError, answer: &Answer) -> PlatformError {
+    match error {
+        PlatformError::RateLimited { retry_after: None, detail } => PlatformError::RateLimited {
+            retry_after: header_seconds(&answer.headers, "x-ratelimit-reset"),
+            detail,
+        },
+        error => error,
+    }
+}
+
+/// The platform's words about an error, from JSON only: error pages in HTML say nothing to anybody.
+fn said(body: &[u8], secrets: &[&str]) -> String {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else {
+        return String::new();
+    };
+    let words: Vec<String> = ["error", "reason", "message", "explanation", "error_description"]
+        .into_iter()
+        .filter_map(|field| text(body.get(field)))
+        .collect();
+    hide(&words.join(", "), secrets)
+}
+
+/// Whether a listing has all there is: nothing on a further page, and as many posts as it says.
+fn whole(body: &Value, children: usize) -> bool {
+    let further = text(body.pointer("/data/after")).is_some();
+    let stated = integer(body.pointer("/data/dist")).and_then(|dist| usize::try_from(dist).ok());
+    !further && stated.is_none_or(|stated| stated == children)
+}
+
+/// The id and the data of a child that is a post.
+fn post_of(child: &Value) -> Option<(String, &Value)> {
+    let data = child.get("data")?;
+    let name = text(data.get("name"));
+    let kind = text(child.get("kind"))
+        .or_else(|| name.as_deref().and_then(|name| name.split('_').next()).map(str::to_owned));
+    if kind.as_deref() != Some("t3") {
+        return None;
+    }
+    let id = text(data.get("id"))
+        .or_else(|| name.as_deref().and_then(|name| name.strip_prefix("t3_")).map(str::to_owned))?;
+    Some((id.to_ascii_lowercase(), data))
+}
+
+/// Whether a child is surely something else than a post.
+fn is_other(child: &Value) -> bool {
+    text(child.get("kind")).is_some_and(|kind| kind != "t3")
+}
+
+fn missing(id: &str) -> Fetched {
+    Fetched::Gone {
+        reason: "Reddit no longer knows this post.".to_owned(),
+        raw: json!({"asked": format!("t3_{id}"), "answered": Value::Null}),
+    }
+}
+
+fn read_post(post: &Value) -> Fetched {
+    let raw = evidence(post);
+    if let Some(reason) = gone(post) {
+        return Fetched::Gone { reason, raw };
+    }
+    let metrics = Metrics {
+        views: views(post),
+        clicks: unsupported(NO_CLICKS),
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    Fetched::Found(Sighting { metrics, raw, context: context(post) })
+}
+
+/// Why a post that is still listed is gone all the same.
+fn gone(post: &Value) -> Option<String> {
+    match text(post.get("removed_by_category")).as_deref() {
+        // Held back until a moderator looks at it, and often let through.
+        None | Some("automod_filtered") => {}
+        Some("author" | "deleted") => return Some("The author deleted this post.".to_owned()),
+        Some("moderator") => return Some("A moderator removed this post.".to_owned()),
+        Some(category) => return Some(format!("Reddit removed this post ({category}).")),
+    }
+    // Before 2020 only these say it, and each alone also stands for less: an account that was deleted and left its posts,
+    // a text that says so itself, a post that is hidden from search engines.
+    let author = text(post.get("author")).as_deref() == Some("[deleted]");
+    let words = blanked(post).is_some();
+    let hidden = flag(post.get("is_robot_indexable")) == Some(false);
+    if author && (words || hidden) {
+        Some("The author deleted this post.".to_owned())
+    } else if words && hidden {
+        Some("This post was removed.".to_owned())
+    } else {
+        None
+    }
+}
+
+/// The mark that Reddit leaves in the place of the text.
+fn blanked(post: &Value) -> Option<&'static str> {
+    match post.get("selftext").and_then(Value::as_str) {
+        Some("[deleted]") => Some("[deleted]"),
+        Some("[removed]") => Some("[removed]"),
+        _ => None,
+    }
+}
+
+/// Reddit has the field and has never put a number in it. If it ever does, the number counts.
+fn views(post: &Value) -> Observed {
+    match reading(post.get("view_count")) {
+        Reading::Count(value) => Observed::Reported {
+            value,
+            definition: "reddit.view_count".to_owned(),
+            grade: EvidenceGrade::PlatformApp,
+        },
+        Reading::Absent | Reading::Garbage => unsupported(NO_VIEWS),
+    }
+}
+
+fn context(post: &Value) -> Option<String> {
+    let score = if flag(post.get("hide_score")) == Some(true) {
+        Some("score hidden".to_owned())
+    } else {
+        integer(post.get("score")).map(|score| format!("score {score}"))
+    };
+    let comments = integer(post.get("num_comments")).map(|count| {
+        let noun = if count == 1 { "comment" } else { "comments" };
+        format!("{count} {noun}")
+    });
+    let known: Vec<String> = [score, comments].into_iter().flatten().collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+fn evidence(post: &Value) -> Value {
+    let mut kept = match pick(post, &EVIDENCE) {
+        Value::Object(kept) => kept,
+        _ => Map::new(),
+    };
+    // The text itself is the author's and no evidence; that it was taken away is.
+    if let Some(mark) = blanked(post) {
+        kept.insert("selftext".to_owned(), Value::from(mark));
+    }
+    Value::Object(kept)
+}
