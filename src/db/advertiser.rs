@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{advertisers, eligibility};
 use super::{Connection, Keyset};
 use crate::model::ApplicationRule;
@@ -63,15 +63,26 @@ pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult
         .await
 }
 
-/// A page of the advertisers; only those the affiliate is eligible for where one is given.
+/// A page of the advertisers; only the one, and only those the affiliate is eligible for, where these are given.
 pub async fn list(
     connection: &mut Connection,
+    only: Option<i64>,
     eligible: Option<i64>,
     page: Keyset,
 ) -> QueryResult<Slice<Advertiser>> {
-    let mut query = advertisers::table
-        .select(Advertiser::as_select())
-        .into_boxed();
+    load_page!(connection, advertisers, Advertiser, page, narrowed(only, eligible))
+}
+
+type Boxed<'a, ST> = advertisers::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn narrowed<ST: 'static>(
+    mut query: Boxed<'_, ST>,
+    only: Option<i64>,
+    eligible: Option<i64>,
+) -> Boxed<'_, ST> {
+    if let Some(id) = only {
+        query = query.filter(advertisers::id.eq(id));
+    }
     if let Some(affiliate) = eligible {
         query = query.filter(diesel::dsl::exists(
             eligibility::table
@@ -79,10 +90,7 @@ pub async fn list(
                 .filter(eligibility::affiliate_id.eq(affiliate)),
         ));
     }
-    let rows = paged!(query, advertisers::id, page)
-        .load(connection)
-        .await?;
-    Ok(in_order(rows, page))
+    query
 }
 
 /// Makes affiliates eligible, or no longer so. What is so already stays so.

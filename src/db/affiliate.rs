@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{affiliates, applications, campaigns, posts};
 use super::{Connection, Keyset};
 
@@ -88,17 +88,23 @@ pub async fn list(
     only: Option<i64>,
     page: Keyset,
 ) -> QueryResult<Slice<Affiliate>> {
-    let mut query = affiliates::table
-        .select(Affiliate::as_select())
-        .into_boxed();
+    load_page!(connection, affiliates, Affiliate, page, narrowed(advertiser_id, only))
+}
+
+type Boxed<'a, ST> = affiliates::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn narrowed<ST: 'static>(
+    mut query: Boxed<'_, ST>,
+    advertiser_id: Option<i64>,
+    only: Option<i64>,
+) -> Boxed<'_, ST> {
     if let Some(advertiser_id) = advertiser_id {
         query = query.filter(known_to(advertiser_id));
     }
     if let Some(id) = only {
         query = query.filter(affiliates::id.eq(id));
     }
-    let rows = paged!(query, affiliates::id, page).load(connection).await?;
-    Ok(in_order(rows, page))
+    query
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

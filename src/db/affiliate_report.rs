@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::affiliate_reports;
 use super::{Connection, Keyset};
 use crate::model::{Metrics, SubmissionMethod};
@@ -67,14 +67,13 @@ pub async fn list_by_post(
     post_id: i64,
     page: Keyset,
 ) -> QueryResult<Slice<AffiliateReport>> {
-    let query = affiliate_reports::table
-        .filter(affiliate_reports::post_id.eq(post_id))
-        .select(AffiliateReport::as_select())
-        .into_boxed();
-    let rows = paged!(query, affiliate_reports::id, page)
-        .load(connection)
-        .await?;
-    Ok(in_order(rows, page))
+    load_page!(connection, affiliate_reports, AffiliateReport, page, of_post(post_id))
+}
+
+type Boxed<'a, ST> = affiliate_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn of_post<ST: 'static>(query: Boxed<'_, ST>, post_id: i64) -> Boxed<'_, ST> {
+    query.filter(affiliate_reports::post_id.eq(post_id))
 }
 
 /// The latest report of each of these posts.

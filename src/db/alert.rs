@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{alert_events, alerts, campaigns};
 use super::{Connection, Keyset};
 use crate::model::{AlertEventKind, AlertKind, AlertStatus, DiscrepancyLevel, Finality, Scope};
@@ -218,7 +218,11 @@ pub async fn list(
     filter: &AlertFilter,
     page: Keyset,
 ) -> QueryResult<Slice<Alert>> {
-    let mut query = scoped(alerts::table.select(Alert::as_select()).into_boxed(), scope);
+    load_page!(connection, alerts, Alert, page, narrowed(scope, filter))
+}
+
+fn narrowed<'a, ST: 'static>(query: Boxed<'a, ST>, scope: Scope, filter: &'a AlertFilter) -> Boxed<'a, ST> {
+    let mut query = scoped(query, scope);
     if let Some(id) = filter.campaign_id {
         query = query.filter(alerts::campaign_id.eq(id));
     }
@@ -240,8 +244,7 @@ pub async fn list(
     if let Some(to) = filter.to {
         query = query.filter(alerts::created_at.lt(to));
     }
-    let rows = paged!(query, alerts::id, page).load(connection).await?;
-    Ok(in_order(rows, page))
+    query
 }
 
 type Boxed<'a, ST> = alerts::BoxedQuery<'a, diesel::pg::Pg, ST>;

@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::Connection;
+use super::keyset::{Slice, load_page};
+use super::{Connection, Keyset};
 use super::schema::applications;
-use crate::model::ApplicationStatus;
+use crate::model::{ApplicationStatus, Scope};
 
 /// An affiliate asks to work with an advertiser.
 #[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
@@ -98,4 +99,49 @@ pub async fn update_decided(
         .get_result(connection)
         .await
         .optional()
+}
+
+/// What the applications of a list have in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ApplicationFilter {
+    /// At this advertiser.
+    pub advertiser_id: Option<i64>,
+    /// Of this affiliate.
+    pub affiliate_id: Option<i64>,
+    /// With this status.
+    pub status: Option<ApplicationStatus>,
+}
+
+/// A page of the applications in the scope.
+pub async fn list(
+    connection: &mut Connection,
+    scope: Scope,
+    filter: &ApplicationFilter,
+    page: Keyset,
+) -> QueryResult<Slice<Application>> {
+    load_page!(connection, applications, Application, page, narrowed(scope, filter))
+}
+
+type Boxed<'a, ST> = applications::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn narrowed<'a, ST: 'static>(
+    mut query: Boxed<'a, ST>,
+    scope: Scope,
+    filter: &ApplicationFilter,
+) -> Boxed<'a, ST> {
+    match scope {
+        Scope::All => {}
+        Scope::Advertiser(id) => query = query.filter(applications::advertiser_id.eq(id)),
+        Scope::Affiliate(id) => query = query.filter(applications::affiliate_id.eq(id)),
+    }
+    if let Some(id) = filter.advertiser_id {
+        query = query.filter(applications::advertiser_id.eq(id));
+    }
+    if let Some(id) = filter.affiliate_id {
+        query = query.filter(applications::affiliate_id.eq(id));
+    }
+    if let Some(status) = filter.status {
+        query = query.filter(applications::status.eq(status));
+    }
+    query
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{applications, campaign_platforms, campaigns, platforms, policies, posts};
 use super::{Connection, Keyset};
 use crate::model::{ApplicationStatus, CampaignStatus, DiscrepancyLevel, PlatformKind, Scope};
@@ -206,10 +206,11 @@ pub async fn list(
     filter: &CampaignFilter,
     page: Keyset,
 ) -> QueryResult<Slice<Campaign>> {
-    let mut query = scoped(
-        campaigns::table.select(Campaign::as_select()).into_boxed(),
-        scope,
-    );
+    load_page!(connection, campaigns, Campaign, page, narrowed(scope, filter))
+}
+
+fn narrowed<'a, ST: 'static>(query: Boxed<'a, ST>, scope: Scope, filter: &CampaignFilter) -> Boxed<'a, ST> {
+    let mut query = scoped(query, scope);
     if let Some(advertiser_id) = filter.advertiser_id {
         query = query.filter(campaigns::advertiser_id.eq(advertiser_id));
     }
@@ -224,8 +225,7 @@ pub async fn list(
                 .filter(campaign_platforms::withdrawn_at.is_null()),
         ));
     }
-    let rows = paged!(query, campaigns::id, page).load(connection).await?;
-    Ok(in_order(rows, page))
+    query
 }
 
 type Boxed<'a, ST> = campaigns::BoxedQuery<'a, diesel::pg::Pg, ST>;

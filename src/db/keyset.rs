@@ -11,7 +11,26 @@ pub struct Keyset {
     pub limit: i64,
     /// Whether the rows nearest to the end of the list are wanted, not those nearest to its beginning.
     pub from_end: bool,
+    /// Whether the length of the whole list is wanted too. It costs a count.
+    pub total: bool,
 }
+
+/// Loads one page of a list and, where it is wanted, the length of the whole. `$filter` narrows a boxed query to the list.
+macro_rules! load_page {
+    ($connection:expr, $table:ident, $row:ty, $page:expr, $filter:ident($($argument:expr),*)) => {{
+        let page: $crate::db::Keyset = $page;
+        let total = if page.total {
+            let all = $filter($table::table.select(diesel::dsl::count_star()).into_boxed() $(, $argument)*);
+            Some(all.get_result($connection).await?)
+        } else {
+            None
+        };
+        let query = $filter($table::table.select(<$row>::as_select()).into_boxed() $(, $argument)*);
+        let rows = $crate::db::keyset::paged!(query, $table::id, page).load($connection).await?;
+        Ok($crate::db::keyset::in_order(rows, total, page))
+    }};
+}
+pub(crate) use load_page;
 
 /// Narrows a boxed query to one page by the given id column, one row more than asked for so that the caller sees whether
 /// there is a further page. With `from_end` the rows come in reverse and are put in order by [`in_order`].
@@ -41,16 +60,18 @@ pub struct Slice<T> {
     pub rows: Vec<T>,
     /// Whether there are further rows in the direction of paging.
     pub more: bool,
+    /// The length of the whole list, where it was wanted.
+    pub total: Option<i64>,
 }
 
 /// Cuts the surplus row off and puts the page in the order of the list.
 #[must_use]
-pub fn in_order<T>(mut rows: Vec<T>, page: Keyset) -> Slice<T> {
+pub fn in_order<T>(mut rows: Vec<T>, total: Option<i64>, page: Keyset) -> Slice<T> {
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
     if page.from_end {
         rows.reverse();
     }
-    Slice { rows, more }
+    Slice { rows, more, total }
 }

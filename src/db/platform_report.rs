@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{affiliate_reports, platform_reports};
 use super::{Connection, Keyset};
 use crate::model::{EvidenceGrade, Metric, Metrics, Observed, PlatformKind};
@@ -217,14 +217,13 @@ pub async fn list_by_post(
     post_id: i64,
     page: Keyset,
 ) -> QueryResult<Slice<PlatformReport>> {
-    let query = platform_reports::table
-        .filter(platform_reports::post_id.eq(post_id))
-        .select(PlatformReport::as_select())
-        .into_boxed();
-    let rows = paged!(query, platform_reports::id, page)
-        .load(connection)
-        .await?;
-    Ok(in_order(rows, page))
+    load_page!(connection, platform_reports, PlatformReport, page, of_post(post_id))
+}
+
+type Boxed<'a, ST> = platform_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn of_post<ST: 'static>(query: Boxed<'_, ST>, post_id: i64) -> Boxed<'_, ST> {
+    query.filter(platform_reports::post_id.eq(post_id))
 }
 
 /// The latest observation of each of these posts.

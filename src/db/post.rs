@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::{campaigns, posts};
 use super::{Connection, Keyset};
 use crate::model::{PlatformKind, PostStatus, Scope};
@@ -108,7 +108,12 @@ pub async fn list(
     filter: &PostFilter,
     page: Keyset,
 ) -> QueryResult<Slice<Post>> {
-    let mut query = posts::table.select(Post::as_select()).into_boxed();
+    load_page!(connection, posts, Post, page, narrowed(scope, filter))
+}
+
+type Boxed<'a, ST> = posts::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn narrowed<'a, ST: 'static>(mut query: Boxed<'a, ST>, scope: Scope, filter: &PostFilter) -> Boxed<'a, ST> {
     match scope {
         Scope::All => {}
         Scope::Affiliate(id) => query = query.filter(posts::affiliate_id.eq(id)),
@@ -137,8 +142,7 @@ pub async fn list(
     if let Some(is_reconciled) = filter.is_reconciled {
         query = query.filter(posts::is_reconciled.eq(is_reconciled));
     }
-    let rows = paged!(query, posts::id, page).load(connection).await?;
-    Ok(in_order(rows, page))
+    query
 }
 
 /// What a check changes in a post.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, in_order, paged};
+use super::keyset::{Slice, load_page};
 use super::schema::reconciliation_logs;
 use super::{Connection, Keyset};
 use crate::model::{DiscrepancyLevel, Finality, ReconciliationStatus};
@@ -108,17 +108,16 @@ pub async fn list(
     of: Of,
     page: Keyset,
 ) -> QueryResult<Slice<Reconciliation>> {
-    let query = reconciliation_logs::table
-        .select(Reconciliation::as_select())
-        .into_boxed();
-    let query = match of {
+    load_page!(connection, reconciliation_logs, Reconciliation, page, only(of))
+}
+
+type Boxed<'a, ST> = reconciliation_logs::BoxedQuery<'a, diesel::pg::Pg, ST>;
+
+fn only<ST: 'static>(query: Boxed<'_, ST>, of: Of) -> Boxed<'_, ST> {
+    match of {
         Of::Post(id) => query.filter(reconciliation_logs::post_id.eq(id)),
         Of::Report(id) => query.filter(reconciliation_logs::affiliate_report_id.eq(id)),
-    };
-    let rows = paged!(query, reconciliation_logs::id, page)
-        .load(connection)
-        .await?;
-    Ok(in_order(rows, page))
+    }
 }
 
 /// The latest verdict on each of these claims.

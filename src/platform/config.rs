@@ -12,8 +12,8 @@ const GRAPH_VERSION: &str = "v26.0";
 pub struct PlatformConfig {
     /// The root of the API, such as `https://oauth.reddit.com`; it may have a path.
     pub base_url: Url,
-    /// The root of the web site that people see, such as `https://www.reddit.com`; it may have a path. Tokens of Reddit
-    /// come from there, and short links are resolved there.
+    /// The root of the web site that people see, such as `https://www.reddit.com`; it may have a
+    /// path. Tokens of Reddit come from there, and short links are resolved there.
     pub web_url: Url,
     /// The version in the path of the API, such as `v26.0`; platforms without one ignore it.
     pub api_version: String,
@@ -25,8 +25,8 @@ pub struct PlatformConfig {
     pub access_token: Option<Secret>,
     /// That account: the Instagram user id, or the id of the Facebook page.
     pub account_id: Option<String>,
-    /// Whether the operator set `base_url` or `web_url`. Private addresses are allowed at hosts the operator set, and
-    /// nowhere else.
+    /// Whether the operator set `base_url` or `web_url`. Private addresses are allowed at hosts the
+    /// operator set, and nowhere else.
     pub operator_set_hosts: bool,
 }
 
@@ -54,7 +54,10 @@ impl PlatformConfig {
     }
 }
 
-#[allow(clippy::expect_used, reason = "the addresses stand in this file, and a test parses each")]
+#[allow(
+    clippy::expect_used,
+    reason = "the addresses stand in this file, and a test parses each"
+)]
 fn literal(address: &str) -> Url {
     Url::parse(address).expect("an address in this file")
 }
@@ -91,10 +94,22 @@ mod tests {
     #[test]
     fn a_path_of_the_base_is_kept() {
         for (base, expected) in [
-            ("http://127.0.0.1:9/reddit", "http://127.0.0.1:9/reddit/api/info"),
-            ("http://127.0.0.1:9/reddit/", "http://127.0.0.1:9/reddit/api/info"),
-            ("https://oauth.reddit.com", "https://oauth.reddit.com/api/info"),
-            ("https://oauth.reddit.com/?x=1#y", "https://oauth.reddit.com/api/info"),
+            (
+                "http://127.0.0.1:9/reddit",
+                "http://127.0.0.1:9/reddit/api/info",
+            ),
+            (
+                "http://127.0.0.1:9/reddit/",
+                "http://127.0.0.1:9/reddit/api/info",
+            ),
+            (
+                "https://oauth.reddit.com",
+                "https://oauth.reddit.com/api/info",
+            ),
+            (
+                "https://oauth.reddit.com/?x=1#y",
+                "https://oauth.reddit.com/api/info",
+            ),
         ] {
             let base = Url::parse(base).unwrap();
             assert_eq!(under(&base, "/api/info").as_str(), expected);

@@ -1,7 +1,8 @@
 //! What goes wrong between this program and a platform, sorted once into what to do about it.
 //!
-//! Whoever calls a platform decides by [`PlatformError::advice`] and shows the detail; nobody looks into the detail to
-//! decide. A detail is safe to log and to store: it is cut, and it holds no token, no secret and no query of an address.
+//! Whoever calls a platform decides by [`PlatformError::advice`] and shows the detail; nobody looks
+//! into the detail to decide. A detail is safe to log and to store: it is cut, and it holds no
+//! token, no secret and no query of an address.
 
 use std::time::Duration;
 
@@ -77,27 +78,38 @@ impl PlatformError {
     }
 
     pub(super) fn rate_limited(retry_after: Option<Duration>, detail: &str) -> Self {
-        Self::RateLimited { retry_after, detail: clean(detail) }
+        Self::RateLimited {
+            retry_after,
+            detail: clean(detail),
+        }
     }
 
     pub(super) fn unreachable(detail: &str) -> Self {
-        Self::Unreachable { detail: clean(detail) }
+        Self::Unreachable {
+            detail: clean(detail),
+        }
     }
 
     pub(super) fn unauthorised(detail: &str) -> Self {
-        Self::Unauthorised { detail: clean(detail) }
+        Self::Unauthorised {
+            detail: clean(detail),
+        }
     }
 
     pub(super) fn refused(detail: &str) -> Self {
-        Self::Refused { detail: clean(detail) }
+        Self::Refused {
+            detail: clean(detail),
+        }
     }
 }
 
-/// Takes known credentials out of a text. Call it before [`clean`], which may cut a credential in two.
+/// Takes known credentials out of a text. Call it before [`clean`], which may cut a credential in
+/// two.
 pub(super) fn hide(text: &str, secrets: &[&str]) -> String {
     let mut shown = text.to_owned();
     for secret in secrets {
-        // A text of one or two characters is no credential, and hiding it would make every message unreadable.
+        // A text of one or two characters is no credential, and hiding it would make every message
+        // unreadable.
         if secret.len() >= 4 {
             shown = shown.replace(*secret, HIDDEN);
         }
@@ -105,8 +117,8 @@ pub(super) fn hide(text: &str, secrets: &[&str]) -> String {
     shown
 }
 
-/// Makes a platform's text fit to log and to store: one line, no query of an address, nothing that looks like a
-/// credential, at most 300 characters.
+/// Makes a platform's text fit to log and to store: one line, no query of an address, nothing that
+/// looks like a credential, at most 300 characters.
 pub(super) fn clean(text: &str) -> String {
     let mut words: Vec<&str> = Vec::new();
     let mut hide_next = false;
@@ -114,7 +126,11 @@ pub(super) fn clean(text: &str) -> String {
         if word.is_empty() {
             continue;
         }
-        let shown = if hide_next || looks_secret(word) { HIDDEN } else { without_query(word) };
+        let shown = if hide_next || looks_secret(word) {
+            HIDDEN
+        } else {
+            without_query(word)
+        };
         hide_next = word.eq_ignore_ascii_case("bearer");
         words.push(shown);
     }
@@ -140,14 +156,20 @@ fn without_query(word: &str) -> &str {
 
 fn looks_secret(word: &str) -> bool {
     let lower = word.to_ascii_lowercase();
-    // An address is shown without its query, so that a parameter with a telling name does not hide its host.
+    // An address is shown without its query, so that a parameter with a telling name does not hide
+    // its host.
     let named = without_query(&lower);
-    if ["token=", "secret=", "proof=", "password="].iter().any(|name| named.contains(name)) {
+    if ["token=", "secret=", "proof=", "password="]
+        .iter()
+        .any(|name| named.contains(name))
+    {
         return true;
     }
     let core = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     core.len() >= CREDENTIAL_CHARS
-        && core.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '|'))
+        && core
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '|'))
         && core.chars().any(|c| c.is_ascii_digit())
         && core.chars().any(|c| c.is_ascii_alphabetic())
 }
@@ -159,8 +181,14 @@ mod tests {
     #[test]
     fn each_class_has_its_advice() {
         let wait = Some(Duration::from_secs(4));
-        assert_eq!(PlatformError::rate_limited(wait, "x").advice(), Advice::Snooze(wait));
-        assert_eq!(PlatformError::rate_limited(None, "x").advice(), Advice::Snooze(None));
+        assert_eq!(
+            PlatformError::rate_limited(wait, "x").advice(),
+            Advice::Snooze(wait)
+        );
+        assert_eq!(
+            PlatformError::rate_limited(None, "x").advice(),
+            Advice::Snooze(None)
+        );
         assert_eq!(PlatformError::unreachable("x").advice(), Advice::Retry);
         assert_eq!(PlatformError::unauthorised("x").advice(), Advice::GiveUp);
         assert_eq!(PlatformError::refused("x").advice(), Advice::GiveUp);
@@ -202,7 +230,10 @@ mod tests {
 
     #[test]
     fn known_secrets_are_hidden_whatever_they_look_like() {
-        assert_eq!(hide("bad token: short-one!", &["short-one"]), "bad token: [redacted]!");
+        assert_eq!(
+            hide("bad token: short-one!", &["short-one"]),
+            "bad token: [redacted]!"
+        );
         assert_eq!(hide("a cat", &["a", ""]), "a cat");
     }
 }

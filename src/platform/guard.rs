@@ -1,9 +1,9 @@
 //! Keeps requests away from addresses inside the operator's network.
 //!
-//! Affiliates choose the links that this program resolves, and names in DNS can point anywhere. So every host that the
-//! operator has not set is asked over https only, on the usual port, and only at addresses that are public: a name that
-//! resolves to none fails to resolve. Hosts that the operator set pass, because a simulator or a proxy on a private
-//! address is what they are for.
+//! Affiliates choose the links that this program resolves, and names in DNS can point anywhere. So
+//! every host that the operator has not set is asked over https only, on the usual port, and only
+//! at addresses that are public: a name that resolves to none fails to resolve. Hosts that the
+//! operator set pass, because a simulator or a proxy on a private address is what they are for.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -30,9 +30,10 @@ impl Guard {
         let usual = PlatformConfig::defaults(kind);
         let mut open = HashSet::new();
         if config.operator_set_hosts {
-            for (set, usual) in
-                [(&config.base_url, &usual.base_url), (&config.web_url, &usual.web_url)]
-            {
+            for (set, usual) in [
+                (&config.base_url, &usual.base_url),
+                (&config.web_url, &usual.web_url),
+            ] {
                 if let Some(host) = set.host_str()
                     && usual.host_str() != Some(host)
                 {
@@ -40,7 +41,9 @@ impl Guard {
                 }
             }
         }
-        Self { open: Arc::new(open) }
+        Self {
+            open: Arc::new(open),
+        }
     }
 
     /// Refuses an address that must not be asked.
@@ -66,7 +69,9 @@ impl Guard {
         } else {
             return Ok(());
         };
-        Err(PlatformError::refused(&format!("{name} is not asked: {why}")))
+        Err(PlatformError::refused(&format!(
+            "{name} is not asked: {why}"
+        )))
     }
 }
 
@@ -88,11 +93,14 @@ async fn look_up(name: String, open: bool) -> Result<Addrs, Box<dyn Error + Send
 }
 
 fn allowed(found: Vec<SocketAddr>, open: bool) -> Vec<SocketAddr> {
-    found.into_iter().filter(|address| open || is_global(address.ip())).collect()
+    found
+        .into_iter()
+        .filter(|address| open || is_global(address.ip()))
+        .collect()
 }
 
-/// Whether an address is one of the public internet, by the IANA special-purpose registries. An IPv6 address that
-/// stands for an IPv4 address is judged by that one.
+/// Whether an address is one of the public internet, by the IANA special-purpose registries. An
+/// IPv6 address that stands for an IPv4 address is judged by that one.
 pub(super) fn is_global(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_global_v4(address),
@@ -129,8 +137,8 @@ fn is_global_v6(address: Ipv6Addr) -> bool {
         let [c, d] = low.to_be_bytes();
         return is_global_v4(Ipv4Addr::new(a, b, c, d));
     }
-    // Only 2000::/3 is handed out for the public internet; everything else (loopback, fc00::/7, fe80::/10, multicast,
-    // 64:ff9b:1::/48 and the rest) is not.
+    // Only 2000::/3 is handed out for the public internet; everything else (loopback, fc00::/7,
+    // fe80::/10, multicast, 64:ff9b:1::/48 and the rest) is not.
     let unicast = segments[0] & 0xe000 == 0x2000;
     let special = matches!(
         segments,
@@ -255,8 +263,9 @@ mod tests {
 
     #[test]
     fn a_name_keeps_only_its_public_addresses() {
-        let found: Vec<SocketAddr> =
-            ["10.0.0.1:0", "8.8.8.8:0", "[::1]:0"].map(|text| text.parse().unwrap()).to_vec();
+        let found: Vec<SocketAddr> = ["10.0.0.1:0", "8.8.8.8:0", "[::1]:0"]
+            .map(|text| text.parse().unwrap())
+            .to_vec();
         assert_eq!(allowed(found.clone(), false), vec![found[1]]);
         assert_eq!(allowed(found.clone(), true), found);
     }

@@ -1,9 +1,10 @@
 //! One careful HTTP client for every platform.
 //!
-//! It follows no redirect, uses no proxy of the environment, gives up after ten seconds and after 8 MiB, and asks no
-//! private address that the operator has not set. What it returns is the status, the headers and the bytes: whoever
-//! reads them looks at the status before the body, because platforms answer errors in HTML, in nothing, and in JSON of
-//! other shapes. It fails with [`PlatformError`] whose detail never has the address that was asked.
+//! It follows no redirect, uses no proxy of the environment, gives up after ten seconds and after 8
+//! MiB, and asks no private address that the operator has not set. What it returns is the status,
+//! the headers and the bytes: whoever reads them looks at the status before the body, because
+//! platforms answer errors in HTML, in nothing, and in JSON of other shapes. It fails with
+//! [`PlatformError`] whose detail never has the address that was asked.
 
 use std::error::Error;
 use std::time::Duration;
@@ -24,7 +25,8 @@ use crate::model::PlatformKind;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest body that is read, after decompression, so that a small answer cannot unpack to fill the memory.
+/// The longest body that is read, after decompression, so that a small answer cannot unpack to fill
+/// the memory.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// The longest wait that a platform can ask for. Longer ones are taken for mistakes.
@@ -72,10 +74,12 @@ impl Http {
             // No certificate is ever checked, so a machine without any installed can do without.
             builder = builder.tls_certs_only(std::iter::empty());
         }
-        let client = builder.build().map_err(|error| PlatformSetupError::Client {
-            kind,
-            detail: root_cause(&error),
-        })?;
+        let client = builder
+            .build()
+            .map_err(|error| PlatformSetupError::Client {
+                kind,
+                detail: root_cause(&error),
+            })?;
         Ok(Self { client, guard })
     }
 
@@ -104,19 +108,35 @@ async fn read(mut response: Response) -> Result<Answer, PlatformError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(network)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(PlatformError::unreachable("the answer is longer than 8 MiB"));
+            return Err(PlatformError::unreachable(
+                "the answer is longer than 8 MiB",
+            ));
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer { status, headers, body })
+    Ok(Answer {
+        status,
+        headers,
+        body,
+    })
 }
 
 /// `server:countersign:<version> (by /u/<name>)`, the form that Reddit asks for.
 fn user_agent(client_id: Option<&str>) -> String {
-    let name: String =
-        client_id.unwrap_or_default().chars().filter(char::is_ascii_graphic).collect();
-    let name = if name.is_empty() { "countersign" } else { &name };
-    format!("server:countersign:{} (by /u/{name})", env!("CARGO_PKG_VERSION"))
+    let name: String = client_id
+        .unwrap_or_default()
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .collect();
+    let name = if name.is_empty() {
+        "countersign"
+    } else {
+        &name
+    };
+    format!(
+        "server:countersign:{} (by /u/{name})",
+        env!("CARGO_PKG_VERSION")
+    )
 }
 
 fn network(error: reqwest::Error) -> PlatformError {
@@ -163,16 +183,23 @@ fn seconds(text: &str) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT)))
 }
 
-/// How long `Retry-After` asks to wait, in seconds or as an HTTP date. A date is held against the answer's own `Date`,
-/// so that a clock that is wrong here makes no difference; a date that is past asks for no wait.
+/// How long `Retry-After` asks to wait, in seconds or as an HTTP date. A date is held against the
+/// answer's own `Date`, so that a clock that is wrong here makes no difference; a date that is past
+/// asks for no wait.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header(headers, "retry-after")?;
     if let Some(wait) = seconds(text) {
         return Some(wait);
     }
     let until = http_date(text)?;
-    let now = header(headers, "date").and_then(http_date).unwrap_or_else(Utc::now);
-    Some((until - now).to_std().map_or(Duration::ZERO, |wait| wait.min(MAX_WAIT)))
+    let now = header(headers, "date")
+        .and_then(http_date)
+        .unwrap_or_else(Utc::now);
+    Some(
+        (until - now)
+            .to_std()
+            .map_or(Duration::ZERO, |wait| wait.min(MAX_WAIT)),
+    )
 }
 
 fn http_date(text: &str) -> Option<DateTime<Utc>> {
@@ -181,15 +208,19 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
     Some(date.with_timezone(&Utc))
 }
 
-/// What a status outside 2xx means, whatever the body says; `None` for 2xx. `said` is the platform's text, if any.
+/// What a status outside 2xx means, whatever the body says; `None` for 2xx. `said` is the
+/// platform's text, if any.
 pub(super) fn status_error(status: u16, headers: &HeaderMap, said: &str) -> Option<PlatformError> {
     if (200..300).contains(&status) {
         return None;
     }
-    let detail =
-        if said.is_empty() { format!("HTTP {status}") } else { format!("HTTP {status}: {said}") };
-    // 408 is a time-out at the other side, 425 a request that came too early. What is left beside them are server
-    // errors, and redirects where none belongs.
+    let detail = if said.is_empty() {
+        format!("HTTP {status}")
+    } else {
+        format!("HTTP {status}: {said}")
+    };
+    // 408 is a time-out at the other side, 425 a request that came too early. What is left beside
+    // them are server errors, and redirects where none belongs.
     let refused = (400..500).contains(&status) && !matches!(status, 408 | 425);
     let error = if status == 401 {
         PlatformError::unauthorised(&detail)
@@ -203,7 +234,8 @@ pub(super) fn status_error(status: u16, headers: &HeaderMap, said: &str) -> Opti
     Some(error)
 }
 
-/// Reads a body as JSON. HTML, an empty body and a truncated one are [`PlatformError::Unreachable`].
+/// Reads a body as JSON. HTML, an empty body and a truncated one are
+/// [`PlatformError::Unreachable`].
 pub(super) fn json(body: &[u8]) -> Result<Value, PlatformError> {
     serde_json::from_slice(body)
         .map_err(|error| PlatformError::unreachable(&format!("the answer is not JSON: {error}")))
@@ -220,7 +252,10 @@ mod tests {
         pairs
             .iter()
             .map(|&(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).unwrap(),
+                )
             })
             .collect()
     }
@@ -237,7 +272,11 @@ mod tests {
             ("inf", None),
             ("", None),
         ] {
-            assert_eq!(retry_after(&headers(&[("retry-after", text)])), expected, "{text:?}");
+            assert_eq!(
+                retry_after(&headers(&[("retry-after", text)])),
+                expected,
+                "{text:?}"
+            );
         }
         assert_eq!(retry_after(&HeaderMap::new()), None);
     }
@@ -282,7 +321,10 @@ mod tests {
     #[test]
     fn the_user_agent_names_this_program_and_its_registration() {
         let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(user_agent(None), format!("server:countersign:{version} (by /u/countersign)"));
+        assert_eq!(
+            user_agent(None),
+            format!("server:countersign:{version} (by /u/countersign)")
+        );
         assert_eq!(
             user_agent(Some("an\nid")),
             format!("server:countersign:{version} (by /u/anid)")

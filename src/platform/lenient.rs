@@ -1,5 +1,6 @@
-//! Reading JSON whose types vary: platforms send counts as numbers or strings, ids as strings or numbers, and leave
-//! fields out. One odd field must not cost the whole answer, so nothing here fails; it says "absent" or "not a count".
+//! Reading JSON whose types vary: platforms send counts as numbers or strings, ids as strings or
+//! numbers, and leave fields out. One odd field must not cost the whole answer, so nothing here
+//! fails; it says "absent" or "not a count".
 
 use serde_json::{Map, Value};
 
@@ -52,7 +53,8 @@ pub(super) fn integer(value: Option<&Value>) -> Option<i64> {
     }
 }
 
-/// A text; a number is taken as its digits, because ids come as either. Empty text counts as absent.
+/// A text; a number is taken as its digits, because ids come as either. Empty text counts as
+/// absent.
 pub(super) fn text(value: Option<&Value>) -> Option<String> {
     match value? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
@@ -112,7 +114,10 @@ mod tests {
 
     #[test]
     fn ids_come_as_strings_or_numbers() {
-        assert_eq!(text(Some(&json!("17895731045244887"))).as_deref(), Some("17895731045244887"));
+        assert_eq!(
+            text(Some(&json!("17895731045244887"))).as_deref(),
+            Some("17895731045244887")
+        );
         assert_eq!(
             text(Some(&json!(17_895_731_045_244_887_u64))).as_deref(),
             Some("17895731045244887")

@@ -1,9 +1,10 @@
 //! What the platforms say of posts.
 //!
-//! Each platform has an adapter that speaks its real wire format and answers in the product's words: an observation for
-//! each metric, or that the post is gone, or a [`PlatformError`] that says whether to try again. A missing number is
-//! never zero, and a failed call never becomes an observation. Adapters keep no state that matters: what they remember
-//! (a token, where a post was found) saves calls and can be lost.
+//! Each platform has an adapter that speaks its real wire format and answers in the product's
+//! words: an observation for each metric, or that the post is gone, or a [`PlatformError`] that
+//! says whether to try again. A missing number is never zero, and a failed call never becomes an
+//! observation. Adapters keep no state that matters: what they remember (a token, where a post was
+//! found) saves calls and can be lost.
 //!
 //! This module knows the model and HTTP, nothing else of the product.
 
@@ -94,19 +95,25 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// How many posts one call of [`Adapter::fetch`] may have.
     fn batch_limit(&self) -> usize;
 
-    /// Asks for posts, at most [`Adapter::batch_limit`]. The answer has one result for each, in their order; where only
-    /// a part of the calls behind it fails, only the posts of that part get the error.
+    /// Asks for posts, at most [`Adapter::batch_limit`]. The answer has one result for each, in
+    /// their order; where only a part of the calls behind it fails, only the posts of that part get
+    /// the error.
     async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>>;
 
-    /// Finds the post behind a link that does not hold its native id. A link that holds it is returned as it is.
+    /// Finds the post behind a link that does not hold its native id. A link that holds it is
+    /// returned as it is.
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError>;
 }
 
 /// A metric with a reason for having no number, for the `metrics` of the adapters.
 fn unsupported(reason: &str) -> Observed {
-    Observed::Unsupported { reason: reason.to_owned() }
+    Observed::Unsupported {
+        reason: reason.to_owned(),
+    }
 }
 
 fn unavailable(reason: &str) -> Observed {
-    Observed::Unavailable { reason: reason.to_owned() }
+    Observed::Unavailable {
+        reason: reason.to_owned(),
+    }
 }

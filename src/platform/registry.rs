@@ -9,7 +9,8 @@ use super::reddit::Reddit;
 use super::{Adapter, PlatformConfig};
 use crate::model::{PlatformKind, Secret};
 
-/// Why an adapter cannot be made from its configuration. Missing credentials are no error; then there is no adapter.
+/// Why an adapter cannot be made from its configuration. Missing credentials are no error; then
+/// there is no adapter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformSetupError {
     /// A configured address has no host, or another scheme than `http` and `https`.
@@ -35,8 +36,9 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id and secret,
-    /// Instagram and Meta an access token and an account id. Other kinds have no adapter.
+    /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id
+    /// and secret, Instagram and Meta an access token and an account id. Other kinds have no
+    /// adapter.
     ///
     /// Fails where an address is not a web address or the HTTP client cannot be made.
     pub fn new(
@@ -54,7 +56,9 @@ impl Platforms {
                 adapters.insert(kind, adapter);
             }
         }
-        Ok(Self { adapters: Arc::new(adapters) })
+        Ok(Self {
+            adapters: Arc::new(adapters),
+        })
     }
 
     /// The adapter of a platform, where there is one.
@@ -72,7 +76,9 @@ impl Platforms {
     pub fn with_adapter(self, adapter: Arc<dyn Adapter>) -> Self {
         let mut adapters = (*self.adapters).clone();
         adapters.insert(adapter.kind(), adapter);
-        Self { adapters: Arc::new(adapters) }
+        Self {
+            adapters: Arc::new(adapters),
+        }
     }
 }
 
@@ -83,12 +89,16 @@ fn shared<A: Adapter + 'static>(adapter: Option<A>) -> Option<Arc<dyn Adapter>> 
 
 /// A configured text; blank is not configured.
 pub(super) fn given(text: Option<&str>) -> Option<String> {
-    text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    text.map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
 }
 
 /// A configured secret; blank is not configured.
 pub(super) fn given_secret(secret: Option<&Secret>) -> Option<Secret> {
-    secret.filter(|secret| !secret.expose().trim().is_empty()).cloned()
+    secret
+        .filter(|secret| !secret.expose().trim().is_empty())
+        .cloned()
 }
 
 #[cfg(test)]
@@ -109,9 +119,17 @@ mod tests {
 
     #[test]
     fn a_platform_is_available_only_with_the_credentials_it_needs() {
-        let platforms =
-            Platforms::new(PlatformKind::ALL.iter().map(|kind| (*kind, complete(*kind)))).unwrap();
-        for kind in [PlatformKind::Reddit, PlatformKind::Instagram, PlatformKind::Meta] {
+        let platforms = Platforms::new(
+            PlatformKind::ALL
+                .iter()
+                .map(|kind| (*kind, complete(*kind))),
+        )
+        .unwrap();
+        for kind in [
+            PlatformKind::Reddit,
+            PlatformKind::Instagram,
+            PlatformKind::Meta,
+        ] {
             assert!(platforms.available(kind), "{kind}");
             assert_eq!(platforms.get(kind).unwrap().kind(), kind);
         }
@@ -131,7 +149,11 @@ mod tests {
             (PlatformKind::Meta, meta),
         ])
         .unwrap();
-        assert!(PlatformKind::ALL.iter().all(|kind| !platforms.available(*kind)));
+        assert!(
+            PlatformKind::ALL
+                .iter()
+                .all(|kind| !platforms.available(*kind))
+        );
     }
 
     #[test]
@@ -139,7 +161,12 @@ mod tests {
         let mut config = complete(PlatformKind::Reddit);
         config.base_url = url::Url::parse("ftp://example.com").unwrap();
         let error = Platforms::new([(PlatformKind::Reddit, config)]).unwrap_err();
-        assert_eq!(error, PlatformSetupError::NotAWebAddress { kind: PlatformKind::Reddit });
+        assert_eq!(
+            error,
+            PlatformSetupError::NotAWebAddress {
+                kind: PlatformKind::Reddit
+            }
+        );
     }
 
     #[test]

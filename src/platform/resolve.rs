@@ -1,9 +1,10 @@
 //! Following short and share links to what they name.
 //!
-//! A link is opened as anybody would open it, without cookie or token, and never further than to the next address that
-//! the parser of links knows: the answer's `Location` is read, not visited, unless it is again a short link of the same
-//! platform. So nothing outside the platforms' own hosts is ever asked. Where the operator plays a platform, its short
-//! links are asked at the configured web address.
+//! A link is opened as anybody would open it, without cookie or token, and never further than to
+//! the next address that the parser of links knows: the answer's `Location` is read, not visited,
+//! unless it is again a short link of the same platform. So nothing outside the platforms' own
+//! hosts is ever asked. Where the operator plays a platform, its short links are asked at the
+//! configured web address.
 
 use reqwest::header::HeaderMap;
 use url::Url;
@@ -51,13 +52,18 @@ pub(super) async fn follow(
     for _ in 0..HOPS {
         let address = address_of(config, &link)?;
         let answer = http.send(http.get(address.clone())).await?;
-        let web = Web { config, kind: link.platform };
+        let web = Web {
+            config,
+            kind: link.platform,
+        };
         match step(answer.status, &answer.headers, &address, web)? {
             Step::Done(followed) => return Ok(followed),
             Step::Again(next) => link = next,
         }
     }
-    Ok(not_a_post(format!("This link is redirected more than {HOPS} times.")))
+    Ok(not_a_post(format!(
+        "This link is redirected more than {HOPS} times."
+    )))
 }
 
 /// The platform whose links are followed, and where its web site is.
@@ -67,7 +73,8 @@ struct Web<'a> {
     kind: PlatformKind,
 }
 
-/// Where to ask for a link: at its own host, or under the web address that the operator set in its place.
+/// Where to ask for a link: at its own host, or under the web address that the operator set in its
+/// place.
 fn address_of(config: &PlatformConfig, link: &PostLink) -> Result<Url, PlatformError> {
     let url = Url::parse(&link.canonical_url)
         .map_err(|_| PlatformError::refused("the link is not an address"))?;
@@ -96,9 +103,11 @@ fn step(
         return Ok(Step::Done(Followed::Gone { reason }));
     }
     if !matches!(status, 301 | 302 | 303 | 307 | 308) {
-        // A page in the place of a redirect is a consent form or a check for robots; another time it may redirect.
-        return Err(status_error(status, headers, "")
-            .unwrap_or_else(|| PlatformError::unreachable("the link shows a page and no redirect")));
+        // A page in the place of a redirect is a consent form or a check for robots; another time
+        // it may redirect.
+        return Err(status_error(status, headers, "").unwrap_or_else(|| {
+            PlatformError::unreachable("the link shows a page and no redirect")
+        }));
     }
     let target = header(headers, "location")
         .and_then(|location| asked.join(location).ok())
@@ -107,7 +116,9 @@ fn step(
     if is_login(&target) {
         return match behind_login(&target) {
             Some(target) => read(&target, web),
-            None => Err(PlatformError::refused("the platform asks to log in to open the link")),
+            None => Err(PlatformError::refused(
+                "the platform asks to log in to open the link",
+            )),
         };
     }
     read(&target, web)
@@ -123,19 +134,20 @@ fn read(target: &Url, web: Web<'_>) -> Result<Step, PlatformError> {
             LinkTarget::Redirect => Step::Again(link),
             LinkTarget::Post { .. } | LinkTarget::Permalink => Step::Done(Followed::Link(link)),
         }),
-        Err(LinkRefusal::UnknownHost { host }) => {
-            Ok(Step::Done(not_a_post(format!("This link leads to {host}."))))
-        }
-        Err(LinkRefusal::NotAPost { what, .. }) => {
-            Ok(Step::Done(not_a_post(format!("This link leads to another one, which is {what}."))))
-        }
-        Err(LinkRefusal::NotAUrl | LinkRefusal::TooLong) => {
-            Err(PlatformError::unreachable("the link is redirected to what is no address"))
-        }
+        Err(LinkRefusal::UnknownHost { host }) => Ok(Step::Done(not_a_post(format!(
+            "This link leads to {host}."
+        )))),
+        Err(LinkRefusal::NotAPost { what, .. }) => Ok(Step::Done(not_a_post(format!(
+            "This link leads to another one, which is {what}."
+        )))),
+        Err(LinkRefusal::NotAUrl | LinkRefusal::TooLong) => Err(PlatformError::unreachable(
+            "the link is redirected to what is no address",
+        )),
     }
 }
 
-/// The address as people would see it: one at the web site that the operator set becomes one at the platform's own.
+/// The address as people would see it: one at the web site that the operator set becomes one at the
+/// platform's own.
 fn as_public(target: &Url, web: Web<'_>) -> Url {
     let played = &web.config.web_url;
     let same = target.host() == played.host()
@@ -162,8 +174,9 @@ fn is_login(target: &Url) -> bool {
 
 /// The address that a page for logging in goes on to.
 fn behind_login(target: &Url) -> Option<Url> {
-    let (_, next) =
-        target.query_pairs().find(|(name, _)| matches!(name.as_ref(), "next" | "dest"))?;
+    let (_, next) = target
+        .query_pairs()
+        .find(|(name, _)| matches!(name.as_ref(), "next" | "dest"))?;
     let next = target.join(&next).ok()?;
     (!is_login(&next)).then_some(next)
 }
@@ -189,7 +202,15 @@ mod tests {
             headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
         }
         let asked = Url::parse("http://127.0.0.1:9/reddit/r/a/s/b").unwrap();
-        step(status, &headers, &asked, Web { config: &config, kind: PlatformKind::Reddit })
+        step(
+            status,
+            &headers,
+            &asked,
+            Web {
+                config: &config,
+                kind: PlatformKind::Reddit,
+            },
+        )
     }
 
     fn id(step: Step) -> Option<String> {
@@ -226,7 +247,10 @@ mod tests {
             "/",
         ] {
             let step = at(302, Some(location)).unwrap();
-            assert!(matches!(step, Step::Done(Followed::NotAPost { .. })), "{location}");
+            assert!(
+                matches!(step, Step::Done(Followed::NotAPost { .. })),
+                "{location}"
+            );
         }
     }
 
@@ -234,7 +258,10 @@ mod tests {
     fn a_link_that_is_not_there_is_gone() {
         for status in [404, 410] {
             let step = at(status, None).unwrap();
-            assert!(matches!(step, Step::Done(Followed::Gone { .. })), "{status}");
+            assert!(
+                matches!(step, Step::Done(Followed::Gone { .. })),
+                "{status}"
+            );
         }
     }
 
@@ -248,7 +275,11 @@ mod tests {
             (403, None, Advice::GiveUp),
             (302, Some("https://www.reddit.com/login/"), Advice::GiveUp),
         ] {
-            assert_eq!(at(status, location).unwrap_err().advice(), expected, "{status}");
+            assert_eq!(
+                at(status, location).unwrap_err().advice(),
+                expected,
+                "{status}"
+            );
         }
     }
 
@@ -283,7 +314,10 @@ mod tests {
     fn a_host_of_its_own_is_asked_itself_unless_the_operator_plays_the_platform() {
         let link = PostLink::parse("https://fb.watch/abcDEF").unwrap();
         let mut config = PlatformConfig::defaults(PlatformKind::Meta);
-        assert_eq!(address_of(&config, &link).unwrap().as_str(), "https://fb.watch/abcDEF");
+        assert_eq!(
+            address_of(&config, &link).unwrap().as_str(),
+            "https://fb.watch/abcDEF"
+        );
         config.web_url = Url::parse("http://127.0.0.1:9/meta/").unwrap();
         config.operator_set_hosts = true;
         assert_eq!(

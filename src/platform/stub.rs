@@ -1,6 +1,7 @@
 //! A server of one test, which answers what the test says and remembers what it was asked.
 //!
-//! It speaks just enough HTTP/1.1 for one request a connection, and stands on a port of this machine.
+//! It speaks just enough HTTP/1.1 for one request a connection, and stands on a port of this
+//! machine.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
@@ -51,7 +52,11 @@ pub(super) struct Reply {
 impl Reply {
     /// A status and a body.
     pub(super) fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
     }
 
     /// The same with one more header.
@@ -154,12 +159,19 @@ fn parse(text: &str) -> Option<Asked> {
         return None;
     }
     let line = line.rsplit_once(' ').map_or(line, |(line, _)| line);
-    Some(Asked { line: line.to_owned(), head, body: body.to_owned() })
+    Some(Asked {
+        line: line.to_owned(),
+        head,
+        body: body.to_owned(),
+    })
 }
 
-/// A recorded answer of a platform, from the folder beside the project. `None`, said aloud, where that is absent.
+/// A recorded answer of a platform, from the folder beside the project. `None`, said aloud, where
+/// that is absent.
 pub(super) fn recorded(file: &str) -> Option<String> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/fixtures").join(file);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/fixtures")
+        .join(file);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
         Err(error) => {

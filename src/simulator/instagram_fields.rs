@@ -127,9 +127,8 @@ fn write_field(
         "thumbnail_url" if media.kind == MediaKind::Reel => {
             json.string_field(key, &media_url(media, true));
         }
-        "thumbnail_url" => {}
         "children" if media.kind == MediaKind::Album => write_children(json, key, media),
-        "children" => {}
+        "thumbnail_url" | "children" => {}
         "ig_id" if !view.public => json.string_field(key, &media.pk.to_string()),
         "is_comment_enabled" if !view.public => json.raw_field(key, "true"),
         "saved_count" if !view.public => json.number_field(key, figures.saved),

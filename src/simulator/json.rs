@@ -79,11 +79,6 @@ impl Json {
         self.out.extend_from_slice(Decimal::new(number).as_str().as_bytes());
     }
 
-    /// Writes a boolean.
-    pub(super) fn boolean(&mut self, value: bool) {
-        self.raw(if value { "true" } else { "false" });
-    }
-
     /// Writes `text`, which must be JSON already.
     pub(super) fn raw(&mut self, text: &str) {
         self.separate();
@@ -185,7 +180,7 @@ mod tests {
         json.key("list");
         json.array();
         json.number(1);
-        json.boolean(true);
+        json.raw("true");
         json.object();
         json.end_object();
         json.raw("null");

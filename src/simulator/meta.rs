@@ -18,7 +18,7 @@ use super::meta_post::{self, Post};
 use super::platform::Platform;
 use super::world::World;
 
-/// Turns a post's number into a share token and back; all numbers start alike, so a mask suffices.
+/// Hides a post's number in a share token, and shows it again.
 const SHARE_MASK: u64 = 0x0153_a97c_4be1_d086;
 
 const MESSAGES: [&str; 6] = [
@@ -60,11 +60,11 @@ const ABSENT: [&str; 20] = [
 ];
 
 /// The counter of a request.
-pub(super) const fn call_of(segments: &[&str]) -> Call {
-    match segments.len() {
-        0 => Call::MetaObjects,
-        1 => Call::MetaPost,
-        _ if segments[1].len() == "insights".len() => Call::MetaInsights,
+pub(super) fn call_of(segments: &[&str]) -> Call {
+    match segments {
+        [] => Call::MetaObjects,
+        [_] => Call::MetaPost,
+        [_, "insights"] => Call::MetaInsights,
         _ => Call::MetaPublishedPosts,
     }
 }

@@ -117,11 +117,11 @@ fn write_value(json: &mut Json, name: &str, figures: &Figures) {
         "post_clicks_by_type" => {
             let links = figures.clicks * 6 / 10;
             let parts = [("link clicks", links), ("other clicks", figures.clicks - links)];
-            write_map(json, parts.into_iter());
+            write_map(json, parts);
         }
         "post_reactions_by_type_total" => {
             let parts = REACTIONS.map(|(reaction, _)| (reaction, reactions(figures, reaction)));
-            write_map(json, parts.into_iter());
+            write_map(json, parts);
         }
         "post_activity_by_action_type" | "post_activity_by_action_type_unique" => {
             let parts = [
@@ -129,7 +129,7 @@ fn write_value(json: &mut Json, name: &str, figures: &Figures) {
                 ("comment", figures.comments),
                 ("share", figures.shares),
             ];
-            write_map(json, parts.into_iter());
+            write_map(json, parts);
         }
         _ => {
             let reaction = name.trim_start_matches("post_reactions_").trim_end_matches("_total");
@@ -139,9 +139,9 @@ fn write_value(json: &mut Json, name: &str, figures: &Figures) {
 }
 
 /// A map from names to counts, without those that are zero, as on Facebook.
-fn write_map<'a>(json: &mut Json, parts: impl Iterator<Item = (&'a str, u64)>) {
+fn write_map<'a>(json: &mut Json, parts: impl IntoIterator<Item = (&'a str, u64)>) {
     json.object();
-    for (name, count) in parts.filter(|(_, count)| *count > 0) {
+    for (name, count) in parts.into_iter().filter(|(_, count)| *count > 0) {
         json.number_field(name, count);
     }
     json.end_object();

@@ -99,7 +99,13 @@ mod tests {
         assert_eq!(parameters.get("batch"), Some("[]"));
 
         headers.insert("content-type", HeaderValue::from_static("application/json"));
-        let json = Incoming { headers: &headers, body: b"{\"batch\":[{}],\"n\":5}", ..form };
+        let json = Incoming {
+            method: &Method::POST,
+            segments: &[],
+            query: "",
+            headers: &headers,
+            body: b"{\"batch\":[{}],\"n\":5}",
+        };
         assert_eq!(json.parameters().get("batch"), Some("[{}]"));
         assert_eq!(json.parameters().number::<u32>("n"), Some(5));
     }

@@ -73,7 +73,7 @@ pub fn canonical(record: &Record<'_>) -> Result<String, serde_json::Error> {
         .iter()
         .map(Comparison::to_json)
         .collect();
-    serde_jcs::to_string(&json!({
+    serde_json_canonicalizer::to_string(&json!({
         "claim": {
             "affiliate_id": record.affiliate_id.to_string(),
             "canonical_url": record.canonical_url,

@@ -6,13 +6,11 @@
 //! half-done, and a job that ran twice has its effects once.
 
 mod alerts;
-mod comparisons;
 mod load;
 mod rows;
 mod settle;
 mod trail;
 
-pub use comparisons::{from_json, to_json};
 pub use load::{Loaded, Task, load, requeue_dead};
 pub use settle::settle;
 

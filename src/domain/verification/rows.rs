@@ -58,7 +58,7 @@ pub(super) fn platform_report(
         }
     };
     let raw = without_nul(raw.clone());
-    let canonical = serde_jcs::to_string(&raw).map_err(Error::internal)?;
+    let canonical = serde_json_canonicalizer::to_string(&raw).map_err(Error::internal)?;
     let raw_hash = hex::encode(sha256(canonical.as_bytes()));
     let row = NewPlatformReport::new(
         post.id,

@@ -13,7 +13,7 @@ use super::trail::{Movement, Trails};
 use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::platform_report as observations;
-use crate::db::post::{self, Post, PostChange};
+use crate::db::post::{self as posts, Post, PostChange};
 use crate::db::reconciliation::NewReconciliation;
 use crate::db::trust_event::{self, NewTrustEvent};
 use crate::db::{Connection, affiliate, affiliate_report, queue, reconciliation};
@@ -56,14 +56,9 @@ async fn write(connection: &mut Connection, batch: &[Checked], now: DateTime<Utc
     let affiliate_ids: BTreeSet<i64> = batch.iter().map(|c| c.task.post.affiliate_id).collect();
     let affiliates = affiliate::lock(connection, &Vec::from_iter(affiliate_ids)).await?;
     let post_ids = Vec::from_iter(batch.iter().map(|c| c.task.post.id).collect::<BTreeSet<i64>>());
-    let posts = post::lock(connection, &post_ids).await?;
+    let posts = posts::lock(connection, &post_ids).await?;
 
-    let mut ledger = Ledger {
-        now,
-        trails: Trails::new(&affiliates)?,
-        posts: posts.into_iter().map(|post| (post.id, PostState::new(post))).collect(),
-        ..Ledger::read(connection, &batch, &post_ids).await?
-    };
+    let mut ledger = Ledger::read(connection, &batch, Trails::new(&affiliates)?, posts, now).await?;
     for checked in &batch {
         ledger.resolve(connection, checked).await?;
     }
@@ -72,19 +67,6 @@ async fn write(connection: &mut Connection, batch: &[Checked], now: DateTime<Utc
         ledger.judge(checked)?;
     }
     ledger.write(connection).await
-}
-
-/// A post while the batch changes it.
-struct PostState {
-    post: Post,
-    latest_report_id: i64,
-    removed_for: Option<String>,
-}
-
-impl PostState {
-    const fn new(post: Post) -> Self {
-        Self { post, latest_report_id: 0, removed_for: None }
-    }
 }
 
 /// A verdict with what it is on.
@@ -99,7 +81,8 @@ struct Judged {
 struct Ledger {
     now: DateTime<Utc>,
     trails: Trails,
-    posts: HashMap<i64, PostState>,
+    /// The posts as the batch changes them.
+    posts: HashMap<i64, Post>,
     /// For each claim, the observations of its post since it was made.
     evidence: HashMap<i64, Vec<Evidence>>,
     /// Claims that have their FINAL verdict.
@@ -114,30 +97,33 @@ impl Ledger {
     async fn read(
         connection: &mut Connection,
         batch: &[&Checked],
-        post_ids: &[i64],
+        trails: Trails,
+        posts: Vec<Post>,
+        now: DateTime<Utc>,
     ) -> Result<Self, Error> {
+        let post_ids: Vec<i64> = posts.iter().map(|post| post.id).collect();
         let report_ids: Vec<i64> = batch.iter().map(|checked| checked.task.report.id).collect();
         let mut evidence: HashMap<i64, Vec<Evidence>> = HashMap::new();
         for (report_id, row) in observations::list_since_claims(connection, &report_ids).await? {
             evidence.entry(report_id).or_default().push(Evidence::of_row(&row));
         }
         Ok(Self {
-            now: DateTime::<Utc>::MIN_UTC,
-            trails: Trails::new(&[])?,
-            posts: HashMap::new(),
+            now,
+            trails,
+            posts: posts.into_iter().map(|post| (post.id, post)).collect(),
             evidence,
             settled: reconciliation::list_final(connection, &report_ids).await?.into_iter().collect(),
             judged: Vec::new(),
             removed: Vec::new(),
             jobs: Vec::new(),
-            latest_reports: affiliate_report::list_latest_ids(connection, post_ids)
+            latest_reports: affiliate_report::list_latest_ids(connection, &post_ids)
                 .await?
                 .into_iter()
                 .collect(),
         })
     }
 
-    fn post_mut(&mut self, id: i64) -> Result<&mut PostState, Error> {
+    fn post_mut(&mut self, id: i64) -> Result<&mut Post, Error> {
         self.posts.get_mut(&id).ok_or_else(|| Error::internal("a check of a post that is not there"))
     }
 
@@ -145,20 +131,20 @@ impl Ledger {
     async fn resolve(&mut self, connection: &mut Connection, checked: &Checked) -> Result<(), Error> {
         let Outcome::Answered { resolved: Some(link), .. } = &checked.outcome else { return Ok(()) };
         let Some(native_id) = link.native_id() else { return Ok(()) };
-        let state = self.post_mut(checked.task.post.id)?;
-        if state.post.status != PostStatus::Resolving {
+        let post = self.post_mut(checked.task.post.id)?;
+        if post.status != PostStatus::Resolving {
             return Ok(());
         }
-        match post::find_by_native_id(connection, &state.post, native_id).await? {
+        match posts::find_by_native_id(connection, post, native_id).await? {
             Some(other) => {
-                state.post.status = PostStatus::Duplicate;
-                state.post.duplicate_of = Some(other);
+                post.status = PostStatus::Duplicate;
+                post.duplicate_of = Some(other);
             }
             None => {
-                state.post.status = PostStatus::Tracking;
-                state.post.platform_post_id = Some(native_id.to_owned());
-                if state.post.account_handle.is_none() {
-                    state.post.account_handle.clone_from(&link.account);
+                post.status = PostStatus::Tracking;
+                post.platform_post_id = Some(native_id.to_owned());
+                if post.account_handle.is_none() {
+                    post.account_handle.clone_from(&link.account);
                 }
             }
         }
@@ -173,7 +159,7 @@ impl Ledger {
         for checked in batch {
             let Outcome::Answered { fetched, fetched_at, .. } = &checked.outcome else { continue };
             let post_id = checked.task.post.id;
-            if self.post_mut(post_id)?.post.status == PostStatus::Duplicate || !seen.insert(post_id) {
+            if self.post_mut(post_id)?.status == PostStatus::Duplicate || !seen.insert(post_id) {
                 continue;
             }
             // The fetch began after these claims were committed, whatever two machines' clocks say.
@@ -206,16 +192,14 @@ impl Ledger {
 
     /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
     fn note_removal(&mut self, task: &Task, fetched: &Fetched) -> Result<(), Error> {
-        let state = self.post_mut(task.post.id)?;
+        let post = self.post_mut(task.post.id)?;
         match fetched {
-            Fetched::Gone { reason, .. } if state.post.status != PostStatus::Removed => {
-                state.post.status = PostStatus::Removed;
-                state.removed_for = Some(reason.clone());
-                let reason = reason.clone();
-                self.removed.push((task.clone(), reason));
+            Fetched::Gone { reason, .. } if post.status != PostStatus::Removed => {
+                post.status = PostStatus::Removed;
+                self.removed.push((task.clone(), reason.clone()));
             }
-            Fetched::Found(_) if state.post.status == PostStatus::Removed => {
-                state.post.status = PostStatus::Tracking;
+            Fetched::Found(_) if post.status == PostStatus::Removed => {
+                post.status = PostStatus::Tracking;
             }
             _ => {}
         }
@@ -228,7 +212,7 @@ impl Ledger {
         let now = self.now;
         let policy = policy_of(&task.policy)?;
         let claim = task.claim();
-        let duplicate = self.post_mut(task.post.id)?.post.status == PostStatus::Duplicate;
+        let duplicate = self.post_mut(task.post.id)?.status == PostStatus::Duplicate;
         let mut is_final = self.settled.contains(&task.report.id);
         if !is_final {
             let evidence = self.evidence.get(&task.report.id).map_or(&[][..], Vec::as_slice);
@@ -259,14 +243,13 @@ impl Ledger {
         }
         let next = if duplicate { None } else { task.next_check(&policy, now)? };
         let latest_report_id = self.latest_reports.get(&task.post.id).copied();
-        let state = self.post_mut(task.post.id)?;
+        let post = self.post_mut(task.post.id)?;
         if latest_report_id == Some(task.report.id) {
-            state.latest_report_id = task.report.id;
-            state.post.is_reconciled = is_final;
+            post.is_reconciled = is_final;
         }
-        let waiting = state.post.next_check_at.filter(|at| *at > now);
+        let waiting = post.next_check_at.filter(|at| *at > now);
         let due = next.as_ref().map(|job| job.attempt_at);
-        state.post.next_check_at = [waiting, due].into_iter().flatten().min();
+        post.next_check_at = [waiting, due].into_iter().flatten().min();
         self.jobs.extend(next);
         Ok(())
     }
@@ -309,16 +292,16 @@ impl Ledger {
         let changes: Vec<PostChange> = self
             .posts
             .into_values()
-            .map(|state| PostChange {
-                id: state.post.id,
-                status: state.post.status,
-                platform_post_id: state.post.platform_post_id,
-                duplicate_of: state.post.duplicate_of,
-                is_reconciled: state.post.is_reconciled,
-                next_check_at: state.post.next_check_at,
+            .map(|post| PostChange {
+                id: post.id,
+                status: post.status,
+                platform_post_id: post.platform_post_id,
+                duplicate_of: post.duplicate_of,
+                is_reconciled: post.is_reconciled,
+                next_check_at: post.next_check_at,
             })
             .collect();
-        post::update_checked(connection, &changes).await?;
+        posts::update_checked(connection, &changes).await?;
         if !self.jobs.is_empty() {
             queue::insert(connection, &self.jobs).await?;
         }

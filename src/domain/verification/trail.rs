@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 
-use super::comparisons::to_json;
 use super::load::Task;
 use crate::db::affiliate::{Affiliate, Progress};
 use crate::db::reconciliation::NewReconciliation;
 use crate::domain::reconciliation::canonical::{Record, canonical, chain_hash};
-use crate::domain::reconciliation::Verdict;
+use crate::domain::reconciliation::{Comparison, Verdict};
 use crate::domain::trust::{TrustScore, counts, drop_passed};
 use crate::error::Error;
 
@@ -100,7 +99,7 @@ impl Trails {
             status: verdict.status,
             discrepancy_level: verdict.level,
             finality: verdict.finality,
-            comparisons: to_json(&verdict.comparisons)?,
+            comparisons: verdict.comparisons.iter().map(Comparison::to_json).collect(),
             explanation: verdict.explanation.clone(),
             chain_position: trail.length,
             previous_hash,

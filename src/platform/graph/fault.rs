@@ -1,7 +1,7 @@
 //! The errors of the Graph API.
 //!
-//! The status says little (throttling comes as 400 or 403), so the `code` decides; its message is for people. One thing
-//! is only in the message: that a metric does not exist for this post.
+//! The status says little (throttling comes as 400 or 403), so the `code` decides; its message is
+//! for people. One thing is only in the message: that a metric does not exist for this post.
 
 use std::fmt;
 use std::time::Duration;
@@ -39,7 +39,8 @@ pub(in crate::platform) enum FaultKind {
     Refused,
 }
 
-/// One error of the Graph API. Its message is as the server sent it, until it becomes a [`PlatformError`] or evidence.
+/// One error of the Graph API. Its message is as the server sent it, until it becomes a
+/// [`PlatformError`] or evidence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::platform) struct Fault {
     /// What it is about.
@@ -71,13 +72,23 @@ impl Fault {
             }
             kind => kind,
         };
-        let retry_after =
-            if kind == FaultKind::Throttled { time_to_regain_access(headers) } else { None };
-        Some(Self { kind, code, subcode, class, message, retry_after })
+        let retry_after = if kind == FaultKind::Throttled {
+            time_to_regain_access(headers)
+        } else {
+            None
+        };
+        Some(Self {
+            kind,
+            code,
+            subcode,
+            class,
+            message,
+            retry_after,
+        })
     }
 
-    /// An error status whose body is none of the API's: a proxy or an overloaded edge speaks, not the API, so it is
-    /// worth another try unless the status itself is clear.
+    /// An error status whose body is none of the API's: a proxy or an overloaded edge speaks, not
+    /// the API, so it is worth another try unless the status itself is clear.
     pub(super) fn from_status(status: u16, headers: &HeaderMap) -> Self {
         match status_error(status, headers, "") {
             Some(PlatformError::Refused { detail }) if !matches!(status, 403 | 405) => {
@@ -106,6 +117,11 @@ impl Fault {
     pub(super) fn without(mut self, secrets: &[&str]) -> Self {
         self.message = hide(&self.message, secrets);
         self
+    }
+
+    /// The code, where the server gave one.
+    pub(in crate::platform) fn code(&self) -> Option<i64> {
+        self.code
     }
 
     /// What the server said, fit to show.
@@ -141,8 +157,8 @@ fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
     }
 }
 
-/// "(#100) The value must be a valid insights metric", "The Media Insights API does not support the impressions metric
-/// for this media product type." No code tells these from other bad parameters.
+/// "(#100) The value must be a valid insights metric", "The Media Insights API does not support the
+/// impressions metric for this media product type." No code tells these from other bad parameters.
 fn names_bad_metric(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     message.contains("valid insights metric")
@@ -158,7 +174,14 @@ impl From<PlatformError> for Fault {
             PlatformError::Unauthorised { .. } => (FaultKind::Token, None),
             PlatformError::Refused { .. } => (FaultKind::Refused, None),
         };
-        Self { kind, code: None, subcode: None, class: None, message, retry_after }
+        Self {
+            kind,
+            code: None,
+            subcode: None,
+            class: None,
+            message,
+            retry_after,
+        }
     }
 }
 
@@ -189,8 +212,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How long a throttled caller has to wait: `Retry-After`, or the longest `estimated_time_to_regain_access` (minutes)
-/// of `X-Business-Use-Case-Usage`. Zero there means that no time is known.
+/// How long a throttled caller has to wait: `Retry-After`, or the longest
+/// `estimated_time_to_regain_access` (minutes) of `X-Business-Use-Case-Usage`. Zero there means
+/// that no time is known.
 fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
     if let Some(wait) = retry_after(headers) {
         return Some(wait);
@@ -206,7 +230,8 @@ fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_mins(minutes.min(24 * 60)))
 }
 
-/// The entries of `{"<id>": [entry, …], …}` in one list. A map would drop some, because ids may repeat.
+/// The entries of `{"<id>": [entry, …], …}` in one list. A map would drop some, because ids may
+/// repeat.
 struct Usage(Vec<Value>);
 
 impl<'de> Deserialize<'de> for Usage {

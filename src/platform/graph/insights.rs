@@ -1,34 +1,44 @@
-//! Reading insights: rows that are found by name, because their order is the server's, and that are left out where
-//! nothing is known.
+//! Reading insights: rows that are found by name, because their order is the server's, and that are
+//! left out where nothing is known.
 
 use serde_json::{Value, json};
 
 use crate::platform::error::PlatformError;
 use crate::platform::lenient::{Reading, pick, reading, text};
 
-/// The count of one metric over the life of a post, from `{"data": [row, …]}` or the same under `insights`.
+/// The count of one metric over the life of a post, from `{"data": [row, …]}` or the same under
+/// `insights`.
 ///
-/// `None` where there is no row or no value: that is not zero. [`PlatformError::Unreachable`] where the answer has no
-/// rows at all, or the value is no count.
+/// `None` where there is no row or no value: that is not zero. [`PlatformError::Unreachable`] where
+/// the answer has no rows at all, or the value is no count.
 pub(in crate::platform) fn lifetime(
     answer: &Value,
     metric: &str,
 ) -> Result<Option<u64>, PlatformError> {
     let rows = rows(answer)?;
-    let named = || rows.iter().filter(move |row| text(row.get("name")).as_deref() == Some(metric));
-    // The same metric can come again for a day. A row without a period is taken for the whole life, which is the default.
+    let named = || {
+        rows.iter()
+            .filter(move |row| text(row.get("name")).as_deref() == Some(metric))
+    };
+    // The same metric can come again for a day. A row without a period is taken for the whole life,
+    // which is the default.
     let row = named()
         .find(|row| text(row.get("period")).as_deref() == Some("lifetime"))
         .or_else(|| named().find(|row| text(row.get("period")).is_none()));
     let Some(row) = row else {
         return Ok(None);
     };
-    for value in [row.pointer("/values/0/value"), row.pointer("/total_value/value")] {
+    for value in [
+        row.pointer("/values/0/value"),
+        row.pointer("/total_value/value"),
+    ] {
         match reading(value) {
             Reading::Absent => {}
             Reading::Count(count) => return Ok(Some(count)),
             Reading::Garbage => {
-                return Err(PlatformError::unreachable(&format!("{metric} is not a count")));
+                return Err(PlatformError::unreachable(&format!(
+                    "{metric} is not a count"
+                )));
             }
         }
     }

@@ -1,8 +1,9 @@
-//! The Graph API, which Instagram and Facebook pages share: one token, one form of error, one way to ask for fifty
-//! things in one call.
+//! The Graph API, which Instagram and Facebook pages share: one token, one form of error, one way
+//! to ask for fifty things in one call.
 //!
-//! The token goes in a header and never into an address. A call that fails as a whole fails for each thing it asked for;
-//! a thing that fails inside a call fails alone. Both come as a [`Fault`], which says what the error is about.
+//! The token goes in a header and never into an address. A call that fails as a whole fails for
+//! each thing it asked for; a thing that fails inside a call fails alone. Both come as a [`Fault`],
+//! which says what the error is about.
 
 mod fault;
 pub(super) mod insights;
@@ -49,8 +50,10 @@ impl fmt::Debug for Graph {
 impl Graph {
     /// The API at `config`'s base, asked with `token`.
     pub(super) fn new(http: Http, config: &PlatformConfig, token: Secret) -> Self {
-        let client_secret =
-            config.client_secret.clone().filter(|secret| !secret.expose().is_empty());
+        let client_secret = config
+            .client_secret
+            .clone()
+            .filter(|secret| !secret.expose().is_empty());
         Self {
             http,
             base: config.base_url.clone(),
@@ -73,8 +76,8 @@ impl Graph {
             .map_err(|fault| self.without_secrets(fault))
     }
 
-    /// Asks for many things, fifty in a call. Each path is without the version and may have a query; the results are in
-    /// the order of the paths.
+    /// Asks for many things, fifty in a call. Each path is without the version and may have a
+    /// query; the results are in the order of the paths.
     pub(super) async fn batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
         let mut results = Vec::with_capacity(paths.len());
         for part in paths.chunks(BATCH) {
@@ -86,9 +89,9 @@ impl Graph {
     async fn one_batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
         let requests: Vec<Value> = paths
             .iter()
-            .map(|path| {
-                json!({"method": "GET", "relative_url": format!("{}/{path}", self.version)})
-            })
+            .map(
+                |path| json!({"method": "GET", "relative_url": format!("{}/{path}", self.version)}),
+            )
             .collect();
         let mut form = vec![
             ("batch", Value::Array(requests).to_string()),
@@ -98,7 +101,11 @@ impl Graph {
             form.push(("appsecret_proof", proof));
         }
         let url = under(&self.base, &self.version);
-        let request = self.http.post(url).bearer_auth(self.token.expose()).form(&form);
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(self.token.expose())
+            .form(&form);
         let results = match self.http.send(request).await {
             Ok(answer) => parse_batch(&answer, paths.len()),
             Err(error) => vec![Err(Fault::from(error)); paths.len()],
@@ -109,12 +116,15 @@ impl Graph {
             .collect()
     }
 
-    /// Shows the server that whoever has the token also has the app's secret: the token under HMAC-SHA256 with that
-    /// secret, in lower-case hex.
+    /// Shows the server that whoever has the token also has the app's secret: the token under
+    /// HMAC-SHA256 with that secret, in lower-case hex.
     fn proof(&self) -> Option<String> {
         let secret = self.client_secret.as_ref()?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-        Some(hex::encode(hmac::sign(&key, self.token.expose().as_bytes())))
+        Some(hex::encode(hmac::sign(
+            &key,
+            self.token.expose().as_bytes(),
+        )))
     }
 
     /// Servers quote tokens in their errors ("Malformed access token …").
@@ -125,7 +135,8 @@ impl Graph {
     }
 }
 
-/// Reads the answer to one request: a JSON object, or why there is none. An error object counts whatever the status is.
+/// Reads the answer to one request: a JSON object, or why there is none. An error object counts
+/// whatever the status is.
 pub(super) fn parse_answer(status: u16, headers: &HeaderMap, body: &[u8]) -> Result<Value, Fault> {
     let value = match parse_json(body) {
         Ok(value) => value,
@@ -151,7 +162,9 @@ pub(super) fn parse_batch(answer: &Answer, asked: usize) -> Vec<Result<Value, Fa
         Ok(items) => items,
         Err(fault) => return vec![Err(fault.of_the_call()); asked],
     };
-    (0..asked).map(|index| parse_item(items.get(index), &answer.headers)).collect()
+    (0..asked)
+        .map(|index| parse_item(items.get(index), &answer.headers))
+        .collect()
 }
 
 fn parse_items(answer: &Answer) -> Result<Vec<Value>, Fault> {

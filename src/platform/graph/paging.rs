@@ -1,7 +1,7 @@
 //! Walking a list page by page.
 //!
-//! The server's `next` holds the token and could name any host, so it is never followed: what it says about the place in
-//! the list is taken out of it, and the address is built anew.
+//! The server's `next` holds the token and could name any host, so it is never followed: what it
+//! says about the place in the list is taken out of it, and the address is built anew.
 
 use serde_json::Value;
 use url::Url;
@@ -15,7 +15,8 @@ pub(in crate::platform) type Cursor = Vec<(String, String)>;
 /// The parameters of `next` that say where in the list it is. Its others repeat the request.
 const PLACE: [&str; 4] = ["after", "offset", "until", "__paging_token"];
 
-/// Where the next page begins; `None` at the end. The last page still has cursors, only `next` is missing there.
+/// Where the next page begins; `None` at the end. The last page still has cursors, only `next` is
+/// missing there.
 ///
 /// [`PlatformError::Unreachable`] where there is a next page but nothing says where.
 pub(in crate::platform) fn next(page: &Value) -> Result<Option<Cursor>, PlatformError> {
@@ -32,7 +33,11 @@ pub(in crate::platform) fn next(page: &Value) -> Result<Option<Cursor>, Platform
         .filter(|(name, value)| PLACE.contains(&name.as_ref()) && !value.is_empty())
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
-    if cursor.is_empty() { Err(unknown()) } else { Ok(Some(cursor)) }
+    if cursor.is_empty() {
+        Err(unknown())
+    } else {
+        Ok(Some(cursor))
+    }
 }
 
 /// The rows of a page.

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::insights::{evidence, lifetime};
 use super::*;
+use crate::model::PlatformKind;
 use crate::platform::stub::{Reply, Stub};
 use crate::platform::{Advice, PlatformError};
-use crate::model::PlatformKind;
 
 fn fault(status: u16, body: &Value) -> Fault {
     parse_answer(status, &HeaderMap::new(), body.to_string().as_bytes()).unwrap_err()
@@ -50,14 +50,19 @@ fn an_error_is_sorted_by_its_code_whatever_the_status_is() {
         (3001, Some(1_504_028), FaultKind::Refused),
     ] {
         for status in [200, 400, 403, 500] {
-            assert_eq!(fault(status, &error(code, subcode, "x")).kind, kind, "{code} {subcode:?}");
+            assert_eq!(
+                fault(status, &error(code, subcode, "x")).kind,
+                kind,
+                "{code} {subcode:?}"
+            );
         }
     }
 }
 
 #[test]
 fn each_kind_of_error_has_its_advice() {
-    let advice = |code, subcode| PlatformError::from(fault(400, &error(code, subcode, "x"))).advice();
+    let advice =
+        |code, subcode| PlatformError::from(fault(400, &error(code, subcode, "x"))).advice();
     assert_eq!(advice(1, None), Advice::Retry);
     assert_eq!(advice(4, None), Advice::Snooze(None));
     assert_eq!(advice(190, None), Advice::GiveUp);
@@ -69,7 +74,10 @@ fn each_kind_of_error_has_its_advice() {
 #[test]
 fn a_bad_metric_is_told_from_other_bad_parameters_by_the_message() {
     for (message, kind) in [
-        ("(#100) The value must be a valid insights metric", FaultKind::BadMetric),
+        (
+            "(#100) The value must be a valid insights metric",
+            FaultKind::BadMetric,
+        ),
         (
             "The Media Insights API does not support the impressions metric for this media product type.",
             FaultKind::BadMetric,
@@ -84,17 +92,30 @@ fn a_bad_metric_is_told_from_other_bad_parameters_by_the_message() {
             FaultKind::Parameter,
         ),
     ] {
-        assert_eq!(fault(400, &error(100, None, message)).kind, kind, "{message}");
+        assert_eq!(
+            fault(400, &error(100, None, message)).kind,
+            kind,
+            "{message}"
+        );
     }
 }
 
 #[test]
 fn codes_may_be_strings_and_errors_may_be_bare() {
-    assert_eq!(fault(400, &json!({"error": {"code": "190"}})).kind, FaultKind::Token);
-    let bare = fault(400, &json!({"error": 190, "error_description": "Invalid OAuth access token."}));
+    assert_eq!(
+        fault(400, &json!({"error": {"code": "190"}})).kind,
+        FaultKind::Token
+    );
+    let bare = fault(
+        400,
+        &json!({"error": 190, "error_description": "Invalid OAuth access token."}),
+    );
     assert_eq!(bare.kind, FaultKind::Token);
     assert_eq!(bare.said(), "Invalid OAuth access token.");
-    assert_eq!(fault(400, &json!({"error": "oops"})).kind, FaultKind::Temporary);
+    assert_eq!(
+        fault(400, &json!({"error": "oops"})).kind,
+        FaultKind::Temporary
+    );
 }
 
 #[test]
@@ -110,16 +131,30 @@ fn a_throttled_caller_waits_the_longest_time_that_any_entry_names() {
                     "1": [{"type": "pages", "estimated_time_to_regain_access": 1}], "2": []}"#
         .replace('\n', " ");
     let mut headers = HeaderMap::new();
-    headers.insert("x-business-use-case-usage", HeaderValue::from_str(&usage).unwrap());
+    headers.insert(
+        "x-business-use-case-usage",
+        HeaderValue::from_str(&usage).unwrap(),
+    );
     let body = error(80_002, None, "There have been too many calls").to_string();
     let fault = parse_answer(400, &headers, body.as_bytes()).unwrap_err();
     let wait = Some(Duration::from_mins(3));
     assert_eq!(PlatformError::from(fault).advice(), Advice::Snooze(wait));
 
-    for unknown in [r#"{"1": [{"estimated_time_to_regain_access": 0}]}"#, "garbage", "{}"] {
-        headers.insert("x-business-use-case-usage", HeaderValue::from_str(unknown).unwrap());
+    for unknown in [
+        r#"{"1": [{"estimated_time_to_regain_access": 0}]}"#,
+        "garbage",
+        "{}",
+    ] {
+        headers.insert(
+            "x-business-use-case-usage",
+            HeaderValue::from_str(unknown).unwrap(),
+        );
         let fault = parse_answer(400, &headers, body.as_bytes()).unwrap_err();
-        assert_eq!(PlatformError::from(fault).advice(), Advice::Snooze(None), "{unknown}");
+        assert_eq!(
+            PlatformError::from(fault).advice(),
+            Advice::Snooze(None),
+            "{unknown}"
+        );
     }
 }
 
@@ -140,7 +175,11 @@ fn what_is_none_of_the_apis_answers_is_unreachable() {
         (302, ""),
     ] {
         let fault = parse_answer(status, &none, body.as_bytes()).unwrap_err();
-        assert_eq!(PlatformError::from(fault).advice(), Advice::Retry, "{status} {body}");
+        assert_eq!(
+            PlatformError::from(fault).advice(),
+            Advice::Retry,
+            "{status} {body}"
+        );
     }
     let fault = parse_answer(429, &none, b"").unwrap_err();
     assert_eq!(PlatformError::from(fault).advice(), Advice::Snooze(None));
@@ -149,7 +188,11 @@ fn what_is_none_of_the_apis_answers_is_unreachable() {
 }
 
 fn batch(status: u16, body: &str, asked: usize) -> Vec<Result<Value, Fault>> {
-    let answer = Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+    let answer = Answer {
+        status,
+        headers: HeaderMap::new(),
+        body: body.as_bytes().to_vec(),
+    };
     parse_batch(&answer, asked)
 }
 
@@ -171,14 +214,22 @@ fn one_failure_inside_a_batch_costs_only_its_own_result() {
     assert_eq!(results[1].as_ref().unwrap()["id"], "123456789");
     assert_eq!(results[4].as_ref().unwrap()["id"], "5");
     for index in [2, 3, 5, 6, 7] {
-        assert_eq!(results[index].as_ref().unwrap_err().kind, FaultKind::Temporary, "{index}");
+        assert_eq!(
+            results[index].as_ref().unwrap_err().kind,
+            FaultKind::Temporary,
+            "{index}"
+        );
     }
 }
 
 #[test]
 fn a_batch_that_fails_as_a_whole_says_nothing_about_one_post() {
     for (status, body, kind) in [
-        (400, error(100, Some(33), "x").to_string(), FaultKind::Refused),
+        (
+            400,
+            error(100, Some(33), "x").to_string(),
+            FaultKind::Refused,
+        ),
         (403, error(10, None, "x").to_string(), FaultKind::Refused),
         (400, error(190, None, "x").to_string(), FaultKind::Token),
         (400, error(4, None, "x").to_string(), FaultKind::Throttled),
@@ -210,9 +261,18 @@ fn a_recorded_batch_is_read() {
 #[test]
 fn recorded_errors_are_read() {
     for (file, kind) in [
-        ("instagram/restfb__restfb__ig_login_exception.json", FaultKind::Refused),
-        ("meta/sns-sdks__python-facebook__base_error_data.json", FaultKind::Parameter),
-        ("meta/sns-sdks__python-facebook__error.json", FaultKind::Parameter),
+        (
+            "instagram/restfb__restfb__ig_login_exception.json",
+            FaultKind::Refused,
+        ),
+        (
+            "meta/sns-sdks__python-facebook__base_error_data.json",
+            FaultKind::Parameter,
+        ),
+        (
+            "meta/sns-sdks__python-facebook__error.json",
+            FaultKind::Parameter,
+        ),
     ] {
         let Some(body) = crate::platform::stub::recorded(file) else {
             return;
@@ -269,7 +329,11 @@ fn recorded_insights_are_read_and_their_evidence_holds_no_token() {
             "profile_activity",
             11,
         ),
-        ("meta/restfb__restfb__post-with-insight.json", "post_engaged_users", 0),
+        (
+            "meta/restfb__restfb__post-with-insight.json",
+            "post_engaged_users",
+            0,
+        ),
     ] {
         let Some(body) = crate::platform::stub::recorded(file) else {
             return;
@@ -326,14 +390,19 @@ async fn fifty_requests_share_a_call_and_the_token_is_in_no_address_or_error() {
     let config = stub.config(PlatformKind::Meta);
     let http = Http::new(PlatformKind::Meta, &config).unwrap();
     let graph = Graph::new(http, &config, config.access_token.clone().unwrap());
-    let paths: Vec<String> = (0..60).map(|id| format!("{id}/insights?metric=views")).collect();
+    let paths: Vec<String> = (0..60)
+        .map(|id| format!("{id}/insights?metric=views"))
+        .collect();
     let results = graph.batch(&paths).await;
 
     assert_eq!(results.len(), 60);
     for (id, result) in results.iter().enumerate() {
         match result {
             Ok(value) => {
-                assert_eq!(value["address"], format!("v26.0/{id}/insights?metric=views"));
+                assert_eq!(
+                    value["address"],
+                    format!("v26.0/{id}/insights?metric=views")
+                );
             }
             Err(fault) => {
                 assert_eq!(id, 7);
@@ -348,7 +417,11 @@ async fn fifty_requests_share_a_call_and_the_token_is_in_no_address_or_error() {
     assert_eq!(asked.len(), 2);
     for request in asked {
         assert_eq!(request.line, "POST /api/v26.0");
-        assert!(request.head.contains("authorization: bearer the-access-token"));
+        assert!(
+            request
+                .head
+                .contains("authorization: bearer the-access-token")
+        );
         assert_eq!(request.form("include_headers").as_deref(), Some("false"));
         // HMAC-SHA256 of the token with the secret as key, as anybody can compute.
         assert_eq!(request.form("appsecret_proof").unwrap().len(), 64);

@@ -1,11 +1,14 @@
-//! Instagram by the Graph API of Facebook Login: insights of the account's own media, public counts of others' reels.
+//! Instagram by the Graph API of Facebook Login: insights of the account's own media, public counts
+//! of others' reels.
 //!
-//! A link has a shortcode, and no call takes one. So the account's media are listed, newest first, until the shortcode
-//! turns up or the list has gone past the time at which it was made; its media id is remembered. What is not among them
-//! is looked for among the media of the handle that the affiliate gave, where reels have a public view count, paid and
-//! organic together. That is another definition than the owner's insights, and the observation says so.
+//! A link has a shortcode, and no call takes one. So the account's media are listed, newest first,
+//! until the shortcode turns up or the list has gone past the time at which it was made; its media
+//! id is remembered. What is not among them is looked for among the media of the handle that the
+//! affiliate gave, where reels have a public view count, paid and organic together. That is another
+//! definition than the owner's insights, and the observation says so.
 //!
-//! A post counts as gone only when the list that must have it does not; everything else without a number is unavailable.
+//! A post counts as gone only when the list that must have it does not; everything else without a
+//! number is unavailable.
 
 mod walk;
 mod wire;
@@ -64,14 +67,27 @@ impl Instagram {
         let http = Http::new(PlatformKind::Instagram, config)?;
         let graph = Graph::new(http.clone(), config, token);
         let config = config.clone();
-        Ok(Some(Self { http, config, graph, account, ids: MediaIds::default() }))
+        Ok(Some(Self {
+            http,
+            config,
+            graph,
+            account,
+            ids: MediaIds::default(),
+        }))
     }
 
     /// One page of the account's own media.
     async fn own_page(&self, cursor: &Cursor) -> Result<Page, PlatformError> {
         let mut query = vec![("fields", FIELDS), ("limit", "100")];
-        query.extend(cursor.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-        let page = self.graph.get(&format!("{}/media", self.account), &query).await?;
+        query.extend(
+            cursor
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        );
+        let page = self
+            .graph
+            .get(&format!("{}/media", self.account), &query)
+            .await?;
         wire::own_page(&page)
     }
 
@@ -79,7 +95,8 @@ impl Instagram {
     async fn walk_own(&self, walk: &mut Walk) -> Result<(), PlatformError> {
         let mut cursor = Cursor::new();
         loop {
-            match walk.take(self.own_page(&cursor).await?)? {
+            let page = self.own_page(&cursor).await?;
+            match walk.take(page)? {
                 Step::Next(next) => cursor = next,
                 Step::Done => return Ok(()),
             }
@@ -88,28 +105,32 @@ impl Instagram {
 
     /// One page of the public media of another account.
     async fn public_page(&self, handle: &str, cursor: &Cursor) -> Result<Page, Fault> {
-        let after: String =
-            cursor.iter().map(|(_, value)| value.as_str()).take(1).collect();
-        let after = if after.is_empty() { after } else { format!(".after({after})") };
+        let after = cursor
+            .first()
+            .map_or_else(String::new, |(_, place)| format!(".after({place})"));
         let fields = format!(
             "business_discovery.username({handle}){{media.limit(50){after}{{{FIELDS},view_count}}}}"
         );
-        let page = self.graph.get(&self.account, &[("fields", &fields)]).await?;
-        Ok(wire::public_page(&page)?)
+        let page = self
+            .graph
+            .get(&self.account, &[("fields", &fields)])
+            .await?;
+        wire::public_page(&page).map_err(Fault::from)
     }
 
     async fn walk_public(&self, handle: &str, walk: &mut Walk) -> Result<(), Fault> {
         let mut cursor = Cursor::new();
         loop {
-            match walk.take(self.public_page(handle, &cursor).await?)? {
+            let page = self.public_page(handle, &cursor).await?;
+            match walk.take(page)? {
                 Step::Next(next) => cursor = next,
                 Step::Done => return Ok(()),
             }
         }
     }
 
-    /// Finds which of these shortcodes are the account's own, and asks insights for those. Returns the rest, with the
-    /// error for each that could not be looked for to the end.
+    /// Finds which of these shortcodes are the account's own, and asks insights for those. Returns
+    /// the rest, with the error for each that could not be looked for to the end.
     async fn fetch_own(
         &self,
         codes: BTreeSet<String>,
@@ -144,11 +165,16 @@ impl Instagram {
                 }
             }
         }
-        let paths: Vec<String> =
-            own.iter().map(|(_, id, _)| format!("{id}/insights?metric=views")).collect();
+        let paths: Vec<String> = own
+            .iter()
+            .map(|(_, id, _)| format!("{id}/insights?metric=views"))
+            .collect();
         let answers = self.graph.batch(&paths).await;
         for ((code, id, media), answer) in own.into_iter().zip(answers) {
-            if answer.as_ref().is_err_and(|fault| fault.kind == FaultKind::Missing) {
+            if answer
+                .as_ref()
+                .is_err_and(|fault| fault.kind == FaultKind::Missing)
+            {
                 self.ids.forget(&code);
             }
             let fetched = wire::own_media(&code, &id, media.as_ref(), answer);
@@ -185,13 +211,18 @@ impl Adapter for Instagram {
     }
 
     async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>> {
-        let codes: BTreeSet<String> =
-            posts.iter().filter_map(|post| code_of(&post.native_id)).collect();
+        let codes: BTreeSet<String> = posts
+            .iter()
+            .filter_map(|post| code_of(&post.native_id))
+            .collect();
         // A post that was submitted twice may have its handle only once.
         let handles: HashMap<String, String> = posts
             .iter()
             .filter_map(|post| {
-                Some((code_of(&post.native_id)?, handle_of(post.account_handle.as_deref()?)?))
+                Some((
+                    code_of(&post.native_id)?,
+                    handle_of(post.account_handle.as_deref()?)?,
+                ))
             })
             .collect();
 
@@ -223,7 +254,9 @@ impl Adapter for Instagram {
             .iter()
             .map(|post| match code_of(&post.native_id) {
                 Some(code) => results.get(&code).cloned().unwrap_or_else(|| {
-                    Err(PlatformError::unreachable("Instagram did not answer for this post"))
+                    Err(PlatformError::unreachable(
+                        "Instagram did not answer for this post",
+                    ))
                 }),
                 None => Err(PlatformError::refused("not a shortcode of Instagram")),
             })
@@ -245,13 +278,9 @@ impl Adapter for Instagram {
     }
 }
 
-/// What an error says about a post of another account. That the account cannot be seen is an answer about the post;
-/// everything else is a failed call.
-fn public_fault(
-    handle: &str,
-    code: &str,
-    fault: &Fault,
-) -> Result<Fetched, PlatformError> {
+/// What an error says about a post of another account. That the account cannot be seen is an answer
+/// about the post; everything else is a failed call.
+fn public_fault(handle: &str, code: &str, fault: &Fault) -> Result<Fetched, PlatformError> {
     let unseen = matches!(fault.kind, FaultKind::Permission | FaultKind::Parameter)
         || fault.code() == Some(UNKNOWN_USER);
     if !unseen {
@@ -267,22 +296,28 @@ fn public_fault(
 }
 
 fn no_post() -> Resolved {
-    Resolved::NotAPost { reason: "This link does not name a post of Instagram.".to_owned() }
+    Resolved::NotAPost {
+        reason: "This link does not name a post of Instagram.".to_owned(),
+    }
 }
 
 /// The shortcode without the suffix that links of private posts carry. Letter case matters.
 fn code_of(native_id: &str) -> Option<String> {
     let code = wire::bare(native_id.trim());
     let valid = !code.is_empty()
-        && code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        && code
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
     valid.then(|| code.to_owned())
 }
 
-/// The handle as Instagram writes it: lower case, without `@`. It goes into an expression of fields, so nothing else
-/// than a handle may pass.
+/// The handle as Instagram writes it: lower case, without `@`. It goes into an expression of
+/// fields, so nothing else than a handle may pass.
 fn handle_of(text: &str) -> Option<String> {
     let handle = text.trim().trim_start_matches('@').to_ascii_lowercase();
     let valid = (1..=30).contains(&handle.len())
-        && handle.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'));
+        && handle
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_'));
     valid.then_some(handle)
 }

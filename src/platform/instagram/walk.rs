@@ -1,7 +1,7 @@
 //! Walking a list of media, newest first, in search of shortcodes.
 //!
-//! A shortcode tells when it was made, and a post is never older. So once the list is past that time, a post that has
-//! not turned up is not in it, and the rest of the list need not be read.
+//! A shortcode tells when it was made, and a post is never older. So once the list is past that
+//! time, a post that has not turned up is not in it, and the rest of the list need not be read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -53,10 +53,12 @@ impl Walk {
 
     /// Takes the next page.
     ///
-    /// [`PlatformError::Unreachable`] where the list does not come to an end: it goes round in circles, or on and on.
+    /// [`PlatformError::Unreachable`] where the list does not come to an end: it goes round in
+    /// circles, or on and on.
     pub(super) fn take(&mut self, page: Page) -> Result<Step, PlatformError> {
         for media in page.media {
-            // The last in the order of the list, not the oldest: pinned posts may stand before newer ones.
+            // The last in the order of the list, not the oldest: pinned posts may stand before
+            // newer ones.
             self.reached_ms = media.published_ms.or(self.reached_ms);
             if let Some(code) = media.code.as_deref().map(bare)
                 && self.wanted.contains(code)
@@ -68,11 +70,17 @@ impl Walk {
         let Some(next) = page.next else {
             return Ok(Step::Done);
         };
-        if self.wanted.iter().all(|code| self.found.contains_key(code) || self.passed(code)) {
+        if self
+            .wanted
+            .iter()
+            .all(|code| self.found.contains_key(code) || self.passed(code))
+        {
             return Ok(Step::Done);
         }
         if self.places.len() >= MOST_PAGES || !self.places.insert(next.clone()) {
-            return Err(PlatformError::unreachable("a list of media does not come to an end"));
+            return Err(PlatformError::unreachable(
+                "a list of media does not come to an end",
+            ));
         }
         Ok(Step::Next(next))
     }
@@ -89,7 +97,8 @@ impl Walk {
     }
 }
 
-/// Which media id a shortcode has. It never changes, so remembering it saves the search; forgetting costs one.
+/// Which media id a shortcode has. It never changes, so remembering it saves the search; forgetting
+/// costs one.
 #[derive(Debug, Default)]
 pub(super) struct MediaIds {
     known: Mutex<Known>,

@@ -61,11 +61,14 @@ pub(super) struct Page {
 
 /// Reads a page of the account's own media.
 pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
-    Ok(Page { media: media(paging::rows(page)?)?, next: paging::next(page)? })
+    Ok(Page {
+        media: media(paging::rows(page)?)?,
+        next: paging::next(page)?,
+    })
 }
 
-/// Reads a page of another account's media. Such lists have cursors and no `next`: they end with an empty page or
-/// without a cursor.
+/// Reads a page of another account's media. Such lists have cursors and no `next`: they end with an
+/// empty page or without a cursor.
 pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
     let list = page
         .pointer("/business_discovery/media")
@@ -74,7 +77,11 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
     let after = text(list.pointer("/paging/cursors/after")).filter(|_| !media.is_empty());
     let next = match after {
         Some(after) if is_cursor(&after) => Some(vec![("after".to_owned(), after)]),
-        Some(_) => return Err(PlatformError::unreachable("a cursor of public media is unreadable")),
+        Some(_) => {
+            return Err(PlatformError::unreachable(
+                "a cursor of public media is unreadable",
+            ));
+        }
         None => None,
     };
     Ok(Page { media, next })
@@ -82,7 +89,9 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
 
 /// A cursor goes into an expression of fields, so it must not close a bracket there.
 fn is_cursor(after: &str) -> bool {
-    after.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'(' | b')' | b'{' | b'}' | b','))
+    after
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !matches!(b, b'(' | b')' | b'{' | b'}' | b','))
 }
 
 fn media(rows: &[Value]) -> Result<Vec<Media>, PlatformError> {
@@ -111,7 +120,10 @@ fn code_in(permalink: &str) -> Option<String> {
     let url = Url::parse(permalink).ok()?;
     let mut segments = url.path_segments()?;
     segments.find(|segment| matches!(*segment, "p" | "reel" | "reels" | "tv"))?;
-    segments.next().filter(|code| !code.is_empty()).map(str::to_owned)
+    segments
+        .next()
+        .filter(|code| !code.is_empty())
+        .map(str::to_owned)
 }
 
 /// A shortcode without the suffix that links of private posts carry.
@@ -136,7 +148,10 @@ pub(super) fn own_media(
     media: Option<&Media>,
     answer: Result<Value, Fault>,
 ) -> Result<Fetched, PlatformError> {
-    let listed = media.map_or_else(|| json!({"id": id, "shortcode": code}), |media| media.raw.clone());
+    let listed = media.map_or_else(
+        || json!({"id": id, "shortcode": code}),
+        |media| media.raw.clone(),
+    );
     let (views, insights) = match answer {
         Ok(answer) => {
             let views = match insights::lifetime(&answer, "views")? {
@@ -164,9 +179,9 @@ pub(super) fn own_media(
                 FaultKind::Parameter => {
                     unavailable(&format!("Instagram tells no views of this post: {said}"))
                 }
-                FaultKind::Permission => {
-                    unavailable(&format!("This access may not see the views of this post: {said}"))
-                }
+                FaultKind::Permission => unavailable(&format!(
+                    "This access may not see the views of this post: {said}"
+                )),
                 FaultKind::Throttled
                 | FaultKind::Temporary
                 | FaultKind::Token
@@ -211,7 +226,11 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
 
 /// A post that nothing tells anything about, which is not to say that it is gone.
 pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
-    Fetched::Found(Sighting { metrics: metrics(unavailable(reason)), raw, context: None })
+    Fetched::Found(Sighting {
+        metrics: metrics(unavailable(reason)),
+        raw,
+        context: None,
+    })
 }
 
 /// A post that is not in the list that must have it.
@@ -223,7 +242,11 @@ pub(super) fn not_listed(handle: &str, code: &str) -> Fetched {
 }
 
 fn metrics(views: Observed) -> Metrics<Observed> {
-    Metrics { views, clicks: unsupported(NO_CLICKS), conversions: unsupported(NO_CONVERSIONS) }
+    Metrics {
+        views,
+        clicks: unsupported(NO_CLICKS),
+        conversions: unsupported(NO_CONVERSIONS),
+    }
 }
 
 fn context(media: &Media) -> Option<String> {
@@ -234,5 +257,9 @@ fn context(media: &Media) -> Option<String> {
 }
 
 fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }

@@ -1,8 +1,10 @@
-//! Reddit: `/api/info`, a hundred posts in a call, with the token of this program's own registration.
+//! Reddit: `/api/info`, a hundred posts in a call, with the token of this program's own
+//! registration.
 //!
-//! Reddit tells nobody how often a post was seen, so a claim of views is not verifiable there; what comes back beside
-//! that is score and comments, and whether the post still stands. Ids that Reddit does not know are left out of the
-//! answer in silence, so a post is gone when it is missing from a complete one.
+//! Reddit tells nobody how often a post was seen, so a claim of views is not verifiable there; what
+//! comes back beside that is score and comments, and whether the post still stands. Ids that Reddit
+//! does not know are left out of the answer in silence, so a post is gone when it is missing from a
+//! complete one.
 
 mod token;
 mod wire;
@@ -45,7 +47,11 @@ impl Reddit {
         };
         let http = Http::new(PlatformKind::Reddit, config)?;
         let tokens = Tokens::new(under(&config.web_url, "/api/v1/access_token"), id, secret);
-        Ok(Some(Self { http, config: config.clone(), tokens }))
+        Ok(Some(Self {
+            http,
+            config: config.clone(),
+            tokens,
+        }))
     }
 
     /// Asks for up to a hundred ids; a token that is refused is replaced once.
@@ -77,7 +83,10 @@ impl Reddit {
         let mut url = under(&self.config.base_url, "/api/info");
         // Without `raw_json` texts come with `&amp;` for `&`.
         url.set_query(Some(&format!("id={}&raw_json=1", names.join(","))));
-        let answer = self.http.send(self.http.get(url).bearer_auth(token)).await?;
+        let answer = self
+            .http
+            .send(self.http.get(url).bearer_auth(token))
+            .await?;
         wire::parse_info(&answer, ids, &[token])
     }
 }
@@ -108,7 +117,10 @@ impl Adapter for Reddit {
         }
         keys.iter()
             .map(|key| match key {
-                Some(id) => results.get(id).cloned().unwrap_or_else(|| Err(unanswered())),
+                Some(id) => results
+                    .get(id)
+                    .cloned()
+                    .unwrap_or_else(|| Err(unanswered())),
                 None => Err(PlatformError::refused("not an id of a Reddit post")),
             })
             .collect()
@@ -134,7 +146,9 @@ fn unanswered() -> PlatformError {
 }
 
 fn no_post() -> Resolved {
-    Resolved::NotAPost { reason: "This link does not name a post of Reddit.".to_owned() }
+    Resolved::NotAPost {
+        reason: "This link does not name a post of Reddit.".to_owned(),
+    }
 }
 
 /// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post.

@@ -11,20 +11,35 @@ use crate::platform::stub::{Reply, Stub, recorded};
 use crate::platform::{Advice, Sighting};
 
 fn answer(status: u16, body: &str) -> Answer {
-    Answer { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    Answer {
+        status,
+        headers: HeaderMap::new(),
+        body: body.as_bytes().to_vec(),
+    }
 }
 
 fn answer_with(status: u16, body: &str, headers: &[(&'static str, &'static str)]) -> Answer {
     let headers = headers
         .iter()
-        .map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .map(|&(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        })
         .collect();
-    Answer { status, headers, body: body.as_bytes().to_vec() }
+    Answer {
+        status,
+        headers,
+        body: body.as_bytes().to_vec(),
+    }
 }
 
 fn listing(posts: &[Value]) -> String {
-    let children: Vec<Value> =
-        posts.iter().map(|post| json!({"kind": "t3", "data": post})).collect();
+    let children: Vec<Value> = posts
+        .iter()
+        .map(|post| json!({"kind": "t3", "data": post}))
+        .collect();
     json!({"kind": "Listing", "data": {
         "after": null, "dist": children.len(), "modhash": null, "geo_filter": "",
         "children": children, "before": null,
@@ -39,7 +54,10 @@ fn asked(ids: &[&str]) -> Vec<String> {
 fn one(post: Value) -> Fetched {
     let id = post["id"].as_str().unwrap().to_owned();
     let body = listing(&[post]);
-    parse_info(&answer(200, &body), &[id], &[]).unwrap().remove(0).unwrap()
+    parse_info(&answer(200, &body), &[id], &[])
+        .unwrap()
+        .remove(0)
+        .unwrap()
 }
 
 fn found(fetched: Fetched) -> Sighting {
@@ -66,7 +84,11 @@ fn post(id: &str) -> Value {
 fn reddit_tells_no_views_and_the_rest_is_context() {
     let sighting = found(one(post("1skjxta")));
     for (metric, observed) in sighting.metrics.iter() {
-        assert_eq!(observed.availability(), Availability::Unsupported, "{metric:?}");
+        assert_eq!(
+            observed.availability(),
+            Availability::Unsupported,
+            "{metric:?}"
+        );
     }
     assert_eq!(sighting.context.as_deref(), Some("score 512, 43 comments"));
     assert_eq!(sighting.raw["score"], 512);
@@ -87,7 +109,10 @@ fn a_view_count_counts_if_reddit_ever_gives_one() {
     );
     let mut odd = post("a");
     odd["view_count"] = json!({"value": 5});
-    assert_eq!(found(one(odd)).metrics.views.availability(), Availability::Unsupported);
+    assert_eq!(
+        found(one(odd)).metrics.views.availability(),
+        Availability::Unsupported
+    );
 }
 
 #[test]
@@ -95,21 +120,30 @@ fn a_hidden_score_is_said_to_be_hidden() {
     let mut fresh = post("a");
     fresh["hide_score"] = json!(true);
     fresh["num_comments"] = json!("1");
-    assert_eq!(found(one(fresh)).context.as_deref(), Some("score hidden, 1 comment"));
+    assert_eq!(
+        found(one(fresh)).context.as_deref(),
+        Some("score hidden, 1 comment")
+    );
 }
 
 #[test]
 fn a_post_of_which_only_the_id_is_there_is_still_found() {
     let sighting = found(one(json!({"id": "a"})));
     assert_eq!(sighting.context, None);
-    assert_eq!(sighting.metrics.views.availability(), Availability::Unsupported);
+    assert_eq!(
+        sighting.metrics.views.availability(),
+        Availability::Unsupported
+    );
 }
 
 #[test]
 fn an_id_that_is_left_out_of_a_whole_answer_is_gone() {
     let body = listing(&[post("b")]);
     let results = parse_info(&answer(200, &body), &asked(&["a", "b", "c"]), &[]).unwrap();
-    let gone: Vec<bool> = results.iter().map(|result| is_gone(result.as_ref().unwrap())).collect();
+    let gone: Vec<bool> = results
+        .iter()
+        .map(|result| is_gone(result.as_ref().unwrap()))
+        .collect();
     assert_eq!(gone, [true, false, true]);
 }
 
@@ -124,7 +158,11 @@ fn an_id_that_is_left_out_of_a_partial_answer_is_unknown() {
     for body in [further, fewer, unreadable] {
         let answer = answer(200, &body.to_string());
         let results = parse_info(&answer, &asked(&["a", "b"]), &[]).unwrap();
-        assert_eq!(results[0].as_ref().unwrap_err().advice(), Advice::Retry, "{body}");
+        assert_eq!(
+            results[0].as_ref().unwrap_err().advice(),
+            Advice::Retry,
+            "{body}"
+        );
         assert!(!is_gone(results[1].as_ref().unwrap()));
     }
 }
@@ -137,7 +175,11 @@ fn ids_may_be_numbers_and_names_may_stand_alone() {
     named.as_object_mut().unwrap().remove("id");
     let body = listing(&[numeric, named]);
     let results = parse_info(&answer(200, &body), &asked(&["7", "b"]), &[]).unwrap();
-    assert!(results.iter().all(|result| !is_gone(result.as_ref().unwrap())));
+    assert!(
+        results
+            .iter()
+            .all(|result| !is_gone(result.as_ref().unwrap()))
+    );
 }
 
 #[test]
@@ -177,7 +219,11 @@ fn one_sign_of_a_deletion_alone_is_not_enough() {
         odd["author"] = json!(author);
         odd["selftext"] = json!(text);
         odd["is_robot_indexable"] = indexable.clone();
-        assert_eq!(is_gone(&one(odd)), expected, "{author:?} {text:?} {indexable}");
+        assert_eq!(
+            is_gone(&one(odd)),
+            expected,
+            "{author:?} {text:?} {indexable}"
+        );
     }
 }
 
@@ -190,7 +236,10 @@ fn an_answer_that_is_no_listing_is_unreachable_and_nothing_is_gone() {
         (200, "[]"),
         (200, "null"),
         (200, r#"{"kind":"Listing","data":{"children":null}}"#),
-        (200, r#"{"kind":"Listing","data":{"children":[{"kind":"t3","da"#),
+        (
+            200,
+            r#"{"kind":"Listing","data":{"children":[{"kind":"t3","da"#,
+        ),
         (200, r#"{"message":"Internal Server Error","error":500}"#),
         (500, ""),
         (502, "<html>"),
@@ -208,13 +257,19 @@ fn an_answer_that_is_no_listing_is_unreachable_and_nothing_is_gone() {
 #[test]
 fn refusals_are_sorted_by_status() {
     for (status, body) in [
-        (400, r#"{"fields":["id"],"explanation":"no","message":"Bad Request","reason":"BAD"}"#),
+        (
+            400,
+            r#"{"fields":["id"],"explanation":"no","message":"Bad Request","reason":"BAD"}"#,
+        ),
         (403, r#"{"message": "Forbidden", "error": 403}"#),
         (403, "<html>blocked by network security</html>"),
         (404, r#"{"message": "Not Found", "error": 404}"#),
     ] {
         let error = parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
-        assert!(matches!(error, PlatformError::Refused { .. }), "{status} {body}");
+        assert!(
+            matches!(error, PlatformError::Refused { .. }),
+            "{status} {body}"
+        );
     }
     for (status, body) in [
         (401, r#"{"message": "Unauthorized", "error": 401}"#),
@@ -223,7 +278,10 @@ fn refusals_are_sorted_by_status() {
         (200, r#"{"error": 401}"#),
     ] {
         let error = parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
-        assert!(matches!(error, PlatformError::Unauthorised { .. }), "{status} {body}");
+        assert!(
+            matches!(error, PlatformError::Unauthorised { .. }),
+            "{status} {body}"
+        );
     }
 }
 
@@ -232,8 +290,14 @@ fn a_429_waits_as_long_as_reddit_says() {
     let page = "<html>whoa there, pardner!</html>";
     for (headers, expected) in [
         (vec![("retry-after", "4")], Some(Duration::from_secs(4))),
-        (vec![("retry-after", "4"), ("x-ratelimit-reset", "51")], Some(Duration::from_secs(4))),
-        (vec![("x-ratelimit-reset", "51")], Some(Duration::from_secs(51))),
+        (
+            vec![("retry-after", "4"), ("x-ratelimit-reset", "51")],
+            Some(Duration::from_secs(4)),
+        ),
+        (
+            vec![("x-ratelimit-reset", "51")],
+            Some(Duration::from_secs(51)),
+        ),
         (vec![], None),
     ] {
         let answer = answer_with(429, page, &headers);
@@ -276,12 +340,21 @@ fn a_refused_token_is_told_from_a_server_that_fails() {
         (401, r#"{"message": "Unauthorized", "error": 401}"#),
         (403, ""),
         (200, r#"{"error": "invalid_grant"}"#),
-        (200, r#"{"error_description": "bad device_id", "error": "invalid_request"}"#),
-        (200, r#"{"error": "unauthorized_client", "access_token": "t"}"#),
+        (
+            200,
+            r#"{"error_description": "bad device_id", "error": "invalid_request"}"#,
+        ),
+        (
+            200,
+            r#"{"error": "unauthorized_client", "access_token": "t"}"#,
+        ),
         (200, r#"{"error": 401}"#),
     ] {
         let error = parse_token(&answer(status, body), &[]).unwrap_err();
-        assert!(matches!(error, PlatformError::Unauthorised { .. }), "{status} {body}");
+        assert!(
+            matches!(error, PlatformError::Unauthorised { .. }),
+            "{status} {body}"
+        );
     }
     for (status, body) in [
         (200, ""),
@@ -307,16 +380,24 @@ fn recorded_answers_are_read() {
     let Some(body) = recorded("reddit/api_info_2020_batch1.json") else {
         return;
     };
-    let wanted = asked(&["5dec01", "5dec02", "5dec00", "5dec19", "5dec21", "5dec28", "zzzzzz"]);
+    let wanted = asked(&[
+        "5dec01", "5dec02", "5dec00", "5dec19", "5dec21", "5dec28", "zzzzzz",
+    ]);
     let results = parse_info(&answer(200, &body), &wanted, &[]).unwrap();
-    let gone: Vec<bool> = results.iter().map(|result| is_gone(result.as_ref().unwrap())).collect();
+    let gone: Vec<bool> = results
+        .iter()
+        .map(|result| is_gone(result.as_ref().unwrap()))
+        .collect();
     assert_eq!(gone, [true, false, false, false, true, true, true]);
 
     let body = recorded("reddit/api_info_single_2022.json").unwrap();
     let mut results = parse_info(&answer(200, &body), &asked(&["uflrmv"]), &[]).unwrap();
     let sighting = found(results.remove(0).unwrap());
     assert_eq!(sighting.context.as_deref(), Some("score 1, 1 comment"));
-    assert_eq!(sighting.metrics.views.availability(), Availability::Unsupported);
+    assert_eq!(
+        sighting.metrics.views.availability(),
+        Availability::Unsupported
+    );
 
     let body = recorded("reddit/api_info_unknown_id_2020.json").unwrap();
     let results = parse_info(&answer(200, &body), &asked(&["0"]), &[]).unwrap();
@@ -330,10 +411,18 @@ fn recorded_answers_are_read() {
 #[test]
 fn recorded_errors_are_sorted() {
     for (file, status, expected) in [
-        ("reddit/error_401_invalid_token_2016.json", 401, Advice::GiveUp),
+        (
+            "reddit/error_401_invalid_token_2016.json",
+            401,
+            Advice::GiveUp,
+        ),
         ("reddit/error_403_2025.json", 403, Advice::GiveUp),
         ("reddit/error_404_2016.json", 404, Advice::GiveUp),
-        ("reddit/error_429_token_2021.json", 429, Advice::Snooze(None)),
+        (
+            "reddit/error_429_token_2021.json",
+            429,
+            Advice::Snooze(None),
+        ),
         ("reddit/error_503_1_2016.txt", 503, Advice::Retry),
     ] {
         let Some(body) = recorded(file) else {
@@ -355,7 +444,9 @@ fn reference(id: &str) -> PostRef {
 const TOKEN: &str = r#"{"access_token": "the-token", "token_type": "bearer", "expires_in": 86400}"#;
 
 fn adapter(stub: &Stub) -> Reddit {
-    Reddit::new(&stub.config(PlatformKind::Reddit)).unwrap().unwrap()
+    Reddit::new(&stub.config(PlatformKind::Reddit))
+        .unwrap()
+        .unwrap()
 }
 
 #[tokio::test]
@@ -396,7 +487,11 @@ async fn posts_are_asked_for_in_hundreds_with_one_token_and_answered_in_order() 
     assert_eq!(asked[0].body, "grant_type=client_credentials");
     assert!(asked[0].head.contains("authorization: basic "));
     for request in &asked[1..] {
-        assert!(request.line.starts_with("GET /api/api/info?id=t3_"), "{}", request.line);
+        assert!(
+            request.line.starts_with("GET /api/api/info?id=t3_"),
+            "{}",
+            request.line
+        );
         assert!(request.line.ends_with("&raw_json=1"));
         assert!(request.query("id").unwrap().split(',').count() <= 100);
         assert!(request.head.contains("authorization: bearer the-token"));
@@ -415,12 +510,19 @@ async fn callers_at_the_same_time_share_one_token() {
     .await;
     let reddit = adapter(&stub);
     let posts = [reference("a")];
-    let (first, second, third) =
-        tokio::join!(reddit.fetch(&posts), reddit.fetch(&posts), reddit.fetch(&posts));
+    let (first, second, third) = tokio::join!(
+        reddit.fetch(&posts),
+        reddit.fetch(&posts),
+        reddit.fetch(&posts)
+    );
     for results in [first, second, third] {
         assert!(results[0].is_ok());
     }
-    let tokens = stub.asked().iter().filter(|asked| asked.line.starts_with("POST")).count();
+    let tokens = stub
+        .asked()
+        .iter()
+        .filter(|asked| asked.line.starts_with("POST"))
+        .count();
     assert_eq!(tokens, 1);
 }
 
@@ -435,8 +537,15 @@ async fn a_refused_token_is_replaced_once() {
     .await;
     let reddit = adapter(&stub);
     let results = reddit.fetch(&[reference("a")]).await;
-    assert!(matches!(results[0], Err(PlatformError::Unauthorised { .. })));
-    let methods: Vec<String> = stub.asked().iter().map(|asked| asked.line[..4].to_owned()).collect();
+    assert!(matches!(
+        results[0],
+        Err(PlatformError::Unauthorised { .. })
+    ));
+    let methods: Vec<String> = stub
+        .asked()
+        .iter()
+        .map(|asked| asked.line[..4].to_owned())
+        .collect();
     assert_eq!(methods, ["POST", "GET ", "POST", "GET "]);
 }
 
@@ -471,8 +580,10 @@ async fn only_the_posts_of_a_call_that_fails_get_its_error() {
         if ids.contains("t3_p999,") || ids.ends_with("t3_p999") {
             return Reply::new(429, "<html>").header("Retry-After", "9");
         }
-        let posts: Vec<Value> =
-            ids.split(',').map(|name| post(name.strip_prefix("t3_").unwrap())).collect();
+        let posts: Vec<Value> = ids
+            .split(',')
+            .map(|name| post(name.strip_prefix("t3_").unwrap()))
+            .collect();
         Reply::new(200, listing(&posts))
     })
     .await;
@@ -482,7 +593,10 @@ async fn only_the_posts_of_a_call_that_fails_get_its_error() {
     let results = reddit.fetch(&posts).await;
     assert!(results[..100].iter().all(Result::is_ok));
     let wait = Some(Duration::from_secs(9));
-    assert_eq!(results[100].as_ref().unwrap_err().advice(), Advice::Snooze(wait));
+    assert_eq!(
+        results[100].as_ref().unwrap_err().advice(),
+        Advice::Snooze(wait)
+    );
 }
 
 #[tokio::test]

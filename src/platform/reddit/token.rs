@@ -1,5 +1,5 @@
-//! The token of this program's registration at Reddit: asked for when needed, kept as long as Reddit says, asked for by
-//! one caller while the others wait for it.
+//! The token of this program's registration at Reddit: asked for when needed, kept as long as
+//! Reddit says, asked for by one caller while the others wait for it.
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -28,10 +28,16 @@ struct Held {
 impl Tokens {
     /// No token yet.
     pub(super) fn new(endpoint: Url, client_id: String, client_secret: Secret) -> Self {
-        Self { endpoint, client_id, client_secret, held: Mutex::new(None) }
+        Self {
+            endpoint,
+            client_id,
+            client_secret,
+            held: Mutex::new(None),
+        }
     }
 
-    /// The token, a new one where there is none that still lives. Callers that come meanwhile wait for the same one.
+    /// The token, a new one where there is none that still lives. Callers that come meanwhile wait
+    /// for the same one.
     pub(super) async fn get(&self, http: &Http) -> Result<Secret, PlatformError> {
         let mut held = self.held.lock().await;
         if let Some(held) = held.as_ref().filter(|held| Instant::now() < held.until) {
@@ -44,7 +50,10 @@ impl Tokens {
             .form(&[("grant_type", "client_credentials")]);
         let answer = http.send(request).await?;
         let grant = parse_token(&answer, &[self.client_secret.expose()])?;
-        *held = Some(Held { token: grant.token.clone(), until: asked_at + grant.lifetime });
+        *held = Some(Held {
+            token: grant.token.clone(),
+            until: asked_at + grant.lifetime,
+        });
         Ok(grant.token)
     }
 

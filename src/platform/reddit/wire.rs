@@ -1,7 +1,8 @@
 //! What Reddit's answers say.
 //!
-//! Fields come and went over the years, and the same one is `null`, absent, or of another type, so each is read on its
-//! own and none is required but the list itself: a post counts as gone only by a list that is surely whole.
+//! Fields come and went over the years, and the same one is `null`, absent, or of another type, so
+//! each is read on its own and none is required but the list itself: a post counts as gone only by
+//! a list that is surely whole.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -71,15 +72,25 @@ pub(super) fn parse_token(answer: &Answer, secrets: &[&str]) -> Result<Grant, Pl
             error => error,
         });
     }
-    let Some(token) = body.get("access_token").and_then(Value::as_str).filter(|t| !t.is_empty())
+    let Some(token) = body
+        .get("access_token")
+        .and_then(Value::as_str)
+        .filter(|t| !t.is_empty())
     else {
-        return Err(PlatformError::unreachable("the answer to the request for a token has none"));
+        return Err(PlatformError::unreachable(
+            "the answer to the request for a token has none",
+        ));
     };
-    let seconds = integer(body.get("expires_in")).unwrap_or(0).clamp(0, LONGEST_SECONDS);
+    let seconds = integer(body.get("expires_in"))
+        .unwrap_or(0)
+        .clamp(0, LONGEST_SECONDS);
     // A minute less than it lives, or a tenth less where it lives shortly.
     let used = seconds - (seconds / 10).min(60);
     let lifetime = Duration::from_secs(u64::try_from(used).unwrap_or(0));
-    Ok(Grant { token: Secret::new(token), lifetime })
+    Ok(Grant {
+        token: Secret::new(token),
+        lifetime,
+    })
 }
 
 /// Reads the answer to `/api/info`, one result for each id that was asked for, in their order.
@@ -95,9 +106,12 @@ pub(super) fn parse_info(
     if let Some(error) = error_in(&body, answer, secrets) {
         return Err(error);
     }
-    let children = body.pointer("/data/children").and_then(Value::as_array).ok_or_else(|| {
-        PlatformError::unreachable("the answer to a request for posts is no listing")
-    })?;
+    let children = body
+        .pointer("/data/children")
+        .and_then(Value::as_array)
+        .ok_or_else(|| {
+            PlatformError::unreachable("the answer to a request for posts is no listing")
+        })?;
 
     let mut posts: HashMap<String, &Value> = HashMap::new();
     let mut whole = whole(&body, children.len());
@@ -113,7 +127,9 @@ pub(super) fn parse_info(
     let results = asked.iter().map(|id| match posts.get(id) {
         Some(post) => Ok(read_post(post)),
         None if whole => Ok(missing(id)),
-        None => Err(PlatformError::unreachable("the answer to a request for posts is not whole")),
+        None => Err(PlatformError::unreachable(
+            "the answer to a request for posts is not whole",
+        )),
     });
     Ok(results.collect())
 }
@@ -137,7 +153,10 @@ fn error_in(body: &Value, answer: &Answer, secrets: &[&str]) -> Option<PlatformE
 
 fn with_window(error: PlatformError, answer: &Answer) -> PlatformError {
     match error {
-        PlatformError::RateLimited { retry_after: None, detail } => PlatformError::RateLimited {
+        PlatformError::RateLimited {
+            retry_after: None,
+            detail,
+        } => PlatformError::RateLimited {
             retry_after: header_seconds(&answer.headers, "x-ratelimit-reset"),
             detail,
         },
@@ -150,10 +169,16 @@ fn said(body: &[u8], secrets: &[&str]) -> String {
     let Ok(body) = serde_json::from_slice::<Value>(body) else {
         return String::new();
     };
-    let words: Vec<String> = ["error", "reason", "message", "explanation", "error_description"]
-        .into_iter()
-        .filter_map(|field| text(body.get(field)))
-        .collect();
+    let words: Vec<String> = [
+        "error",
+        "reason",
+        "message",
+        "explanation",
+        "error_description",
+    ]
+    .into_iter()
+    .filter_map(|field| text(body.get(field)))
+    .collect();
     hide(&words.join(", "), secrets)
 }
 
@@ -168,13 +193,19 @@ fn whole(body: &Value, children: usize) -> bool {
 fn post_of(child: &Value) -> Option<(String, &Value)> {
     let data = child.get("data")?;
     let name = text(data.get("name"));
-    let kind = text(child.get("kind"))
-        .or_else(|| name.as_deref().and_then(|name| name.split('_').next()).map(str::to_owned));
+    let kind = text(child.get("kind")).or_else(|| {
+        name.as_deref()
+            .and_then(|name| name.split('_').next())
+            .map(str::to_owned)
+    });
     if kind.as_deref() != Some("t3") {
         return None;
     }
-    let id = text(data.get("id"))
-        .or_else(|| name.as_deref().and_then(|name| name.strip_prefix("t3_")).map(str::to_owned))?;
+    let id = text(data.get("id")).or_else(|| {
+        name.as_deref()
+            .and_then(|name| name.strip_prefix("t3_"))
+            .map(str::to_owned)
+    })?;
     Some((id.to_ascii_lowercase(), data))
 }
 
@@ -200,7 +231,11 @@ fn read_post(post: &Value) -> Fetched {
         clicks: unsupported(NO_CLICKS),
         conversions: unsupported(NO_CONVERSIONS),
     };
-    Fetched::Found(Sighting { metrics, raw, context: context(post) })
+    Fetched::Found(Sighting {
+        metrics,
+        raw,
+        context: context(post),
+    })
 }
 
 /// Why a post that is still listed is gone all the same.
@@ -212,8 +247,9 @@ fn gone(post: &Value) -> Option<String> {
         Some("moderator") => return Some("A moderator removed this post.".to_owned()),
         Some(category) => return Some(format!("Reddit removed this post ({category}).")),
     }
-    // Before 2020 only these say it, and each alone also stands for less: an account that was deleted and left its posts,
-    // a text that says so itself, a post that is hidden from search engines.
+    // Before 2020 only these say it, and each alone also stands for less: an account that was
+    // deleted and left its posts, a text that says so itself, a post that is hidden from search
+    // engines.
     let author = text(post.get("author")).as_deref() == Some("[deleted]");
     let words = blanked(post).is_some();
     let hidden = flag(post.get("is_robot_indexable")) == Some(false);

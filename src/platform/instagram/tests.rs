@@ -1,0 +1,459 @@
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::model::{Availability, EvidenceGrade, Observed};
+use crate::platform::graph::parse_answer;
+use crate::platform::stub::{Asked, Reply, Stub, recorded};
+use crate::platform::{Advice, Sighting};
+
+// Real shortcodes of 2021 with the times at which they were published.
+const ALBUM: &str = "CRyZpmrjYC4"; // 2021-07-26T10:45:20
+const PEACH: &str = "CP5Rq0bjBzn"; // 2021-06-09T09:47:29
+const LATER: &str = "CSgf9BChwVq"; // 2021-08-13T08:25:28
+
+fn row(id: u64, code: &str, timestamp: &str) -> Value {
+    json!({
+        "id": id.to_string(), "shortcode": code, "timestamp": timestamp,
+        "permalink": format!("https://www.instagram.com/p/{code}/"),
+        "media_type": "IMAGE", "media_product_type": "FEED", "like_count": 1, "comments_count": 3,
+    })
+}
+
+fn page(rows: &[Value], after: Option<&str>) -> Page {
+    let mut page = json!({"data": rows, "paging": {"cursors": {"after": after}}});
+    if after.is_some() {
+        page["paging"]["next"] = json!("https://graph.facebook.com/v26.0/1/media?access_token=t");
+    }
+    wire::own_page(&page).unwrap()
+}
+
+fn walk(codes: &[&str]) -> Walk {
+    Walk::new(codes.iter().map(|code| (*code).to_owned()))
+}
+
+fn found(fetched: Fetched) -> Sighting {
+    match fetched {
+        Fetched::Found(sighting) => sighting,
+        Fetched::Gone { reason, .. } => panic!("gone: {reason}"),
+    }
+}
+
+fn fault(code: i64, subcode: Option<i64>, message: &str) -> Fault {
+    let body = json!({"error": {"code": code, "error_subcode": subcode, "message": message}});
+    parse_answer(400, &HeaderMap::new(), body.to_string().as_bytes()).unwrap_err()
+}
+
+#[test]
+fn the_search_ends_when_everything_is_found() {
+    let mut walk = walk(&[PEACH]);
+    let first = page(&[row(1, LATER, "2021-08-13T08:25:28+0000")], Some("a"));
+    let next = Step::Next(vec![("after".to_owned(), "a".to_owned())]);
+    assert_eq!(walk.take(first).unwrap(), next);
+    assert!(!walk.passed(PEACH));
+    let second = page(&[row(2, PEACH, "2021-06-09T09:47:29+0000")], Some("b"));
+    assert_eq!(walk.take(second).unwrap(), Step::Done);
+    assert_eq!(walk.found(PEACH).unwrap().id, "2");
+}
+
+#[test]
+fn the_search_ends_when_the_list_is_past_the_time_of_the_shortcode() {
+    let mut walk = walk(&[ALBUM]);
+    let older = page(&[row(2, PEACH, "2021-06-09T09:47:29+0000")], Some("b"));
+    assert_eq!(walk.take(older).unwrap(), Step::Done);
+    assert!(walk.found(ALBUM).is_none());
+    assert!(walk.passed(ALBUM));
+}
+
+#[test]
+fn a_pinned_post_at_the_head_of_the_list_does_not_end_the_search() {
+    let mut walk = walk(&[ALBUM]);
+    let rows = [
+        row(2, PEACH, "2021-06-09T09:47:29+0000"),
+        row(1, LATER, "2021-08-13T08:25:28+0000"),
+    ];
+    assert!(matches!(
+        walk.take(page(&rows, Some("a"))).unwrap(),
+        Step::Next(_)
+    ));
+    assert!(!walk.passed(ALBUM));
+}
+
+#[test]
+fn the_end_of_the_list_passes_every_shortcode() {
+    let mut walk = walk(&[PEACH]);
+    assert_eq!(walk.take(page(&[], None)).unwrap(), Step::Done);
+    assert!(walk.passed(PEACH));
+}
+
+#[test]
+fn a_list_that_goes_round_in_circles_is_unreachable_and_passes_nothing() {
+    let mut walk = walk(&[PEACH]);
+    let same = || page(&[row(1, LATER, "2021-08-13T08:25:28+0000")], Some("a"));
+    walk.take(same()).unwrap();
+    assert_eq!(walk.take(same()).unwrap_err().advice(), Advice::Retry);
+    assert!(!walk.passed(PEACH));
+}
+
+#[test]
+fn remembered_ids_are_bounded_and_can_be_forgotten() {
+    let ids = MediaIds::default();
+    for n in 0..20_010 {
+        ids.remember(&format!("c{n}"), &n.to_string());
+    }
+    assert_eq!(ids.get("c0"), None);
+    assert_eq!(ids.get("c20009").as_deref(), Some("20009"));
+    ids.forget("c20009");
+    assert_eq!(ids.get("c20009"), None);
+}
+
+#[test]
+fn the_shortcode_is_taken_from_the_permalink_where_it_is_not_listed() {
+    for permalink in [
+        "https://www.instagram.com/p/CSr71Gzlqo4/",
+        "https://www.instagram.com/reel/CSr71Gzlqo4/?igsh=x",
+        "https://www.instagram.com/somebody/reel/CSr71Gzlqo4",
+    ] {
+        let page = json!({"data": [{"id": 17_885_103_395_504_675_u64, "permalink": permalink}]});
+        let media = wire::own_page(&page).unwrap().media.remove(0);
+        assert_eq!(media.code.as_deref(), Some("CSr71Gzlqo4"), "{permalink}");
+        assert_eq!(media.id, "17885103395504675");
+        assert_eq!(media.published_ms, None);
+    }
+}
+
+#[test]
+fn the_suffix_of_a_private_link_is_no_part_of_the_shortcode() {
+    assert_eq!(
+        code_of("CCQQsCXjOaBfS3I2PpqsNkxElV9DXj61vzo5xs0").as_deref(),
+        Some("CCQQsCXjOaB")
+    );
+    assert_eq!(code_of(ALBUM).as_deref(), Some(ALBUM));
+    assert_eq!(code_of(""), None);
+    assert_eq!(code_of("a/b"), None);
+}
+
+#[test]
+fn nothing_but_a_handle_goes_into_the_expression_of_fields() {
+    assert_eq!(
+        handle_of("@Blue.Bottle_1").as_deref(),
+        Some("blue.bottle_1")
+    );
+    for text in ["", "@", "a){id", "a b", "ümlaut", &"a".repeat(31)] {
+        assert_eq!(handle_of(text), None, "{text}");
+    }
+}
+
+fn own(answer: Result<Value, Fault>) -> Result<Fetched, PlatformError> {
+    wire::own_media(ALBUM, "17896129349106152", None, answer)
+}
+
+#[test]
+fn insights_of_the_owner_are_views_of_the_strongest_grade_the_platform_has() {
+    let answer = json!({"data": [
+        {"name": "views", "period": "lifetime", "values": [{"value": 21159}], "title": "Views"},
+    ]});
+    let sighting = found(own(Ok(answer)).unwrap());
+    assert_eq!(
+        sighting.metrics.views,
+        Observed::Reported {
+            value: 21_159,
+            definition: "instagram.views".to_owned(),
+            grade: EvidenceGrade::OwnerToken,
+        }
+    );
+    assert_eq!(
+        sighting.metrics.clicks.availability(),
+        Availability::Unsupported
+    );
+    assert_eq!(
+        sighting.metrics.conversions.availability(),
+        Availability::Unsupported
+    );
+    assert_eq!(sighting.raw["insights"][0]["values"][0]["value"], 21_159);
+}
+
+#[test]
+fn a_reported_zero_is_a_number_and_an_empty_answer_is_none() {
+    let zero = json!({"data": [{"name": "views", "period": "lifetime", "values": [{"value": 0}]}]});
+    assert_eq!(found(own(Ok(zero)).unwrap()).metrics.views.value(), Some(0));
+    for empty in [
+        json!({"data": []}),
+        json!({"data": [{"name": "reach", "values": [{"value": 4}]}]}),
+    ] {
+        let views = found(own(Ok(empty)).unwrap()).metrics.views;
+        assert_eq!(views.availability(), Availability::Unavailable);
+    }
+    assert_eq!(own(Ok(json!({}))).unwrap_err().advice(), Advice::Retry);
+}
+
+#[test]
+fn an_error_of_one_media_says_what_it_says_about_the_post() {
+    let gone = own(Err(fault(100, Some(33), "Unsupported get request."))).unwrap();
+    assert!(matches!(gone, Fetched::Gone { .. }));
+
+    let metric =
+        "The Media Insights API does not support the views metric for this media product type.";
+    for (fault, expected) in [
+        (fault(100, None, metric), Availability::Unsupported),
+        (
+            fault(100, Some(2_108_006), "Media posted before conversion"),
+            Availability::Unavailable,
+        ),
+        (
+            fault(10, None, "Not enough viewers"),
+            Availability::Unavailable,
+        ),
+        (
+            fault(200, None, "Requires instagram_manage_insights"),
+            Availability::Unavailable,
+        ),
+    ] {
+        let said = fault.said();
+        let sighting = found(own(Err(fault)).unwrap());
+        assert_eq!(sighting.metrics.views.availability(), expected, "{said}");
+        assert_eq!(sighting.raw["insights"]["error"]["message"], said);
+    }
+
+    for (code, advice) in [
+        (1, Advice::Retry),
+        (4, Advice::Snooze(None)),
+        (80_002, Advice::Snooze(None)),
+        (190, Advice::GiveUp),
+        (2500, Advice::GiveUp),
+    ] {
+        assert_eq!(
+            own(Err(fault(code, None, "x"))).unwrap_err().advice(),
+            advice,
+            "{code}"
+        );
+    }
+}
+
+fn public(row: Value) -> Sighting {
+    let page = json!({"business_discovery": {"media": {"data": [row]}, "id": "1"}, "id": "2"});
+    let media = wire::public_page(&page).unwrap().media.remove(0);
+    found(wire::public_media("somebody", &media))
+}
+
+#[test]
+fn a_reel_of_another_account_has_a_public_count_under_a_definition_of_its_own() {
+    let mut reel = row(1, ALBUM, "2021-07-26T10:45:20+0000");
+    reel["media_product_type"] = json!("REELS");
+    reel["view_count"] = json!(4821);
+    let sighting = public(reel);
+    assert_eq!(
+        sighting.metrics.views,
+        Observed::Reported {
+            value: 4821,
+            definition: "instagram.business_discovery.view_count".to_owned(),
+            grade: EvidenceGrade::Public,
+        }
+    );
+    assert_eq!(sighting.context.as_deref(), Some("1 like, 3 comments"));
+}
+
+#[test]
+fn a_post_of_another_account_without_a_public_count_is_unavailable_and_not_zero() {
+    let mut image = row(1, ALBUM, "2021-07-26T10:45:20+0000");
+    image.as_object_mut().unwrap().remove("like_count");
+    let sighting = public(image);
+    match sighting.metrics.views {
+        Observed::Unavailable { reason } => assert!(reason.contains("FEED"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(sighting.context.as_deref(), Some("3 comments"));
+}
+
+#[test]
+fn public_lists_end_without_a_cursor_or_with_an_empty_page() {
+    let list = |media: Value| json!({"business_discovery": {"media": media, "id": "1"}});
+    let rows = json!([row(1, ALBUM, "2021-07-26T10:45:20+0000")]);
+    let after = json!({"cursors": {"after": "QVFI"}});
+    let more = wire::public_page(&list(json!({"data": rows, "paging": after}))).unwrap();
+    assert_eq!(
+        more.next,
+        Some(vec![("after".to_owned(), "QVFI".to_owned())])
+    );
+    for media in [
+        json!({"data": rows}),
+        json!({"data": rows, "paging": {"cursors": {"before": "x"}}}),
+        json!({"data": [], "paging": after}),
+    ] {
+        assert_eq!(wire::public_page(&list(media)).unwrap().next, None);
+    }
+    let odd = json!({"data": rows, "paging": {"cursors": {"after": "a){id}"}}});
+    assert!(wire::public_page(&list(odd)).is_err());
+    assert!(wire::public_page(&json!({"id": "1"})).is_err());
+}
+
+#[test]
+fn recorded_lists_are_read() {
+    let Some(first) = recorded("instagram/sns-sdks__python-facebook__ig_users_medias_p1.json")
+    else {
+        return;
+    };
+    let first = wire::own_page(&serde_json::from_str(&first).unwrap()).unwrap();
+    let codes: Vec<&str> = first
+        .media
+        .iter()
+        .filter_map(|media| media.code.as_deref())
+        .collect();
+    assert_eq!(codes, [LATER, "CSgdWACBeKr"]);
+    assert_eq!(first.media[0].published_ms, Some(1_628_843_128_000));
+    assert_eq!(
+        first.next,
+        Some(vec![("after".to_owned(), "after".to_owned())])
+    );
+
+    let last = recorded("instagram/sns-sdks__python-facebook__ig_users_medias_p2.json").unwrap();
+    let last = wire::own_page(&serde_json::from_str(&last).unwrap()).unwrap();
+    assert_eq!(last.media[0].code.as_deref(), Some(ALBUM));
+    assert_eq!(last.media[1].code.as_deref(), Some(PEACH));
+    assert_eq!(last.next, None);
+
+    let mut walk = walk(&[PEACH, "CSgdWACBeKr"]);
+    assert!(matches!(walk.take(first).unwrap(), Step::Next(_)));
+    assert_eq!(walk.take(last).unwrap(), Step::Done);
+    assert_eq!(walk.found(PEACH).unwrap().id, "17893085207160254");
+
+    for (file, code) in [
+        (
+            "instagram/sns-sdks__python-facebook__ig_discovery_medias_p1.json",
+            "CSr71Gzlqo4",
+        ),
+        (
+            "instagram/sns-sdks__python-facebook__ig_discovery_medias_p2.json",
+            "CScld93rm4W",
+        ),
+    ] {
+        let page = recorded(file).unwrap();
+        let page = wire::public_page(&serde_json::from_str(&page).unwrap()).unwrap();
+        assert_eq!(page.media[0].code.as_deref(), Some(code));
+        assert!(page.next.is_some());
+        let sighting = found(wire::public_media("somebody", &page.media[0]));
+        assert_eq!(
+            sighting.metrics.views.availability(),
+            Availability::Unavailable
+        );
+        assert!(sighting.context.is_some());
+    }
+}
+
+fn reference(code: &str, handle: Option<&str>) -> PostRef {
+    PostRef {
+        native_id: code.to_owned(),
+        canonical_url: format!("https://www.instagram.com/p/{code}/"),
+        account_handle: handle.map(str::to_owned),
+    }
+}
+
+/// An account that has `ALBUM`, beside one called `friend` that has `PEACH` as a reel.
+fn instagram(asked: &Asked) -> Reply {
+    if asked.line.starts_with("POST") {
+        let requests: Vec<Value> = serde_json::from_str(&asked.form("batch").unwrap()).unwrap();
+        let items: Vec<Value> = requests
+            .iter()
+            .map(|request| {
+                assert_eq!(request["relative_url"], "v26.0/11/insights?metric=views");
+                let row = json!({"name": "views", "period": "lifetime", "values": [{"value": 9}]});
+                json!({"code": 200, "body": json!({"data": [row]}).to_string()})
+            })
+            .collect();
+        return Reply::new(200, Value::Array(items).to_string());
+    }
+    let fields = asked.query("fields").unwrap();
+    if asked
+        .line
+        .starts_with("GET /api/v26.0/17841406338772941/media?")
+    {
+        let body = match asked.query("after").as_deref() {
+            None => json!({
+                "data": [row(10, LATER, "2021-08-13T08:25:28+0000")],
+                "paging": {"cursors": {"after": "p2"}, "next": "https://evil.example/?after=x"},
+            }),
+            Some("p2") => json!({
+                "data": [row(11, ALBUM, "2021-07-26T10:45:20+0000")],
+                "paging": {"cursors": {"after": "p3"}},
+            }),
+            Some(other) => panic!("{other}"),
+        };
+        return Reply::new(200, body.to_string());
+    }
+    if fields.starts_with("business_discovery.username(friend){media.limit(50){id,") {
+        let mut reel = row(12, PEACH, "2021-06-09T09:47:29+0000");
+        reel["media_product_type"] = json!("REELS");
+        reel["view_count"] = json!("77");
+        let body = json!({"business_discovery": {"media": {"data": [reel]}, "id": "2"}, "id": "1"});
+        return Reply::new(200, body.to_string());
+    }
+    let body = json!({"error": {
+        "message": "Invalid user id", "type": "OAuthException", "code": 110,
+        "error_subcode": 2_207_013,
+    }});
+    Reply::new(400, body.to_string())
+}
+
+#[tokio::test]
+async fn own_posts_have_insights_and_others_what_is_public() {
+    let stub = Stub::start(instagram).await;
+    let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+        .unwrap()
+        .unwrap();
+    let posts = [
+        reference(ALBUM, None),
+        reference(PEACH, Some("@Friend")),
+        reference("CRyZpjhDO_k", Some("friend")),
+        reference("CRyZpjiDYZr", None),
+        reference("CRyZoh5DX9y", Some("nobody")),
+        reference("no code", None),
+    ];
+    let results = adapter.fetch(&posts).await;
+    let views = |index: usize| match results[index].as_ref().unwrap() {
+        Fetched::Found(sighting) => sighting.metrics.views.clone(),
+        Fetched::Gone { reason, .. } => panic!("gone: {reason}"),
+    };
+    assert_eq!(views(0).value(), Some(9));
+    assert_eq!(views(1).value(), Some(77));
+    assert!(matches!(results[2], Ok(Fetched::Gone { .. })));
+    assert_eq!(views(3).availability(), Availability::Unavailable);
+    assert_eq!(views(4).availability(), Availability::Unavailable);
+    assert!(matches!(results[5], Err(PlatformError::Refused { .. })));
+
+    let before = stub.asked().len();
+    for request in stub.asked() {
+        assert!(
+            !request.line.contains("the-access-token"),
+            "{}",
+            request.line
+        );
+        assert!(
+            request
+                .head
+                .contains("authorization: bearer the-access-token")
+        );
+    }
+    // What was found once is not looked for again.
+    let results = adapter.fetch(&posts[..1]).await;
+    assert!(results[0].is_ok());
+    assert_eq!(stub.asked().len(), before + 1);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_costs_only_the_posts_that_are_not_known() {
+    let stub = Stub::start(|asked| {
+        if asked.query("after").is_some() {
+            return Reply::new(500, "");
+        }
+        instagram(asked)
+    })
+    .await;
+    let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+        .unwrap()
+        .unwrap();
+    adapter.ids.remember(ALBUM, "11");
+    let posts = [reference(ALBUM, None), reference(PEACH, Some("friend"))];
+    let results = adapter.fetch(&posts).await;
+    assert!(matches!(results[0], Ok(Fetched::Found(_))));
+    assert_eq!(results[1].as_ref().unwrap_err().advice(), Advice::Retry);
+}

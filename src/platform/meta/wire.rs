@@ -1,0 +1,194 @@
+//! What the Graph API's answers say about posts of pages.
+
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::error::PlatformError;
+use crate::platform::graph::paging;
+use crate::platform::graph::{Fault, FaultKind, insights};
+use crate::platform::lenient::text;
+use crate::platform::{Fetched, Sighting, unavailable, unsupported};
+
+/// Meta's name for how often a post was seen.
+pub(super) const VIEWS: &str = "post_media_view";
+
+/// Meta's name for how often something in a post was clicked.
+pub(super) const CLICKS: &str = "post_clicks";
+
+const NO_CONVERSIONS: &str = "Meta does not tell what a page's post sold.";
+
+/// Reads the insights of one post, both metrics in one answer.
+pub(super) fn both(id: &str, answer: &Value) -> Result<Fetched, PlatformError> {
+    let views = observed(answer, VIEWS)?;
+    let clicks = observed(answer, CLICKS)?;
+    Ok(found(id, views, clicks, insights::evidence(answer)))
+}
+
+/// Reads the insights of one post, one metric in each answer.
+pub(super) fn one_by_one(
+    id: &str,
+    views: Result<Value, Fault>,
+    clicks: Result<Value, Fault>,
+) -> Result<Fetched, PlatformError> {
+    let (views, views_raw) = alone(VIEWS, views)?;
+    let (clicks, clicks_raw) = alone(CLICKS, clicks)?;
+    Ok(found(id, views, clicks, json!([views_raw, clicks_raw])))
+}
+
+fn alone(metric: &str, answer: Result<Value, Fault>) -> Result<(Observed, Value), PlatformError> {
+    let fault = match answer {
+        Ok(answer) => return Ok((observed(&answer, metric)?, insights::evidence(&answer))),
+        Err(fault) => fault,
+    };
+    let said = fault.said();
+    let observed = match fault.kind {
+        FaultKind::BadMetric => unsupported(&format!("Meta has no {metric} of this post: {said}")),
+        FaultKind::Parameter => {
+            unavailable(&format!("Meta does not tell {metric} of this post: {said}"))
+        }
+        FaultKind::Permission => unavailable(&format!(
+            "This access may not see {metric} of this post: {said}"
+        )),
+        FaultKind::Missing
+        | FaultKind::Throttled
+        | FaultKind::Temporary
+        | FaultKind::Token
+        | FaultKind::Refused => return Err(fault.into()),
+    };
+    Ok((observed, fault.raw()))
+}
+
+/// A post that is gone.
+pub(super) fn gone(id: &str, fault: &Fault) -> Fetched {
+    let mut raw = fault.raw();
+    raw["id"] = json!(id);
+    Fetched::Gone {
+        reason: "Meta no longer has this post.".to_owned(),
+        raw,
+    }
+}
+
+/// A post whose figures this access may not see; it may well be there.
+pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
+    let reason = format!(
+        "Meta tells the insights of a post only to its page, and not to this access: {}",
+        fault.said()
+    );
+    found(id, unavailable(&reason), unavailable(&reason), fault.raw())
+}
+
+fn found(id: &str, views: Observed, clicks: Observed, raw: Value) -> Fetched {
+    let metrics = Metrics {
+        views,
+        clicks,
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    Fetched::Found(Sighting {
+        metrics,
+        raw: json!({"id": id, "insights": raw}),
+        context: None,
+    })
+}
+
+fn observed(answer: &Value, metric: &str) -> Result<Observed, PlatformError> {
+    Ok(match insights::lifetime(answer, metric)? {
+        Some(value) => Observed::Reported {
+            value,
+            definition: format!("meta.{metric}"),
+            grade: EvidenceGrade::OwnerToken,
+        },
+        None => unavailable(&format!("Meta has no {metric} of this post, or not yet.")),
+    })
+}
+
+/// The id that the API takes: the page's number and the post's.
+pub(super) fn graph_id(native_id: &str) -> Option<&str> {
+    let id = native_id.trim();
+    let (page, post) = id.split_once('_')?;
+    (is_number(page) && is_number(post)).then_some(id)
+}
+
+/// A post in the list of a page.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// The id that the API takes.
+    pub(super) id: String,
+    key: Option<String>,
+}
+
+impl Listed {
+    /// Whether a link with this key is a link of this post.
+    pub(super) fn is(&self, key: &str) -> bool {
+        self.key.as_deref() == Some(key)
+            || self
+                .id
+                .split_once('_')
+                .is_some_and(|(_, number)| number == key)
+    }
+}
+
+/// Reads a page of a list of posts.
+pub(super) fn posts(page: &Value) -> Result<Vec<Listed>, PlatformError> {
+    paging::rows(page)?
+        .iter()
+        .map(|row| {
+            let id = text(row.get("id")).ok_or_else(|| {
+                PlatformError::unreachable("a list of posts has one without an id")
+            })?;
+            let key = text(row.get("permalink_url")).and_then(|address| permalink_key(&address));
+            Ok(Listed { id, key })
+        })
+        .collect()
+}
+
+/// What names the post in a permalink, whatever form that has: its number, or the opaque `pfbid…`
+/// in its place.
+pub(super) fn permalink_key(address: &str) -> Option<String> {
+    let url = absolute(address)?;
+    if let Some((_, key)) = url
+        .query_pairs()
+        .find(|(name, value)| matches!(name.as_ref(), "story_fbid" | "fbid" | "v") && is_key(value))
+    {
+        return Some(key.into_owned());
+    }
+    let segments: Vec<&str> = url.path_segments()?.collect();
+    // The first segment is the page's, which may be a number, too.
+    segments
+        .into_iter()
+        .skip(1)
+        .filter(|segment| is_key(segment))
+        .last()
+        .map(str::to_owned)
+}
+
+/// The number of the page in a permalink, where it has one.
+pub(super) fn page_in(address: &str) -> Option<String> {
+    let url = absolute(address)?;
+    if let Some((_, id)) = url
+        .query_pairs()
+        .find(|(name, id)| name == "id" && is_number(id))
+    {
+        return Some(id.into_owned());
+    }
+    let mut segments = url.path_segments()?;
+    let page = segments.next().filter(|page| is_number(page))?;
+    segments.next().map(|_| page.to_owned())
+}
+
+/// Links of videos are listed without a host.
+fn absolute(address: &str) -> Option<Url> {
+    Url::parse("https://www.facebook.com/")
+        .ok()?
+        .join(address)
+        .ok()
+}
+
+fn is_key(text: &str) -> bool {
+    is_number(text)
+        || (text.starts_with("pfbid") && text.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
