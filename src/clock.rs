@@ -40,14 +40,18 @@ impl Clock {
         let database = db::queue::now(&mut connection).await?;
         let halfway = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
         let ahead = database + halfway - machine_now();
-        self.ahead_micros.store(ahead.num_microseconds().unwrap_or(0), Ordering::Relaxed);
+        self.ahead_micros
+            .store(ahead.num_microseconds().unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }
 }
 
 /// This machine's own time: for the life of tokens, which other programs check by their own clocks.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "this is the place that the others are sent to")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the place that the others are sent to"
+)]
 pub fn machine_now() -> DateTime<Utc> {
     Utc::now()
 }

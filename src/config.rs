@@ -55,7 +55,11 @@ impl Config {
     /// # Errors
     /// The first variable that cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(&|variable| std::env::var(variable).ok().filter(|value| !value.is_empty()))
+        Self::read(&|variable| {
+            std::env::var(variable)
+                .ok()
+                .filter(|value| !value.is_empty())
+        })
     }
 
     /// Reads settings from a lookup, which answers a variable's value.
@@ -75,7 +79,8 @@ impl Config {
                 .map_or_else(crate::embedded::default_data_dir, PathBuf::from),
             tokens: TokenConfig {
                 issuer: lookup("COUNTERSIGN_TOKEN_ISSUER").unwrap_or_else(|| "countersign".into()),
-                audience: lookup("COUNTERSIGN_TOKEN_AUDIENCE").unwrap_or_else(|| "countersign".into()),
+                audience: lookup("COUNTERSIGN_TOKEN_AUDIENCE")
+                    .unwrap_or_else(|| "countersign".into()),
                 private_key: lookup("COUNTERSIGN_TOKEN_PRIVATE_KEY").map(Secret::new),
                 access_seconds: number(lookup, "COUNTERSIGN_TOKEN_ACCESS_SECONDS", 900, 60..=3600)?,
                 refresh_days: number(lookup, "COUNTERSIGN_TOKEN_REFRESH_DAYS", 30, 1..=365)?,
@@ -88,7 +93,11 @@ impl Config {
             )?)
             .unwrap_or(20),
             allowed_origins: lookup("COUNTERSIGN_ALLOWED_ORIGINS")
-                .map(|list| list.split(',').map(|origin| origin.trim().to_owned()).collect())
+                .map(|list| {
+                    list.split(',')
+                        .map(|origin| origin.trim().to_owned())
+                        .collect()
+                })
                 .unwrap_or_default(),
             platforms,
         })
@@ -101,11 +110,20 @@ fn number(
     default: i64,
     range: std::ops::RangeInclusive<i64>,
 ) -> Result<i64, ConfigError> {
-    let Some(text) = lookup(variable) else { return Ok(default) };
-    text.parse().ok().filter(|value| range.contains(value)).ok_or_else(|| ConfigError {
-        variable: variable.to_owned(),
-        problem: format!("{text:?} is not a whole number from {} to {}", range.start(), range.end()),
-    })
+    let Some(text) = lookup(variable) else {
+        return Ok(default);
+    };
+    text.parse()
+        .ok()
+        .filter(|value| range.contains(value))
+        .ok_or_else(|| ConfigError {
+            variable: variable.to_owned(),
+            problem: format!(
+                "{text:?} is not a whole number from {} to {}",
+                range.start(),
+                range.end()
+            ),
+        })
 }
 
 /// The settings of one platform; none where not one of its variables is set.
@@ -154,7 +172,10 @@ mod tests {
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(&|name| {
-            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
         })
     }
 
@@ -168,13 +189,21 @@ mod tests {
         assert_eq!(config.platforms.len(), 1);
         assert_eq!(config.platforms[0].0, PlatformKind::Reddit);
         assert!(!config.platforms[0].1.operator_set_hosts);
-        assert!(!format!("{config:?}").contains("s3cret"), "secrets do not print");
+        assert!(
+            !format!("{config:?}").contains("s3cret"),
+            "secrets do not print"
+        );
     }
 
     #[test]
     fn a_bad_value_names_its_variable() {
         let error = read(&[("COUNTERSIGN_PLATFORM_META_BASE_URL", "ftp://x")]).unwrap_err();
-        assert!(error.to_string().starts_with("COUNTERSIGN_PLATFORM_META_BASE_URL"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("COUNTERSIGN_PLATFORM_META_BASE_URL"),
+            "{error}"
+        );
         let error = read(&[("COUNTERSIGN_TOKEN_ACCESS_SECONDS", "5")]).unwrap_err();
         assert!(error.to_string().contains("60 to 3600"), "{error}");
     }

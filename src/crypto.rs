@@ -90,7 +90,10 @@ impl ApiKey {
         let body = format!("cs_{kind}_{}", random_base62(KEY_LENGTH)?);
         let prefix = body[..body.len() - KEY_LENGTH + PREFIX_LENGTH].to_owned();
         let text = format!("{body}{}", checksum(&body));
-        Ok(Self { text: Secret::new(text), prefix })
+        Ok(Self {
+            text: Secret::new(text),
+            prefix,
+        })
     }
 
     /// Whether a text has the form of a key, its check included.
@@ -105,12 +108,12 @@ impl ApiKey {
 
 /// The first bits of the SHA-256 of a key's body, as 6 letters and digits.
 fn checksum(body: &str) -> String {
-    let mut number = u64::from_be_bytes(
-        sha256(body.as_bytes())[..8].try_into().unwrap_or([0; 8]),
-    );
+    let mut number = u64::from_be_bytes(sha256(body.as_bytes())[..8].try_into().unwrap_or([0; 8]));
     let mut text = String::with_capacity(6);
     for _ in 0..6 {
-        text.push(char::from(BASE62[usize::try_from(number % 62).unwrap_or(0)]));
+        text.push(char::from(
+            BASE62[usize::try_from(number % 62).unwrap_or(0)],
+        ));
         number /= 62;
     }
     text
@@ -121,7 +124,10 @@ fn checksum(body: &str) -> String {
 /// # Errors
 /// The system's random source failed.
 pub fn refresh_token() -> Result<Secret, KeyError> {
-    Ok(Secret::new(format!("csr_{}", URL_SAFE_NO_PAD.encode(random::<32>()?))))
+    Ok(Secret::new(format!(
+        "csr_{}",
+        URL_SAFE_NO_PAD.encode(random::<32>()?)
+    )))
 }
 
 /// The Ed25519 key pair that signs access tokens.
@@ -132,7 +138,9 @@ pub struct SigningKey {
 
 impl std::fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SigningKey").field("kid", &self.key_id()).finish_non_exhaustive()
+        f.debug_struct("SigningKey")
+            .field("kid", &self.key_id())
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,11 +150,18 @@ impl SigningKey {
     /// # Errors
     /// It is not one of Ed25519.
     pub fn from_pem(pem: &Secret) -> Result<Self, KeyError> {
-        let body: String =
-            pem.expose().lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+        let body: String = pem
+            .expose()
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .map(str::trim)
+            .collect();
         let der = STANDARD.decode(body).map_err(|_| KeyError::Form)?;
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(&der).map_err(|_| KeyError::Form)?;
-        Ok(Self { pem: pem.clone(), public: pair.public_key().as_ref().to_vec() })
+        Ok(Self {
+            pem: pem.clone(),
+            public: pair.public_key().as_ref().to_vec(),
+        })
     }
 
     /// A new key, in PKCS #8 PEM.
@@ -154,9 +169,12 @@ impl SigningKey {
     /// # Errors
     /// The system's random source failed.
     pub fn generate_pem() -> Result<Secret, KeyError> {
-        let der = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| KeyError::Random)?;
+        let der =
+            Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| KeyError::Random)?;
         let body = STANDARD.encode(der.as_ref());
-        Ok(Secret::new(format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n")))
+        Ok(Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+        )))
     }
 
     /// The key in a file, which is made with a new key where it is not there yet. Of two processes that make it at once,
@@ -165,7 +183,10 @@ impl SigningKey {
     /// # Errors
     /// The file cannot be read or written, or is not a key.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File { path: path.display().to_string(), source };
+        let failed = |source| KeyError::File {
+            path: path.display().to_string(),
+            source,
+        };
         if !path.exists() {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(failed)?;
@@ -200,7 +221,10 @@ impl SigningKey {
     /// The key's id: the RFC 7638 thumbprint of its public half.
     #[must_use]
     pub fn key_id(&self) -> String {
-        let canonical = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, self.public_x());
+        let canonical = format!(
+            r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#,
+            self.public_x()
+        );
         URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))
     }
 }
@@ -208,8 +232,12 @@ impl SigningKey {
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }
@@ -235,7 +263,9 @@ mod tests {
     fn a_signing_key_is_kept_and_has_the_thumbprint_of_rfc_8037() {
         let key = SigningKey {
             pem: Secret::new(""),
-            public: URL_SAFE_NO_PAD.decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo").unwrap(),
+            public: URL_SAFE_NO_PAD
+                .decode("11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo")
+                .unwrap(),
         };
         assert_eq!(key.key_id(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
 

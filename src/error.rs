@@ -48,13 +48,21 @@ impl Refusal {
     /// A refusal of one input field.
     #[must_use]
     pub fn field(code: RefusalCode, field: &str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: vec![field.to_owned()] }
+        Self {
+            code,
+            message: message.into(),
+            field: vec![field.to_owned()],
+        }
     }
 
     /// A refusal of the input as a whole.
     #[must_use]
     pub fn whole(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), field: Vec::new() }
+        Self {
+            code,
+            message: message.into(),
+            field: Vec::new(),
+        }
     }
 }
 

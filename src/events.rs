@@ -26,7 +26,11 @@ pub const ALERT_EVENTS: &str = "alert_events";
 impl Events {
     /// Says that jobs were committed on a channel of the queue, or alert events on [`ALERT_EVENTS`].
     pub fn hint(&self, channel: &'static str) {
-        self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner).insert(channel);
+        self.inner
+            .channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(channel);
         self.inner.news.notify_one();
     }
 
@@ -44,7 +48,11 @@ impl Events {
     /// Takes the hints there are.
     #[must_use]
     pub fn take_now(&self) -> Vec<&'static str> {
-        let mut channels = self.inner.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut channels = self
+            .inner
+            .channels
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *channels).into_iter().collect()
     }
 }

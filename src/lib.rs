@@ -8,6 +8,7 @@ pub mod domain;
 pub mod embedded;
 pub mod error;
 pub mod events;
+pub mod graphql;
 pub mod jobs;
 pub mod model;
 pub mod platform;

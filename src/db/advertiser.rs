@@ -70,7 +70,13 @@ pub async fn list(
     eligible: Option<i64>,
     page: Keyset,
 ) -> QueryResult<Slice<Advertiser>> {
-    load_page!(connection, advertisers, Advertiser, page, narrowed(only, eligible))
+    load_page!(
+        connection,
+        advertisers,
+        Advertiser,
+        page,
+        narrowed(only, eligible)
+    )
 }
 
 type Boxed<'a, ST> = advertisers::BoxedQuery<'a, diesel::pg::Pg, ST>;

@@ -88,7 +88,13 @@ pub async fn list(
     only: Option<i64>,
     page: Keyset,
 ) -> QueryResult<Slice<Affiliate>> {
-    load_page!(connection, affiliates, Affiliate, page, narrowed(advertiser_id, only))
+    load_page!(
+        connection,
+        affiliates,
+        Affiliate,
+        page,
+        narrowed(advertiser_id, only)
+    )
 }
 
 type Boxed<'a, ST> = affiliates::BoxedQuery<'a, diesel::pg::Pg, ST>;

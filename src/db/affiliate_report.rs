@@ -67,7 +67,13 @@ pub async fn list_by_post(
     post_id: i64,
     page: Keyset,
 ) -> QueryResult<Slice<AffiliateReport>> {
-    load_page!(connection, affiliate_reports, AffiliateReport, page, of_post(post_id))
+    load_page!(
+        connection,
+        affiliate_reports,
+        AffiliateReport,
+        page,
+        of_post(post_id)
+    )
 }
 
 type Boxed<'a, ST> = affiliate_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
@@ -101,7 +107,10 @@ pub async fn list_latest_ids(
     affiliate_reports::table
         .filter(affiliate_reports::post_id.eq_any(post_ids))
         .distinct_on(affiliate_reports::post_id)
-        .order((affiliate_reports::post_id.asc(), affiliate_reports::id.desc()))
+        .order((
+            affiliate_reports::post_id.asc(),
+            affiliate_reports::id.desc(),
+        ))
         .select((affiliate_reports::post_id, affiliate_reports::id))
         .load(connection)
         .await

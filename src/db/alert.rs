@@ -221,7 +221,11 @@ pub async fn list(
     load_page!(connection, alerts, Alert, page, narrowed(scope, filter))
 }
 
-fn narrowed<'a, ST: 'static>(query: Boxed<'a, ST>, scope: Scope, filter: &'a AlertFilter) -> Boxed<'a, ST> {
+fn narrowed<'a, ST: 'static>(
+    query: Boxed<'a, ST>,
+    scope: Scope,
+    filter: &'a AlertFilter,
+) -> Boxed<'a, ST> {
     let mut query = scoped(query, scope);
     if let Some(id) = filter.campaign_id {
         query = query.filter(alerts::campaign_id.eq(id));

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::keyset::{Slice, load_page};
-use super::{Connection, Keyset};
 use super::schema::applications;
+use super::{Connection, Keyset};
 use crate::model::{ApplicationStatus, Scope};
 
 /// An affiliate asks to work with an advertiser.
@@ -119,7 +119,13 @@ pub async fn list(
     filter: &ApplicationFilter,
     page: Keyset,
 ) -> QueryResult<Slice<Application>> {
-    load_page!(connection, applications, Application, page, narrowed(scope, filter))
+    load_page!(
+        connection,
+        applications,
+        Application,
+        page,
+        narrowed(scope, filter)
+    )
 }
 
 type Boxed<'a, ST> = applications::BoxedQuery<'a, diesel::pg::Pg, ST>;

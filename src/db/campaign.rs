@@ -206,10 +206,20 @@ pub async fn list(
     filter: &CampaignFilter,
     page: Keyset,
 ) -> QueryResult<Slice<Campaign>> {
-    load_page!(connection, campaigns, Campaign, page, narrowed(scope, filter))
+    load_page!(
+        connection,
+        campaigns,
+        Campaign,
+        page,
+        narrowed(scope, filter)
+    )
 }
 
-fn narrowed<'a, ST: 'static>(query: Boxed<'a, ST>, scope: Scope, filter: &CampaignFilter) -> Boxed<'a, ST> {
+fn narrowed<'a, ST: 'static>(
+    query: Boxed<'a, ST>,
+    scope: Scope,
+    filter: &CampaignFilter,
+) -> Boxed<'a, ST> {
     let mut query = scoped(query, scope);
     if let Some(advertiser_id) = filter.advertiser_id {
         query = query.filter(campaigns::advertiser_id.eq(advertiser_id));

@@ -217,7 +217,13 @@ pub async fn list_by_post(
     post_id: i64,
     page: Keyset,
 ) -> QueryResult<Slice<PlatformReport>> {
-    load_page!(connection, platform_reports, PlatformReport, page, of_post(post_id))
+    load_page!(
+        connection,
+        platform_reports,
+        PlatformReport,
+        page,
+        of_post(post_id)
+    )
 }
 
 type Boxed<'a, ST> = platform_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
@@ -273,7 +279,10 @@ pub async fn list_latest_times(
     platform_reports::table
         .filter(platform_reports::post_id.eq_any(post_ids))
         .distinct_on(platform_reports::post_id)
-        .order((platform_reports::post_id.asc(), platform_reports::fetched_at.desc()))
+        .order((
+            platform_reports::post_id.asc(),
+            platform_reports::fetched_at.desc(),
+        ))
         .select((platform_reports::post_id, platform_reports::fetched_at))
         .load(connection)
         .await

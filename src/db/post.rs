@@ -113,7 +113,11 @@ pub async fn list(
 
 type Boxed<'a, ST> = posts::BoxedQuery<'a, diesel::pg::Pg, ST>;
 
-fn narrowed<'a, ST: 'static>(mut query: Boxed<'a, ST>, scope: Scope, filter: &PostFilter) -> Boxed<'a, ST> {
+fn narrowed<'a, ST: 'static>(
+    mut query: Boxed<'a, ST>,
+    scope: Scope,
+    filter: &PostFilter,
+) -> Boxed<'a, ST> {
     match scope {
         Scope::All => {}
         Scope::Affiliate(id) => query = query.filter(posts::affiliate_id.eq(id)),

@@ -171,8 +171,15 @@ pub const ALERT_EVENTS_CHANNEL: &str = "countersign_alert_events";
 
 /// Wakes whoever waits for jobs on these channels and, if asked, readers of alert events. Call it outside the transactions
 /// that queue and raise.
-pub async fn notify(connection: &mut Connection, channels: &[&str], alert_events: bool) -> QueryResult<usize> {
-    let mut names: Vec<String> = channels.iter().map(|channel| format!("mq_{channel}")).collect();
+pub async fn notify(
+    connection: &mut Connection,
+    channels: &[&str],
+    alert_events: bool,
+) -> QueryResult<usize> {
+    let mut names: Vec<String> = channels
+        .iter()
+        .map(|channel| format!("mq_{channel}"))
+        .collect();
     if alert_events {
         names.push(ALERT_EVENTS_CHANNEL.to_owned());
     }
@@ -243,7 +250,11 @@ pub async fn release_all(connection: &mut Connection, worker_id: i64) -> QueryRe
 }
 
 /// Whether a job on one of these channels has been due for longer than this.
-pub async fn is_overdue(connection: &mut Connection, channels: &[&str], seconds: f64) -> QueryResult<bool> {
+pub async fn is_overdue(
+    connection: &mut Connection,
+    channels: &[&str],
+    seconds: f64,
+) -> QueryResult<bool> {
     let row: Number = diesel::sql_query(
         "SELECT count(*) AS number FROM unnest($1) c WHERE EXISTS (SELECT FROM mq_msgs m \
          WHERE m.channel_name = c AND m.attempts > 0 AND m.attempt_at < countersign_now() - make_interval(secs => $2))",

@@ -108,7 +108,13 @@ pub async fn list(
     of: Of,
     page: Keyset,
 ) -> QueryResult<Slice<Reconciliation>> {
-    load_page!(connection, reconciliation_logs, Reconciliation, page, only(of))
+    load_page!(
+        connection,
+        reconciliation_logs,
+        Reconciliation,
+        page,
+        only(of)
+    )
 }
 
 type Boxed<'a, ST> = reconciliation_logs::BoxedQuery<'a, diesel::pg::Pg, ST>;

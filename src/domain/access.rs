@@ -55,7 +55,9 @@ impl Viewer {
     pub const fn affiliate(&self) -> Result<i64, Error> {
         match self.principal {
             Principal::Affiliate(id) => Ok(id),
-            _ => Err(Error::Forbidden("only an affiliate can do this, for itself")),
+            _ => Err(Error::Forbidden(
+                "only an affiliate can do this, for itself",
+            )),
         }
     }
 
@@ -71,9 +73,9 @@ impl Viewer {
                 Err(Error::Forbidden("an advertiser acts for itself only"))
             }
             (Principal::Operator, Some(named)) => Ok(named),
-            (Principal::Operator, None) => {
-                Err(Error::BadInput("advertiserId: an operator must say for which advertiser".into()))
-            }
+            (Principal::Operator, None) => Err(Error::BadInput(
+                "advertiserId: an operator must say for which advertiser".into(),
+            )),
             (Principal::Affiliate(_), _) => Err(Error::Forbidden("an affiliate cannot do this")),
         }
     }
@@ -140,7 +142,9 @@ pub const TABLE: &[(&str, Callers)] = &[
 /// Nobody is signed in, the role may not, or the field has no row in the table.
 pub fn authorise(viewer: Option<&Viewer>, field: &str) -> Result<(), Error> {
     let Some((_, callers)) = TABLE.iter().find(|(name, _)| *name == field) else {
-        return Err(Error::internal(format!("the table of rights has no row for {field}")));
+        return Err(Error::internal(format!(
+            "the table of rights has no row for {field}"
+        )));
     };
     match (callers, viewer) {
         (Callers::Everyone, _) => Ok(()),

@@ -7,11 +7,11 @@ use super::input::Checks;
 use super::session::hash_password;
 use crate::app::App;
 use crate::crypto::{ApiKey, sha256};
+use crate::db::Connection;
 use crate::db::advertiser::{self, Advertiser, NewAdvertiser};
 use crate::db::affiliate::{self, Affiliate, NewAffiliate};
 use crate::db::constraint::unique_violation;
 use crate::db::user::{self, NewApiKey, NewUser, User};
-use crate::db::Connection;
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{Role, Secret};
 use chrono::{DateTime, Utc};
@@ -53,9 +53,14 @@ pub async fn create_advertiser(
     let category = checks.optional_text("category", input.category.as_deref(), 100);
     let website = checks.optional_text("website", input.website.as_deref(), 2048);
     if let Some(website) = &website {
-        let known = url::Url::parse(website).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        let known =
+            url::Url::parse(website).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
         if !known {
-            checks.refuse(RefusalCode::Invalid, "website", "website must be an http or https address");
+            checks.refuse(
+                RefusalCode::Invalid,
+                "website",
+                "website must be an http or https address",
+            );
         }
     }
     let email = checks.email("email", input.email.as_deref());
@@ -89,12 +94,18 @@ pub async fn create_advertiser(
 ///
 /// # Errors
 /// A field is not what it must be, or the name, address or Discord member is taken.
-pub async fn create_affiliate(app: &App, input: CreateAffiliate) -> Result<(Affiliate, Secret), Error> {
+pub async fn create_affiliate(
+    app: &App,
+    input: CreateAffiliate,
+) -> Result<(Affiliate, Secret), Error> {
     let mut checks = Checks::default();
     let name = checks.required_text("name", &input.name, 200);
     let email = checks.email("email", input.email.as_deref());
     let discord = checks.optional_text("discordUserId", input.discord_user_id.as_deref(), 20);
-    if discord.as_ref().is_some_and(|id| !id.bytes().all(|byte| byte.is_ascii_digit())) {
+    if discord
+        .as_ref()
+        .is_some_and(|id| !id.bytes().all(|byte| byte.is_ascii_digit()))
+    {
         let message = "discordUserId must be a Discord user id: up to 20 digits";
         checks.refuse(RefusalCode::Invalid, "discordUserId", message);
     }
@@ -132,7 +143,11 @@ fn check_password(checks: &mut Checks, email: Option<&str>, password: Option<&Se
         checks.refuse(RefusalCode::OutOfRange, "password", message);
     }
     if email.is_none() {
-        checks.refuse(RefusalCode::Invalid, "email", "a password needs an email to sign in with");
+        checks.refuse(
+            RefusalCode::Invalid,
+            "email",
+            "a password needs an email to sign in with",
+        );
     }
 }
 
@@ -151,7 +166,12 @@ fn taken(error: diesel::result::Error) -> Error {
         Some("affiliates_discord_user_id_key") => "discordUserId",
         _ => return error.into(),
     };
-    Refusal::field(RefusalCode::Conflict, field, format!("this {field} is taken")).into()
+    Refusal::field(
+        RefusalCode::Conflict,
+        field,
+        format!("this {field} is taken"),
+    )
+    .into()
 }
 
 /// For whom an API key is made.
@@ -168,7 +188,11 @@ pub struct CreateApiKey {
 ///
 /// # Errors
 /// The caller may not make keys for others, or there is nobody to make it for.
-pub async fn create_api_key(app: &App, viewer: &Viewer, input: CreateApiKey) -> Result<ApiKey, Error> {
+pub async fn create_api_key(
+    app: &App,
+    viewer: &Viewer,
+    input: CreateApiKey,
+) -> Result<ApiKey, Error> {
     let mut checks = Checks::default();
     let label = checks.optional_text("label", input.label.as_deref(), 200);
     if input.advertiser_id.is_some() && input.affiliate_id.is_some() {
@@ -176,7 +200,11 @@ pub async fn create_api_key(app: &App, viewer: &Viewer, input: CreateApiKey) -> 
         checks.refuse(RefusalCode::Invalid, "affiliateId", message);
     }
     if input.expires_at.is_some_and(|at| at <= app.clock.now()) {
-        checks.refuse(RefusalCode::OutOfRange, "expiresAt", "expiresAt must be in the future");
+        checks.refuse(
+            RefusalCode::OutOfRange,
+            "expiresAt",
+            "expiresAt must be in the future",
+        );
     }
     checks.finish()?;
     let own = match viewer.principal {
@@ -198,8 +226,17 @@ pub async fn create_api_key(app: &App, viewer: &Viewer, input: CreateApiKey) -> 
         user::find_by_subject(&mut connection, input.advertiser_id, input.affiliate_id).await?
     };
     let Some(user) = user else {
-        let field = if input.advertiser_id.is_some() { "advertiserId" } else { "affiliateId" };
-        return Err(Refusal::field(RefusalCode::NotFound, field, format!("{field} names nobody")).into());
+        let field = if input.advertiser_id.is_some() {
+            "advertiserId"
+        } else {
+            "affiliateId"
+        };
+        return Err(Refusal::field(
+            RefusalCode::NotFound,
+            field,
+            format!("{field} names nobody"),
+        )
+        .into());
     };
     add_key(&mut connection, &user, label.as_deref(), input.expires_at).await
 }
@@ -254,7 +291,9 @@ pub async fn set_eligibility(
     affiliate_ids: &[i64],
     eligible: bool,
 ) -> Result<Advertiser, Error> {
-    let advertiser_id = viewer.advertiser(Some(advertiser_id)).map_err(|_| advertiser_missing())?;
+    let advertiser_id = viewer
+        .advertiser(Some(advertiser_id))
+        .map_err(|_| advertiser_missing())?;
     if affiliate_ids.len() > MAX_ELIGIBILITY {
         let message = format!("affiliateIds must have at most {MAX_ELIGIBILITY} ids");
         return Err(Refusal::field(RefusalCode::TooMany, "affiliateIds", message).into());
@@ -265,8 +304,9 @@ pub async fn set_eligibility(
         .pop()
         .ok_or_else(advertiser_missing)?;
     let known = affiliate::list_by_id(&mut connection, affiliate_ids).await?;
-    if let Some(index) =
-        affiliate_ids.iter().position(|id| !known.iter().any(|affiliate| affiliate.id == *id))
+    if let Some(index) = affiliate_ids
+        .iter()
+        .position(|id| !known.iter().any(|affiliate| affiliate.id == *id))
     {
         let mut refusal = Refusal::field(
             RefusalCode::NotFound,
@@ -277,11 +317,17 @@ pub async fn set_eligibility(
         return Err(refusal.into());
     }
     if !affiliate_ids.is_empty() {
-        advertiser::update_eligibility(&mut connection, advertiser_id, affiliate_ids, eligible).await?;
+        advertiser::update_eligibility(&mut connection, advertiser_id, affiliate_ids, eligible)
+            .await?;
     }
     Ok(advertiser)
 }
 
 fn advertiser_missing() -> Error {
-    Refusal::field(RefusalCode::NotFound, "advertiserId", "advertiserId names no advertiser of yours").into()
+    Refusal::field(
+        RefusalCode::NotFound,
+        "advertiserId",
+        "advertiserId names no advertiser of yours",
+    )
+    .into()
 }

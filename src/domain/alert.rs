@@ -31,12 +31,23 @@ pub async fn acknowledge(app: &App, viewer: &Viewer, alert_id: i64) -> Result<Al
 ///
 /// # Errors
 /// The alert is not the caller's, it is resolved already, or the notes are missing.
-pub async fn resolve(app: &App, viewer: &Viewer, alert_id: i64, notes: &str) -> Result<Alert, Error> {
+pub async fn resolve(
+    app: &App,
+    viewer: &Viewer,
+    alert_id: i64,
+    notes: &str,
+) -> Result<Alert, Error> {
     let mut checks = Checks::default();
     if notes.trim().is_empty() {
-        checks.refuse(RefusalCode::NotesRequired, "notes", "notes must say how the alert was resolved");
+        checks.refuse(
+            RefusalCode::NotesRequired,
+            "notes",
+            "notes must say how the alert was resolved",
+        );
     }
-    let notes = checks.optional_text("notes", Some(notes), 5000).unwrap_or_default();
+    let notes = checks
+        .optional_text("notes", Some(notes), 5000)
+        .unwrap_or_default();
     checks.finish()?;
     let by = match viewer.principal {
         Principal::Operator => format!("operator user {}", viewer.user_id),
@@ -59,7 +70,13 @@ async fn change(
     alert_id: i64,
     apply: impl FnOnce(&mut Alert, chrono::DateTime<chrono::Utc>) -> Option<AlertEventKind> + Send,
 ) -> Result<Alert, Error> {
-    let not_found = || Refusal::field(RefusalCode::NotFound, "alertId", "alertId names no alert of yours");
+    let not_found = || {
+        Refusal::field(
+            RefusalCode::NotFound,
+            "alertId",
+            "alertId names no alert of yours",
+        )
+    };
     if visible::alerts(app, viewer, &[alert_id]).await?.is_empty() {
         return Err(not_found().into());
     }
@@ -67,14 +84,22 @@ async fn change(
     let mut connection = app.db.get().await?;
     let alert = connection
         .transaction::<_, Error, _>(async |connection| {
-            let mut alert = alert::lock(connection, alert_id).await?.ok_or_else(not_found)?;
+            let mut alert = alert::lock(connection, alert_id)
+                .await?
+                .ok_or_else(not_found)?;
             if alert.status == AlertStatus::Resolved {
                 let message = "this alert is resolved already";
-                return Err(Refusal::field(RefusalCode::AlreadyResolved, "alertId", message).into());
+                return Err(
+                    Refusal::field(RefusalCode::AlreadyResolved, "alertId", message).into(),
+                );
             }
             if let Some(kind) = apply(&mut alert, now) {
                 alert::update(connection, &alert).await?;
-                let event = NewAlertEvent { alert_id, kind, occurred_at: now };
+                let event = NewAlertEvent {
+                    alert_id,
+                    kind,
+                    occurred_at: now,
+                };
                 alert::insert_events(connection, &[event]).await?;
             }
             Ok(alert)

@@ -84,11 +84,18 @@ pub async fn decide(
     let mut checks = Checks::default();
     let reason = checks.optional_text("reason", reason, 2000);
     checks.finish()?;
-    if visible::applications(app, viewer, &[application_id]).await?.is_empty() {
+    if visible::applications(app, viewer, &[application_id])
+        .await?
+        .is_empty()
+    {
         let message = "applicationId names no application at you";
         return Err(Refusal::field(RefusalCode::NotFound, "applicationId", message).into());
     }
-    let status = if approve { ApplicationStatus::Approved } else { ApplicationStatus::Rejected };
+    let status = if approve {
+        ApplicationStatus::Approved
+    } else {
+        ApplicationStatus::Rejected
+    };
     let mut connection = app.db.get().await?;
     application::update_decided(
         &mut connection,
@@ -117,24 +124,34 @@ pub async fn decide_by_rule(app: &App, application_id: i64, job: uuid::Uuid) -> 
             if queue::finish(connection, &[job]).await?.is_empty() {
                 return Ok(());
             }
-            let Some(application) = application::list_by_id(connection, &[application_id]).await?.pop()
+            let Some(application) = application::list_by_id(connection, &[application_id])
+                .await?
+                .pop()
             else {
                 return Ok(());
             };
-            let advertiser = advertiser::list_by_id(connection, &[application.advertiser_id]).await?.pop();
-            let affiliate = affiliate::list_by_id(connection, &[application.affiliate_id]).await?.pop();
-            let (Some(advertiser), Some(affiliate)) = (advertiser, affiliate) else { return Ok(()) };
+            let advertiser = advertiser::list_by_id(connection, &[application.advertiser_id])
+                .await?
+                .pop();
+            let affiliate = affiliate::list_by_id(connection, &[application.affiliate_id])
+                .await?
+                .pop();
+            let (Some(advertiser), Some(affiliate)) = (advertiser, affiliate) else {
+                return Ok(());
+            };
             let eligible = !advertiser::list_eligible(connection, &[advertiser.id], affiliate.id)
                 .await?
                 .is_empty();
             let (status, reason) = match advertiser.application_rule {
                 ApplicationRule::Manual => return Ok(()),
-                _ if !affiliate.is_active => {
-                    (ApplicationStatus::Rejected, Some("the affiliate is not active".to_owned()))
-                }
-                _ if !eligible => {
-                    (ApplicationStatus::Rejected, Some("the affiliate is no longer eligible".to_owned()))
-                }
+                _ if !affiliate.is_active => (
+                    ApplicationStatus::Rejected,
+                    Some("the affiliate is not active".to_owned()),
+                ),
+                _ if !eligible => (
+                    ApplicationStatus::Rejected,
+                    Some("the affiliate is no longer eligible".to_owned()),
+                ),
                 ApplicationRule::AboveTrust if affiliate.trust_score < advertiser.minimum_trust => {
                     let reason = format!(
                         "the trust score {} is below the advertiser's minimum {}",
@@ -146,7 +163,8 @@ pub async fn decide_by_rule(app: &App, application_id: i64, job: uuid::Uuid) -> 
                     (ApplicationStatus::Approved, None)
                 }
             };
-            application::update_decided(connection, application_id, status, reason.as_deref(), now).await?;
+            application::update_decided(connection, application_id, status, reason.as_deref(), now)
+                .await?;
             Ok(())
         })
         .await

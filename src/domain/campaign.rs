@@ -40,13 +40,15 @@ impl PolicyChoice {
         let policy = Policy {
             version: 1,
             low_below_percent: self.low_below_percent.unwrap_or(default.low_below_percent),
-            high_above_percent: self.high_above_percent.unwrap_or(default.high_above_percent),
+            high_above_percent: self
+                .high_above_percent
+                .unwrap_or(default.high_above_percent),
             absolute_floor: floor.and_then(Result::ok).unwrap_or(default.absolute_floor),
             alert_from: self.alert_from.unwrap_or(default.alert_from),
             lag_window: self.lag_window_hours.map(hours),
-            rechecks: self
-                .recheck_hours
-                .map_or(default.rechecks, |ages| ages.into_iter().map(hours).collect()),
+            rechecks: self.recheck_hours.map_or(default.rechecks, |ages| {
+                ages.into_iter().map(hours).collect()
+            }),
         };
         if let Err(errors) = policy.validate() {
             for error in errors {
@@ -74,8 +76,14 @@ pub fn policy_of(row: &campaign::Policy) -> Result<Policy, Error> {
         high_above_percent: row.high_above_percent.clone(),
         absolute_floor: u64::try_from(row.absolute_floor).map_err(Error::internal)?,
         alert_from: row.alert_from,
-        lag_window: row.lag_window_hours.map(|hours| Duration::hours(hours.into())),
-        rechecks: row.recheck_hours.iter().map(|hours| Duration::hours((*hours).into())).collect(),
+        lag_window: row
+            .lag_window_hours
+            .map(|hours| Duration::hours(hours.into())),
+        rechecks: row
+            .recheck_hours
+            .iter()
+            .map(|hours| Duration::hours((*hours).into()))
+            .collect(),
     })
 }
 
@@ -89,7 +97,11 @@ fn row_of(campaign_id: i64, policy: &Policy) -> Result<NewPolicy, Error> {
         absolute_floor: i64::try_from(policy.absolute_floor).map_err(Error::internal)?,
         alert_from: policy.alert_from,
         lag_window_hours: policy.lag_window.as_ref().map(hours).transpose()?,
-        recheck_hours: policy.rechecks.iter().map(hours).collect::<Result<_, _>>()?,
+        recheck_hours: policy
+            .rechecks
+            .iter()
+            .map(hours)
+            .collect::<Result<_, _>>()?,
     })
 }
 
@@ -118,7 +130,11 @@ pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result
     if let (Some(starts_at), Some(ends_at)) = (input.starts_at, input.ends_at)
         && starts_at >= ends_at
     {
-        checks.refuse(RefusalCode::OutOfRange, "endsAt", "endsAt must be after startsAt");
+        checks.refuse(
+            RefusalCode::OutOfRange,
+            "endsAt",
+            "endsAt must be after startsAt",
+        );
     }
     let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions);
     let policy = input.policy.resolve(&mut checks);
@@ -127,7 +143,10 @@ pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result
     let mut connection = app.db.get().await?;
     connection
         .transaction::<_, Error, _>(async |connection| {
-            if advertiser::list_by_id(connection, &[advertiser_id]).await?.is_empty() {
+            if advertiser::list_by_id(connection, &[advertiser_id])
+                .await?
+                .is_empty()
+            {
                 let message = "advertiserId names no advertiser";
                 return Err(Refusal::field(RefusalCode::NotFound, "advertiserId", message).into());
             }
@@ -185,7 +204,11 @@ fn resolve_platforms(
     kinds.sort_unstable();
     kinds.dedup();
     if kinds.is_empty() {
-        checks.refuse(RefusalCode::Invalid, "platforms", "platforms must name at least one platform");
+        checks.refuse(
+            RefusalCode::Invalid,
+            "platforms",
+            "platforms must name at least one platform",
+        );
     }
     if definitions.iter().any(|(kind, _)| !kinds.contains(kind)) {
         let message = "viewsDefinitions names a platform that is not among platforms";
@@ -193,9 +216,14 @@ fn resolve_platforms(
     }
     let well_formed = |text: &str| {
         (1..=100).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
     };
-    if definitions.iter().any(|(_, definition)| !well_formed(definition)) {
+    if definitions
+        .iter()
+        .any(|(_, definition)| !well_formed(definition))
+    {
         let message = "a definition must be 1 to 100 letters, digits, dots and underscores, such as instagram.views";
         checks.refuse(RefusalCode::Invalid, "viewsDefinitions", message);
     }
@@ -204,7 +232,11 @@ fn resolve_platforms(
         .map(|kind| {
             let chosen = definitions.iter().find(|(named, _)| *named == kind);
             let definition = chosen.map_or_else(
-                || default_definition(kind, Metric::Views).unwrap_or("views").to_owned(),
+                || {
+                    default_definition(kind, Metric::Views)
+                        .unwrap_or("views")
+                        .to_owned()
+                },
                 |(_, definition)| definition.clone(),
             );
             (kind, definition)

@@ -68,13 +68,18 @@ pub async fn of_campaign(
     to: Option<DateTime<Utc>>,
 ) -> Result<Dashboard, Error> {
     let rows = dashboard::totals(&mut *app.db.get().await?, campaign_id, from, to).await?;
-    let by_platform: Vec<(PlatformKind, Totals)> =
-        rows.iter().map(|row| (row.platform, totals_of(row))).collect();
+    let by_platform: Vec<(PlatformKind, Totals)> = rows
+        .iter()
+        .map(|row| (row.platform, totals_of(row)))
+        .collect();
     let mut totals = Totals::default();
     for (_, platform) in &by_platform {
         totals.add(platform);
     }
-    Ok(Dashboard { totals, by_platform })
+    Ok(Dashboard {
+        totals,
+        by_platform,
+    })
 }
 
 fn totals_of(row: &PlatformTotals) -> Totals {

@@ -18,14 +18,23 @@ impl Checks {
     pub fn required_text(&mut self, field: &str, text: &str, most: usize) -> String {
         let text = text.trim();
         if text.is_empty() {
-            self.refuse(RefusalCode::Invalid, field, format!("{field} must not be empty"));
+            self.refuse(
+                RefusalCode::Invalid,
+                field,
+                format!("{field} must not be empty"),
+            );
         }
         self.text(field, text, most);
         text.to_owned()
     }
 
     /// A text that may be missing; one that is empty counts as missing.
-    pub fn optional_text(&mut self, field: &str, text: Option<&str>, most: usize) -> Option<String> {
+    pub fn optional_text(
+        &mut self,
+        field: &str,
+        text: Option<&str>,
+        most: usize,
+    ) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.text(field, text, most);
         Some(text.to_owned())
@@ -48,8 +57,15 @@ impl Checks {
         let plausible = text.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.')
         });
-        if !plausible || text.chars().any(|c| c.is_whitespace() || c.is_control()) || text.matches('@').count() != 1 {
-            self.refuse(RefusalCode::Invalid, field, format!("{field} is not an e-mail address"));
+        if !plausible
+            || text.chars().any(|c| c.is_whitespace() || c.is_control())
+            || text.matches('@').count() != 1
+        {
+            self.refuse(
+                RefusalCode::Invalid,
+                field,
+                format!("{field} is not an e-mail address"),
+            );
         }
         Some(text)
     }
@@ -73,7 +89,11 @@ impl Checks {
     /// # Errors
     /// Everything that was refused.
     pub fn finish(self) -> Result<(), crate::error::Error> {
-        if self.refusals.is_empty() { Ok(()) } else { Err(crate::error::Error::Refused(self.refusals)) }
+        if self.refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(crate::error::Error::Refused(self.refusals))
+        }
     }
 }
 
@@ -81,9 +101,9 @@ fn has_nul(value: &serde_json::Value) -> bool {
     match value {
         serde_json::Value::String(text) => text.contains('\0'),
         serde_json::Value::Array(items) => items.iter().any(has_nul),
-        serde_json::Value::Object(entries) => {
-            entries.iter().any(|(key, value)| key.contains('\0') || has_nul(value))
-        }
+        serde_json::Value::Object(entries) => entries
+            .iter()
+            .any(|(key, value)| key.contains('\0') || has_nul(value)),
         _ => false,
     }
 }
@@ -112,9 +132,10 @@ mod tests {
 
     fn codes(checks: Checks) -> Vec<(RefusalCode, String)> {
         match checks.finish() {
-            Err(Error::Refused(refusals)) => {
-                refusals.into_iter().map(|r| (r.code, r.field.join("."))).collect()
-            }
+            Err(Error::Refused(refusals)) => refusals
+                .into_iter()
+                .map(|r| (r.code, r.field.join(".")))
+                .collect(),
             _ => Vec::new(),
         }
     }

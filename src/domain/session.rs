@@ -5,8 +5,8 @@
 
 use std::sync::OnceLock;
 
-use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use argon2::Argon2;
+use argon2::password_hash::{PasswordHash, PasswordHasher as _, PasswordVerifier as _, SaltString};
 use diesel_async::AsyncConnection as _;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -15,8 +15,8 @@ use super::access::{Principal, Viewer};
 use super::token::AccessToken;
 use crate::app::App;
 use crate::crypto::{ApiKey, random, refresh_token, sha256};
-use crate::db::user::{self, NewRefreshToken, User};
 use crate::db::Connection;
+use crate::db::user::{self, NewRefreshToken, User};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{Role, Secret};
 
@@ -98,7 +98,9 @@ pub async fn refresh(app: &App, token: &Secret) -> Result<SignedIn, Error> {
                 return Ok(None);
             }
             user::update_refresh_token_used(connection, stored.id, now).await?;
-            let Some(user) = user::find(connection, stored.user_id).await? else { return Ok(None) };
+            let Some(user) = user::find(connection, stored.user_id).await? else {
+                return Ok(None);
+            };
             match sign_in(app, connection, &user, stored.family).await {
                 Ok(signed_in) => Ok(Some(signed_in)),
                 Err(Error::Refused(_)) => Ok(None),
@@ -159,9 +161,17 @@ fn viewer_of(user: &User) -> Result<Viewer, Error> {
         (Role::Operator, _, _) => Principal::Operator,
         (Role::Advertiser, Some(id), _) => Principal::Advertiser(id),
         (Role::Affiliate, _, Some(id)) => Principal::Affiliate(id),
-        _ => return Err(Error::internal(format!("user {} has a role without its subject", user.id))),
+        _ => {
+            return Err(Error::internal(format!(
+                "user {} has a role without its subject",
+                user.id
+            )));
+        }
     };
-    Ok(Viewer { user_id: user.id, principal })
+    Ok(Viewer {
+        user_id: user.id,
+        principal,
+    })
 }
 
 fn rejected(field: &str) -> Error {
@@ -203,7 +213,9 @@ async fn verify_password(password: Secret, stored: Option<String>) -> Result<boo
     };
     hashing(move || {
         PasswordHash::new(&stored).is_ok_and(|hash| {
-            Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
+            Argon2::default()
+                .verify_password(password.expose().as_bytes(), &hash)
+                .is_ok()
         }) && known
     })
     .await
@@ -211,5 +223,7 @@ async fn verify_password(password: Secret, stored: Option<String>) -> Result<boo
 
 async fn hashing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
     let _permit = HASHING.acquire().await.map_err(Error::internal)?;
-    tokio::task::spawn_blocking(work).await.map_err(Error::internal)
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(Error::internal)
 }

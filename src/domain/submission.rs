@@ -64,7 +64,11 @@ pub enum Submitted {
 ///
 /// # Errors
 /// [`Error::Refused`] with everything that is wrong; nothing was written then.
-pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Result<Submitted, Error> {
+pub async fn submit_post(
+    app: &App,
+    viewer: &Viewer,
+    input: SubmitPost,
+) -> Result<Submitted, Error> {
     let affiliate_id = viewer.affiliate()?;
     let mut checks = Checks::default();
     check_claim(&mut checks, &input.claim);
@@ -77,14 +81,18 @@ pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Resul
             let code = match refusal {
                 LinkRefusal::TooLong => RefusalCode::TooLong,
                 LinkRefusal::NotAUrl => RefusalCode::Invalid,
-                LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAPost { .. } => RefusalCode::UrlNotAPost,
+                LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAPost { .. } => {
+                    RefusalCode::UrlNotAPost
+                }
             };
             checks.refuse(code, "url", refusal.to_string());
             None
         }
     };
     checks.finish()?;
-    let Some(link) = link else { return Err(Error::internal("a refused link passed the checks")) };
+    let Some(link) = link else {
+        return Err(Error::internal("a refused link passed the checks"));
+    };
 
     let mut connection = app.db.get().await?;
     let idempotency = key(viewer, "submitPost", &input.claim, |hash| {
@@ -103,10 +111,17 @@ pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Resul
         return Ok(answer);
     }
 
-    let admission =
-        submission::find_admission(&mut connection, input.campaign_id, affiliate_id, link.platform).await?;
+    let admission = submission::find_admission(
+        &mut connection,
+        input.campaign_id,
+        affiliate_id,
+        link.platform,
+    )
+    .await?;
     let admitted = admit(app, admission, link.platform)?;
-    let account_handle = handle.map(|handle| handle.trim_start_matches('@').to_lowercase()).or(link.account);
+    let account_handle = handle
+        .map(|handle| handle.trim_start_matches('@').to_lowercase())
+        .or(link.account);
     let native_id = match link.target {
         LinkTarget::Post { native_id } => Some(native_id),
         LinkTarget::Redirect | LinkTarget::Permalink => None,
@@ -118,7 +133,11 @@ pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Resul
             platform: link.platform,
             url: input.url.trim().to_owned(),
             canonical_url: link.canonical_url.clone(),
-            status: if native_id.is_some() { PostStatus::Tracking } else { PostStatus::Resolving },
+            status: if native_id.is_some() {
+                PostStatus::Tracking
+            } else {
+                PostStatus::Resolving
+            },
             platform_post_id: native_id.clone(),
             account_handle,
             title,
@@ -171,25 +190,44 @@ pub async fn submit_post(app: &App, viewer: &Viewer, input: SubmitPost) -> Resul
 ///
 /// # Errors
 /// [`Error::Refused`] with everything that is wrong; nothing was written then.
-pub async fn submit_report(app: &App, viewer: &Viewer, post_id: i64, claim: Claim) -> Result<i64, Error> {
+pub async fn submit_report(
+    app: &App,
+    viewer: &Viewer,
+    post_id: i64,
+    claim: Claim,
+) -> Result<i64, Error> {
     let affiliate_id = viewer.affiliate()?;
     let mut checks = Checks::default();
     check_claim(&mut checks, &claim);
     checks.finish()?;
-    let not_found = || Refusal::field(RefusalCode::NotFound, "postId", "postId names no post of yours");
+    let not_found = || {
+        Refusal::field(
+            RefusalCode::NotFound,
+            "postId",
+            "postId names no post of yours",
+        )
+    };
     let Some(post) = visible::posts(app, viewer, &[post_id]).await?.pop() else {
         return Err(not_found().into());
     };
     let mut connection = app.db.get().await?;
-    let idempotency =
-        key(viewer, "submitReport", &claim, |hash| hash_part(hash, Some(&post_id.to_string())));
-    if let Some(Submitted::Accepted { affiliate_report_id, .. }) =
-        answered(&mut connection, idempotency.as_ref()).await?
+    let idempotency = key(viewer, "submitReport", &claim, |hash| {
+        hash_part(hash, Some(&post_id.to_string()))
+    });
+    if let Some(Submitted::Accepted {
+        affiliate_report_id,
+        ..
+    }) = answered(&mut connection, idempotency.as_ref()).await?
     {
         return Ok(affiliate_report_id);
     }
-    let admission =
-        submission::find_admission(&mut connection, post.campaign_id, affiliate_id, post.platform).await?;
+    let admission = submission::find_admission(
+        &mut connection,
+        post.campaign_id,
+        affiliate_id,
+        post.platform,
+    )
+    .await?;
     let admitted = admit(app, admission, post.platform)?;
     let new = Submission {
         target: Target::Existing { post_id },
@@ -206,7 +244,10 @@ pub async fn submit_report(app: &App, viewer: &Viewer, post_id: i64, claim: Clai
         return Ok(written.affiliate_report_id);
     }
     match answered(&mut connection, new.idempotency.as_ref()).await? {
-        Some(Submitted::Accepted { affiliate_report_id, .. }) => Ok(affiliate_report_id),
+        Some(Submitted::Accepted {
+            affiliate_report_id,
+            ..
+        }) => Ok(affiliate_report_id),
         _ => Err(Error::internal("nothing was written and no key says why")),
     }
 }
@@ -216,7 +257,9 @@ async fn answered(
     connection: &mut Connection,
     idempotency: Option<&IdempotencyKey>,
 ) -> Result<Option<Submitted>, Error> {
-    let Some(key) = idempotency else { return Ok(None) };
+    let Some(key) = idempotency else {
+        return Ok(None);
+    };
     let Some((report_id, request_hash)) =
         submission::find_by_key(connection, key.user_id, key.mutation, &key.key).await?
     else {
@@ -224,11 +267,18 @@ async fn answered(
     };
     if request_hash != key.request_hash {
         let message = "this idempotencyKey was used before with another input";
-        return Err(Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message).into());
+        return Err(
+            Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message).into(),
+        );
     }
-    let report = affiliate_report::list_by_id(connection, &[report_id]).await?.pop();
+    let report = affiliate_report::list_by_id(connection, &[report_id])
+        .await?
+        .pop();
     let report = report.ok_or_else(|| Error::internal("a key names a claim that is not there"))?;
-    Ok(Some(Submitted::Accepted { post_id: report.post_id, affiliate_report_id: report.id }))
+    Ok(Some(Submitted::Accepted {
+        post_id: report.post_id,
+        affiliate_report_id: report.id,
+    }))
 }
 
 fn check_claim(checks: &mut Checks, claim: &Claim) {
@@ -260,16 +310,28 @@ struct Admitted {
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
 /// does not exist.
-fn admit(app: &App, admission: Option<Admission>, platform: PlatformKind) -> Result<Admitted, Error> {
-    let not_found =
-        || Refusal::field(RefusalCode::NotFound, "campaignId", "campaignId names no campaign that you can post in");
+fn admit(
+    app: &App,
+    admission: Option<Admission>,
+    platform: PlatformKind,
+) -> Result<Admitted, Error> {
+    let not_found = || {
+        Refusal::field(
+            RefusalCode::NotFound,
+            "campaignId",
+            "campaignId names no campaign that you can post in",
+        )
+    };
     let admission = admission.ok_or_else(not_found)?;
     if !(admission.eligible || admission.approved || admission.has_posted) {
         return Err(not_found().into());
     }
-    let refuse = |code, field: &str, message: String| Err(Refusal::field(code, field, message).into());
+    let refuse =
+        |code, field: &str, message: String| Err(Refusal::field(code, field, message).into());
     if !admission.affiliate_active {
-        return Err(Refusal::whole(RefusalCode::AffiliateInactive, "your account is not active").into());
+        return Err(
+            Refusal::whole(RefusalCode::AffiliateInactive, "your account is not active").into(),
+        );
     }
     if !admission.approved {
         let message = "you need an approved application at the campaign's advertiser".to_owned();
@@ -294,13 +356,22 @@ fn admit(app: &App, admission: Option<Admission>, platform: PlatformKind) -> Res
         let message = format!("posts on {platform} cannot be checked at present");
         return refuse(RefusalCode::PlatformNotAvailable, "url", message);
     }
-    let policy_id =
-        admission.policy_id.ok_or_else(|| Error::internal("a campaign without a policy"))?;
-    Ok(Admitted { policy_id, views_definition })
+    let policy_id = admission
+        .policy_id
+        .ok_or_else(|| Error::internal("a campaign without a policy"))?;
+    Ok(Admitted {
+        policy_id,
+        views_definition,
+    })
 }
 
 fn stored_counts(claimed: &Metrics<Option<u64>>) -> Result<Metrics<Option<i64>>, Error> {
-    let stored = |count: Option<u64>| count.map(i64::try_from).transpose().map_err(Error::internal);
+    let stored = |count: Option<u64>| {
+        count
+            .map(i64::try_from)
+            .transpose()
+            .map_err(Error::internal)
+    };
     Ok(Metrics {
         views: stored(claimed.views)?,
         clicks: stored(claimed.clicks)?,
@@ -328,7 +399,10 @@ fn key(
         hash_part(&mut hash, value.map(|value| value.to_string()).as_deref());
     }
     // serde_json keeps the keys of an object sorted, so two spellings of one object are equal.
-    hash_part(&mut hash, claim.evidence.as_ref().map(ToString::to_string).as_deref());
+    hash_part(
+        &mut hash,
+        claim.evidence.as_ref().map(ToString::to_string).as_deref(),
+    );
     hash_rest(&mut hash);
     Some(IdempotencyKey {
         user_id: viewer.user_id,

@@ -28,7 +28,9 @@ pub struct Tokens {
 
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokens").field("key_id", &self.key_id).finish_non_exhaustive()
+        f.debug_struct("Tokens")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -125,7 +127,10 @@ impl Tokens {
             affiliate_id,
         };
         let text = jsonwebtoken::encode(&self.header, &claims, &self.encoding)?;
-        Ok(AccessToken { text: text.into(), expires_at })
+        Ok(AccessToken {
+            text: text.into(),
+            expires_at,
+        })
     }
 
     /// Whose token this is, and until when it works.
@@ -143,7 +148,11 @@ impl Tokens {
             return Err(InvalidToken);
         }
         let claims = data.claims;
-        let principal = match (claims.role.parse(), claims.advertiser_id, claims.affiliate_id) {
+        let principal = match (
+            claims.role.parse(),
+            claims.advertiser_id,
+            claims.affiliate_id,
+        ) {
             (Ok(Role::Operator), None, None) => Principal::Operator,
             (Ok(Role::Advertiser), Some(id), None) => Principal::Advertiser(id),
             (Ok(Role::Affiliate), None, Some(id)) => Principal::Affiliate(id),
@@ -191,7 +200,10 @@ mod tests {
         .unwrap()
     }
 
-    const VIEWER: Viewer = Viewer { user_id: 7, principal: Principal::Affiliate(3) };
+    const VIEWER: Viewer = Viewer {
+        user_id: 7,
+        principal: Principal::Affiliate(3),
+    };
 
     #[test]
     fn a_token_says_who_its_holder_is() {
@@ -209,12 +221,25 @@ mod tests {
         let text = ours.issue(&VIEWER).unwrap().text;
         let mut altered = text.expose().to_owned();
         let middle = altered.find('.').unwrap() + 10;
-        altered.replace_range(middle..=middle, if &altered[middle..=middle] == "A" { "B" } else { "A" });
+        altered.replace_range(
+            middle..=middle,
+            if &altered[middle..=middle] == "A" {
+                "B"
+            } else {
+                "A"
+            },
+        );
         assert_eq!(ours.check(&altered), Err(InvalidToken));
         assert_eq!(ours.check(""), Err(InvalidToken));
         assert_eq!(ours.check(&"x".repeat(MAX_LENGTH + 1)), Err(InvalidToken));
-        assert!(with_key(&key, "other", 900).check(text.expose()).is_err(), "another issuer");
-        assert!(tokens("i", 900).check(text.expose()).is_err(), "another key");
+        assert!(
+            with_key(&key, "other", 900).check(text.expose()).is_err(),
+            "another issuer"
+        );
+        assert!(
+            tokens("i", 900).check(text.expose()).is_err(),
+            "another key"
+        );
         let expired = with_key(&key, "i", -60).issue(&VIEWER).unwrap();
         assert_eq!(ours.check(expired.text.expose()), Err(InvalidToken));
     }

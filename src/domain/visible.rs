@@ -15,7 +15,11 @@ use crate::model::Scope;
 ///
 /// # Errors
 /// The database failed.
-pub async fn campaigns(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<campaign::Campaign>, Error> {
+pub async fn campaigns(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<campaign::Campaign>, Error> {
     let mut connection = app.db.get().await?;
     let ids = campaign::list_visible(&mut connection, viewer.scope(), ids).await?;
     Ok(campaign::list_by_id(&mut connection, &ids).await?)
@@ -93,14 +97,22 @@ async fn visible_posts(
     let mut ids: Vec<i64> = ids.collect();
     ids.sort_unstable();
     ids.dedup();
-    Ok(posts(app, viewer, &ids).await?.into_iter().map(|post| post.id).collect())
+    Ok(posts(app, viewer, &ids)
+        .await?
+        .into_iter()
+        .map(|post| post.id)
+        .collect())
 }
 
 /// The affiliates out of these that the viewer may see: itself, or those with an application or a post at the advertiser.
 ///
 /// # Errors
 /// The database failed.
-pub async fn affiliates(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<affiliate::Affiliate>, Error> {
+pub async fn affiliates(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<affiliate::Affiliate>, Error> {
     let mut connection = app.db.get().await?;
     let mut rows = affiliate::list_by_id(&mut connection, ids).await?;
     match viewer.principal {

@@ -50,7 +50,9 @@ pub(super) async fn run(
                 _ => break,
             }
         }
-        let Ok(turn) = Arc::clone(&gatherings).acquire_owned().await else { return };
+        let Ok(turn) = Arc::clone(&gatherings).acquire_owned().await else {
+            return;
+        };
         let gathering = Gathering {
             app: app.clone(),
             platform,
@@ -109,7 +111,8 @@ impl Gathering {
             }
         };
         for id in unknown {
-            self.bury(id, "the job names a claim that is not there").await;
+            self.bury(id, "the job names a claim that is not there")
+                .await;
         }
         let Some(adapter) = self.app.platforms.get(self.platform) else {
             // A check that cannot be attempted is not a check.
@@ -119,19 +122,31 @@ impl Gathering {
         };
         let mut posts: HashMap<i64, OnPost> = HashMap::new();
         for task in tasks {
-            let Some(job) = by_id.remove(&task.job_id) else { continue };
+            let Some(job) = by_id.remove(&task.job_id) else {
+                continue;
+            };
             if task.reusable || task.post.status == PostStatus::Duplicate {
-                self.finish(vec![Running { task, job }], Outcome::Reused).await;
+                self.finish(vec![Running { task, job }], Outcome::Reused)
+                    .await;
             } else {
-                posts.entry(task.post.id).or_default().push(Running { task, job });
+                posts
+                    .entry(task.post.id)
+                    .or_default()
+                    .push(Running { task, job });
             }
         }
-        self.ask(adapter.as_ref(), posts.into_values().collect()).await;
+        self.ask(adapter.as_ref(), posts.into_values().collect())
+            .await;
     }
 
     /// Asks the platform for posts, after finding those behind links that only it can resolve.
     async fn ask(&self, adapter: &dyn Adapter, posts: Vec<OnPost>) {
-        let resolved = join_all(posts.into_iter().map(|on_post| self.resolve(adapter, on_post))).await;
+        let resolved = join_all(
+            posts
+                .into_iter()
+                .map(|on_post| self.resolve(adapter, on_post)),
+        )
+        .await;
         let mut known: Vec<(PostRef, Option<PostLink>, OnPost)> =
             resolved.into_iter().flatten().collect();
         let mut chunks = Vec::new();
@@ -158,7 +173,9 @@ impl Gathering {
             return Some((refer(native_id, post.account_handle.clone()), None, on_post));
         }
         let Ok(link) = PostLink::parse(&post.canonical_url) else {
-            let error = PlatformError::Refused { detail: "the link cannot be read any more".into() };
+            let error = PlatformError::Refused {
+                detail: "the link cannot be read any more".into(),
+            };
             self.report(on_post, Err(error), None).await;
             return None;
         };
@@ -166,11 +183,17 @@ impl Gathering {
             let _permit = self.calls.acquire().await.ok()?;
             adapter.resolve(&link).await
         };
-        let gone = |reason: String| Fetched::Gone { reason, raw: serde_json::json!({ "link": link.canonical_url }) };
+        let gone = |reason: String| Fetched::Gone {
+            reason,
+            raw: serde_json::json!({ "link": link.canonical_url }),
+        };
         match answer {
             Ok(Resolved::Post(found)) => {
                 let native_id = found.native_id()?.to_owned();
-                let handle = post.account_handle.clone().or_else(|| found.account.clone());
+                let handle = post
+                    .account_handle
+                    .clone()
+                    .or_else(|| found.account.clone());
                 Some((refer(native_id, handle), Some(found), on_post))
             }
             Ok(Resolved::Gone { reason } | Resolved::NotAPost { reason }) => {
@@ -192,7 +215,9 @@ impl Gathering {
             waiting.push((resolved, on_post));
         }
         let answers = {
-            let Ok(_permit) = self.calls.acquire().await else { return };
+            let Ok(_permit) = self.calls.acquire().await else {
+                return;
+            };
             adapter.fetch(&refs).await
         };
         for ((resolved, on_post), answer) in waiting.into_iter().zip(answers) {
@@ -210,7 +235,16 @@ impl Gathering {
         let error = match answer {
             Ok(fetched) => {
                 let fetched_at = self.app.clock.now();
-                return self.finish(on_post, Outcome::Answered { fetched, fetched_at, resolved }).await;
+                return self
+                    .finish(
+                        on_post,
+                        Outcome::Answered {
+                            fetched,
+                            fetched_at,
+                            resolved,
+                        },
+                    )
+                    .await;
             }
             Err(error) => error,
         };
@@ -218,7 +252,11 @@ impl Gathering {
         match error.advice() {
             Advice::Snooze(after) => {
                 let ids: Vec<Uuid> = on_post.iter().map(|running| running.task.job_id).collect();
-                self.snooze(&ids, after.map_or(SNOOZE_SECONDS, |after| after.as_secs_f64())).await;
+                self.snooze(
+                    &ids,
+                    after.map_or(SNOOZE_SECONDS, |after| after.as_secs_f64()),
+                )
+                .await;
             }
             Advice::Retry => {
                 let mut last = OnPost::new();
@@ -244,18 +282,36 @@ impl Gathering {
         match error {
             PlatformError::Refused { detail } => {
                 let reason = format!("The platform refused to tell: {detail}");
-                let metrics = Metrics::from_fn(|_| Observed::Unavailable { reason: reason.clone() });
+                let metrics = Metrics::from_fn(|_| Observed::Unavailable {
+                    reason: reason.clone(),
+                });
                 let raw = serde_json::json!({ "refused": detail });
-                let fetched = Fetched::Found(Sighting { metrics, raw, context: None });
-                Outcome::Answered { fetched, fetched_at: self.app.clock.now(), resolved }
+                let fetched = Fetched::Found(Sighting {
+                    metrics,
+                    raw,
+                    context: None,
+                });
+                Outcome::Answered {
+                    fetched,
+                    fetched_at: self.app.clock.now(),
+                    resolved,
+                }
             }
-            _ => Outcome::Unreachable { detail: "it did not accept this server's credentials".to_owned() },
+            _ => Outcome::Unreachable {
+                detail: "it did not accept this server's credentials".to_owned(),
+            },
         }
     }
 
     async fn finish(&self, on_post: OnPost, outcome: Outcome) {
         for Running { task, job } in on_post {
-            let done = Done { checked: Checked { task, outcome: outcome.clone() }, job };
+            let done = Done {
+                checked: Checked {
+                    task,
+                    outcome: outcome.clone(),
+                },
+                job,
+            };
             if self.done.send(done).await.is_err() {
                 return;
             }

@@ -42,7 +42,10 @@ pub struct WorkerOptions {
 
 impl Default for WorkerOptions {
     fn default() -> Self {
-        Self { min_concurrency: 512, max_concurrency: 1024 }
+        Self {
+            min_concurrency: 512,
+            max_concurrency: 1024,
+        }
     }
 }
 
@@ -94,8 +97,10 @@ async fn supervise(app: App, options: WorkerOptions, stop: CancellationToken) {
 /// The channels of this program, each with a runner of its own, so that jobs of one platform that wait for it do not keep
 /// those of another from running.
 fn channels() -> Vec<&'static str> {
-    let mut channels: Vec<&str> =
-        PlatformKind::ALL.iter().map(|kind| task::reconcile_channel(*kind)).collect();
+    let mut channels: Vec<&str> = PlatformKind::ALL
+        .iter()
+        .map(|kind| task::reconcile_channel(*kind))
+        .collect();
     channels.push(task::APPLICATIONS);
     channels
 }
@@ -147,7 +152,8 @@ impl Generation {
 
     async fn start_runners(&mut self, app: &App, options: WorkerOptions) -> Result<(), Error> {
         let (done, results) = mpsc::channel(2048);
-        self.pipelines.push(tokio::spawn(writer::run(app.clone(), results)));
+        self.pipelines
+            .push(tokio::spawn(writer::run(app.clone(), results)));
         for platform in PlatformKind::ALL.iter().copied() {
             if !app.platforms.available(platform) {
                 continue;
@@ -161,13 +167,17 @@ impl Generation {
                     tracing::error!("a job came after its pipeline had ended");
                 }
             };
-            self.start_runner(task::reconcile_channel(platform), options, dispatch).await?;
+            self.start_runner(task::reconcile_channel(platform), options, dispatch)
+                .await?;
         }
         let for_applications = app.clone();
         let dispatch = move |job: CurrentJob| {
             tokio::spawn(application::decide(for_applications.clone(), job));
         };
-        let few = WorkerOptions { min_concurrency: 8, max_concurrency: 16 };
+        let few = WorkerOptions {
+            min_concurrency: 8,
+            max_concurrency: 16,
+        };
         self.start_runner(task::APPLICATIONS, few, dispatch).await
     }
 
@@ -228,7 +238,11 @@ impl Generation {
     async fn beat(&mut self, app: &App) -> Result<bool, Error> {
         queue::notify(&mut self.lock, &self.channels, false).await?;
         let taken = self.running.swap(0, Ordering::Relaxed);
-        let held: usize = self.runners.iter().map(JobRunnerHandle::num_running_jobs).sum();
+        let held: usize = self
+            .runners
+            .iter()
+            .map(JobRunnerHandle::num_running_jobs)
+            .sum();
         if taken > 0 || held > 0 {
             return Ok(false);
         }

@@ -43,20 +43,29 @@ pub(super) async fn run(app: App, mut done: mpsc::Receiver<Done>) {
                 _ => break,
             }
         }
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
-        let (app, full) = (app.clone(), std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            return;
+        };
+        let (app, full) = (
+            app.clone(),
+            std::mem::replace(&mut batch, Vec::with_capacity(BATCH)),
+        );
         tokio::spawn(async move {
             write(&app, full).await;
             drop(slot);
         });
     }
     // Whoever holds every slot knows that nothing is being written any more.
-    let _all = slots.acquire_many(u32::try_from(PARALLEL).unwrap_or(u32::MAX)).await;
+    let _all = slots
+        .acquire_many(u32::try_from(PARALLEL).unwrap_or(u32::MAX))
+        .await;
 }
 
 async fn write(app: &App, batch: Vec<Done>) {
-    let (checked, jobs): (Vec<Checked>, Vec<CurrentJob>) =
-        batch.into_iter().map(|done| (done.checked, done.job)).unzip();
+    let (checked, jobs): (Vec<Checked>, Vec<CurrentJob>) = batch
+        .into_iter()
+        .map(|done| (done.checked, done.job))
+        .unzip();
     match verification::settle(app, &checked).await {
         Ok(()) => {}
         Err(error @ Error::Unavailable(_)) => {

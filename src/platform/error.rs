@@ -215,7 +215,8 @@ mod tests {
     #[test]
     fn what_is_not_secret_stays_readable() {
         let text = "(#10) This endpoint requires the 'pages_read_engagement' permission, see \
-                    https://developers.facebook.com/docs/apps/review (post 175154750010052_424924701699721)";
+                    https://developers.facebook.com/docs/apps/review (post \
+                    175154750010052_424924701699721)";
         assert_eq!(clean(text), text);
         assert_eq!(clean("is it there? no"), "is it there? no");
     }

@@ -25,7 +25,9 @@ const FIRST_OTHER_PAGE: u64 = 100_065_000_000_000;
 pub(super) fn account_of(handle: &str) -> Option<u64> {
     let handle = handle.to_ascii_lowercase();
     let valid = (1..=30).contains(&handle.len())
-        && handle.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
+        && handle
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._".contains(&byte));
     if !valid || handle.ends_with("gone") {
         return None;
     }
@@ -77,7 +79,13 @@ mod tests {
 
     #[test]
     fn an_account_is_found_by_the_handle_that_it_shows() {
-        for account in [INSTAGRAM_ACCOUNT, creator(1), creator(77), 12_345, FIRST_OTHER + 5] {
+        for account in [
+            INSTAGRAM_ACCOUNT,
+            creator(1),
+            creator(77),
+            12_345,
+            FIRST_OTHER + 5,
+        ] {
             assert_eq!(account_of(&handle_of(account)), Some(account));
         }
         assert_eq!(account_of("Blue.Bottle_1"), account_of("blue.bottle_1"));
@@ -86,7 +94,13 @@ mod tests {
 
     #[test]
     fn a_handle_that_cannot_exist_or_ends_in_gone_is_no_account() {
-        for handle in ["", "with space", "a/b", "creator_gone", "long.handle.long.handle.long.handle"] {
+        for handle in [
+            "",
+            "with space",
+            "a/b",
+            "creator_gone",
+            "long.handle.long.handle.long.handle",
+        ] {
             assert_eq!(account_of(handle), None, "{handle}");
         }
     }

@@ -1,8 +1,8 @@
 //! One HTTP answer as plain data, so that a platform's side can be tested without a server.
 
 use poem::Response;
-use poem::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use poem::http::StatusCode;
+use poem::http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 /// The content type of every JSON body here, as the platforms write it.
 pub(super) const JSON: &str = "application/json; charset=UTF-8";
@@ -22,7 +22,13 @@ pub(super) struct Answer {
 
 impl Answer {
     fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
-        Self { status, content_type, headers: Vec::new(), body, delay_ms: 0 }
+        Self {
+            status,
+            content_type,
+            headers: Vec::new(),
+            body,
+            delay_ms: 0,
+        }
     }
 
     /// A JSON body.
@@ -69,7 +75,6 @@ impl Answer {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +87,9 @@ mod tests {
         assert!(page.contains("?a=1&amp;b=2"), "{page}");
         let response = answer.into_response();
         assert_eq!(response.status(), 301);
-        assert_eq!(response.header("location"), Some("https://www.reddit.com/x/?a=1&b=2"));
+        assert_eq!(
+            response.header("location"),
+            Some("https://www.reddit.com/x/?a=1&b=2")
+        );
     }
 }

@@ -40,14 +40,20 @@ impl Changes {
 
     /// Makes a post vanish.
     pub(super) fn vanish(&self, platform: Platform, native_id: String) {
-        write(&self.posts[platform.index()]).entry(native_id).or_default().gone = true;
+        write(&self.posts[platform.index()])
+            .entry(native_id)
+            .or_default()
+            .gone = true;
         self.any.store(true, Ordering::Release);
     }
 
     /// Takes `percent` of each of its counts away; a later purge replaces an earlier one.
     pub(super) fn purge(&self, platform: Platform, native_id: String, percent: u8) {
         let percent = percent.min(100);
-        write(&self.posts[platform.index()]).entry(native_id).or_default().purged_percent = percent;
+        write(&self.posts[platform.index()])
+            .entry(native_id)
+            .or_default()
+            .purged_percent = percent;
         self.any.store(true, Ordering::Release);
     }
 
@@ -67,7 +73,13 @@ mod tests {
         changes.vanish(Platform::Reddit, "a".to_owned());
         changes.purge(Platform::Reddit, "a".to_owned(), 250);
         let of = |platform, id: &str| changes.of(platform, || id.to_owned());
-        assert_eq!(of(Platform::Reddit, "a"), Change { gone: true, purged_percent: 100 });
+        assert_eq!(
+            of(Platform::Reddit, "a"),
+            Change {
+                gone: true,
+                purged_percent: 100
+            }
+        );
         assert_eq!(of(Platform::Reddit, "b"), Change::default());
         assert_eq!(of(Platform::Meta, "a"), Change::default());
         changes.restore(Platform::Reddit, "a");

@@ -23,7 +23,11 @@ pub(super) fn encode(alphabet: &[u8], number: u64, width: usize) -> String {
             break;
         }
     }
-    reversed.iter().rev().map(|byte| char::from(*byte)).collect()
+    reversed
+        .iter()
+        .rev()
+        .map(|byte| char::from(*byte))
+        .collect()
 }
 
 /// The number that `text` writes in `alphabet`; `None` where `text` is empty, has a character
@@ -57,8 +61,14 @@ mod tests {
     #[test]
     fn known_ids_are_read_as_the_platforms_read_them() {
         assert_eq!(decode(BASE36, "1skjxta"), Some(3_904_357_870));
-        assert_eq!(decode(BASE64_URL, "B-fKL9qpeab"), Some(2_278_584_739_065_882_267));
-        assert_eq!(encode(BASE64_URL, 2_110_901_750_722_920_960, 0), "B1LbfVPlwIA");
+        assert_eq!(
+            decode(BASE64_URL, "B-fKL9qpeab"),
+            Some(2_278_584_739_065_882_267)
+        );
+        assert_eq!(
+            encode(BASE64_URL, 2_110_901_750_722_920_960, 0),
+            "B1LbfVPlwIA"
+        );
     }
 
     #[test]

@@ -44,9 +44,9 @@ pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
         ["restore"] if is(&Method::POST) => {
             change(request.body, |post| world.restore(post.platform, &post.id))
         }
-        ["purge"] if is(&Method::POST) => {
-            change(request.body, |post| world.purge(post.platform, &post.id, post.percent))
-        }
+        ["purge"] if is(&Method::POST) => change(request.body, |post| {
+            world.purge(post.platform, &post.id, post.percent)
+        }),
         _ => return Answer::json(404, "{\"error\":\"no such control\"}"),
     };
     match outcome {
@@ -71,7 +71,10 @@ fn done() -> Value {
 /// `GET /_control/posts?platform=…&count=N[&offset=N][&account=…]`.
 fn posts(world: &World, parameters: &Parameters<'_>) -> Outcome {
     let platform = platform(parameters)?;
-    let count = parameters.number::<u64>("count").unwrap_or(10).min(MOST_POSTS);
+    let count = parameters
+        .number::<u64>("count")
+        .unwrap_or(10)
+        .min(MOST_POSTS);
     let offset = parameters.number::<u64>("offset").unwrap_or(0);
     let posts = world.posts(platform, offset, count, parameters.get("account"));
     serde_json::to_value(posts).map_err(|error| error.to_string())
@@ -207,6 +210,10 @@ fn change(bytes: &[u8], apply: impl FnOnce(&PostBody) -> bool) -> Outcome {
     if apply(&post) {
         Ok(done())
     } else {
-        Err(format!("{:?} cannot be a post on {}", post.id, post.platform.as_str()))
+        Err(format!(
+            "{:?} cannot be a post on {}",
+            post.id,
+            post.platform.as_str()
+        ))
     }
 }

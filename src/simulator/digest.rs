@@ -15,7 +15,11 @@ pub(super) const fn mix(value: u64) -> u64 {
 /// A number for `text` under `domain`; two domains never share a number for one text.
 pub(super) fn digest(seed: u64, domain: &str, text: &str) -> u64 {
     let mut hash = mix(seed);
-    for byte in domain.bytes().chain(std::iter::once(0xff)).chain(text.bytes()) {
+    for byte in domain
+        .bytes()
+        .chain(std::iter::once(0xff))
+        .chain(text.bytes())
+    {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
     }
     mix(hash)

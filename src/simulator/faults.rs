@@ -26,8 +26,7 @@ pub enum FaultKind {
     Garbage,
     /// The right JSON, cut in the middle, under the right content type.
     Truncated,
-    /// The right answer, late. As part of a batch: `null`, which is how Graph says that a part timed
-    /// out.
+    /// The right answer, late. As part of a batch: `null`, as Graph writes a part that timed out.
     Latency,
     /// The right shape with every number written as a string.
     WrongType,
@@ -161,7 +160,11 @@ pub(super) struct Faults {
 impl Faults {
     /// None.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, any: AtomicBool::new(false), rules: RwLock::new(Vec::new()) }
+        Self {
+            seed,
+            any: AtomicBool::new(false),
+            rules: RwLock::new(Vec::new()),
+        }
     }
 
     /// Adds a rule. It replaces one of the same platform, kind and endpoint.
@@ -172,7 +175,10 @@ impl Faults {
                 || rule.fault.kind != fault.kind
                 || rule.fault.endpoint != fault.endpoint
         });
-        rules.push(Rule { fault, considered: AtomicU64::new(0) });
+        rules.push(Rule {
+            fault,
+            considered: AtomicU64::new(0),
+        });
         self.any.store(true, Ordering::Release);
     }
 
@@ -190,7 +196,10 @@ impl Faults {
             return strike;
         }
         let rules = read(&self.rules);
-        for rule in rules.iter().filter(|rule| rule.concerns(platform, call, part)) {
+        for rule in rules
+            .iter()
+            .filter(|rule| rule.concerns(platform, call, part))
+        {
             let Some(nth) = rule.hit(self.seed) else {
                 continue;
             };
@@ -215,7 +224,12 @@ mod tests {
 
     fn struck(faults: &Faults, calls: usize) -> Vec<bool> {
         (0..calls)
-            .map(|_| faults.strike(Platform::Reddit, Call::RedditInfo, false).blow.is_some())
+            .map(|_| {
+                faults
+                    .strike(Platform::Reddit, Call::RedditInfo, false)
+                    .blow
+                    .is_some()
+            })
             .collect()
     }
 
@@ -246,11 +260,31 @@ mod tests {
     fn tokens_and_parts_are_struck_only_where_the_endpoint_is_named() {
         let faults = Faults::new(7);
         faults.add(Fault::new(Platform::Reddit, FaultKind::ServerError));
-        assert!(faults.strike(Platform::Reddit, Call::RedditToken, false).blow.is_none());
-        assert!(faults.strike(Platform::Meta, Call::MetaInsights, false).blow.is_none());
+        assert!(
+            faults
+                .strike(Platform::Reddit, Call::RedditToken, false)
+                .blow
+                .is_none()
+        );
+        assert!(
+            faults
+                .strike(Platform::Meta, Call::MetaInsights, false)
+                .blow
+                .is_none()
+        );
         faults.add(Fault::new(Platform::Meta, FaultKind::Empty).at("meta.insights"));
-        assert!(faults.strike(Platform::Meta, Call::MetaInsights, true).blow.is_some());
-        assert!(faults.strike(Platform::Meta, Call::MetaPost, true).blow.is_none());
+        assert!(
+            faults
+                .strike(Platform::Meta, Call::MetaInsights, true)
+                .blow
+                .is_some()
+        );
+        assert!(
+            faults
+                .strike(Platform::Meta, Call::MetaPost, true)
+                .blow
+                .is_none()
+        );
     }
 
     #[test]
@@ -271,6 +305,13 @@ mod tests {
         late.latency_ms = 250;
         faults.add(late);
         let strike = faults.strike(Platform::Reddit, Call::RedditInfo, false);
-        assert_eq!(strike, Strike { delay_ms: 250, blow: None, late: true });
+        assert_eq!(
+            strike,
+            Strike {
+                delay_ms: 250,
+                blow: None,
+                late: true
+            }
+        );
     }
 }

@@ -58,9 +58,9 @@ impl Figures {
 /// The counts of a post at `age_ms` milliseconds after its creation.
 ///
 /// `platform` is `reddit`, `instagram` or `meta`; `native_id` is what `/_control/posts` names so:
-/// the base36 id, the shortcode, or `<page id>_<post id>`. Views start between [`SMALLEST_POST`] and
-/// [`LARGEST_POST`], log-uniform by octaves, and grow by half to three times of that, half of it
-/// within 12 to 120 hours. No count falls when `age_ms` rises.
+/// the base36 id, the shortcode, or `<page id>_<post id>`. Views start between [`SMALLEST_POST`]
+/// and [`LARGEST_POST`], log-uniform by octaves, and grow by half to three times of that, half of
+/// it within 12 to 120 hours. No count falls when `age_ms` rises.
 #[must_use]
 pub fn figures(seed: u64, platform: &str, native_id: &str, age_ms: u64) -> Figures {
     let key = digest(seed, platform, native_id);
@@ -98,8 +98,16 @@ fn between(key: u64, salt: u64, low: u64, high: u64) -> u64 {
 mod tests {
     use super::*;
 
-    const AGES: [u64; 8] =
-        [0, 1, HOUR_MS, 24 * HOUR_MS, 100 * HOUR_MS, 720 * HOUR_MS, 87_600 * HOUR_MS, u64::MAX];
+    const AGES: [u64; 8] = [
+        0,
+        1,
+        HOUR_MS,
+        24 * HOUR_MS,
+        100 * HOUR_MS,
+        720 * HOUR_MS,
+        87_600 * HOUR_MS,
+        u64::MAX,
+    ];
 
     fn sample() -> impl Iterator<Item = String> {
         (0..500).map(|number| format!("1s{number:05}"))
@@ -107,9 +115,18 @@ mod tests {
 
     #[test]
     fn the_same_post_has_the_same_figures_and_another_seed_others() {
-        assert_eq!(figures(7, "reddit", "1skjxt0", 5), figures(7, "reddit", "1skjxt0", 5));
-        assert_ne!(figures(7, "reddit", "1skjxt0", 5), figures(8, "reddit", "1skjxt0", 5));
-        assert_ne!(figures(7, "reddit", "1skjxt0", 5), figures(7, "meta", "1skjxt0", 5));
+        assert_eq!(
+            figures(7, "reddit", "1skjxt0", 5),
+            figures(7, "reddit", "1skjxt0", 5)
+        );
+        assert_ne!(
+            figures(7, "reddit", "1skjxt0", 5),
+            figures(8, "reddit", "1skjxt0", 5)
+        );
+        assert_ne!(
+            figures(7, "reddit", "1skjxt0", 5),
+            figures(7, "meta", "1skjxt0", 5)
+        );
     }
 
     #[test]
@@ -118,9 +135,18 @@ mod tests {
             for pair in AGES.windows(2) {
                 let young = figures(7, "reddit", &id, pair[0]);
                 let old = figures(7, "reddit", &id, pair[1]);
-                assert!(young.views <= old.views && young.clicks <= old.clicks, "{id}");
-                assert!(young.score <= old.score && young.comments <= old.comments, "{id}");
-                assert!(young.shares <= old.shares && young.saved <= old.saved, "{id}");
+                assert!(
+                    young.views <= old.views && young.clicks <= old.clicks,
+                    "{id}"
+                );
+                assert!(
+                    young.score <= old.score && young.comments <= old.comments,
+                    "{id}"
+                );
+                assert!(
+                    young.shares <= old.shares && young.saved <= old.saved,
+                    "{id}"
+                );
                 assert!(young.reach <= old.reach, "{id}");
             }
         }
@@ -128,9 +154,14 @@ mod tests {
 
     #[test]
     fn a_post_starts_between_two_hundred_and_two_hundred_thousand_views_and_both_ends_occur() {
-        let starts: Vec<u64> =
-            sample().map(|id| figures(7, "instagram", &id, 0).views).collect();
-        assert!(starts.iter().all(|views| (SMALLEST_POST..=LARGEST_POST).contains(views)));
+        let starts: Vec<u64> = sample()
+            .map(|id| figures(7, "instagram", &id, 0).views)
+            .collect();
+        assert!(
+            starts
+                .iter()
+                .all(|views| (SMALLEST_POST..=LARGEST_POST).contains(views))
+        );
         assert!(starts.iter().any(|views| *views < 1_000));
         assert!(starts.iter().any(|views| *views > 100_000));
     }

@@ -117,11 +117,7 @@ fn share(world: &World, platform: Platform, token: &str) -> Answer {
 }
 
 /// The counter of a request that is no batch.
-pub(super) fn call_of(
-    platform: Platform,
-    segments: &[&str],
-    parameters: &Parameters<'_>,
-) -> Call {
+pub(super) fn call_of(platform: Platform, segments: &[&str], parameters: &Parameters<'_>) -> Call {
     match platform {
         Platform::Meta => meta::call_of(segments),
         Platform::Instagram | Platform::Reddit => instagram::call_of(segments, parameters),
@@ -140,17 +136,21 @@ pub(super) fn read(platform: Platform, request: &GraphRequest<'_>) -> Result<Vec
 pub(super) fn replacement(world: &World, platform: Platform, blow: Blow) -> Option<Answer> {
     match blow.kind {
         FaultKind::RateLimited => {
-            let account =
-                if platform == Platform::Meta { META_PAGE } else { INSTAGRAM_ACCOUNT };
+            let account = own_account(platform);
             Some(throttle(platform, blow, account, &world.next_trace()))
         }
         FaultKind::ServerError => Some(distort::server_error(blow.nth)),
         FaultKind::Garbage => Some(distort::garbage()),
         FaultKind::TokenRefused => Some(GraphError::token(false).answer(&world.next_trace())),
-        FaultKind::Truncated
-        | FaultKind::Latency
-        | FaultKind::WrongType
-        | FaultKind::Empty => None,
+        FaultKind::Truncated | FaultKind::Latency | FaultKind::WrongType | FaultKind::Empty => None,
+    }
+}
+
+/// The account that a throttle names.
+const fn own_account(platform: Platform) -> u64 {
+    match platform {
+        Platform::Meta => META_PAGE,
+        Platform::Instagram | Platform::Reddit => INSTAGRAM_ACCOUNT,
     }
 }
 
@@ -177,18 +177,37 @@ fn right(
         match graph_batch::parts(parameters) {
             Ok(parts) => {
                 let cost = parts.len() as u64;
-                let outer = graph_batch::Outer { world, platform, parameters, caller, token, now_ms };
+                let outer = graph_batch::Outer {
+                    world,
+                    platform,
+                    parameters,
+                    caller,
+                    token,
+                    now_ms,
+                };
                 (Ok(graph_batch::body(&outer, &parts)), cost)
             }
             Err(error) => (Err(error), 1),
         }
     } else if request.method == Method::GET {
-        let ids = parameters.get("ids").map_or(1, |ids| ids.split(',').count());
-        let request =
-            GraphRequest { world, version, segments, parameters, caller, token, now_ms };
+        let ids = parameters
+            .get("ids")
+            .map_or(1, |ids| ids.split(',').count());
+        let request = GraphRequest {
+            world,
+            version,
+            segments,
+            parameters,
+            caller,
+            token,
+            now_ms,
+        };
         (read(platform, &request), ids as u64)
     } else {
-        (Err(GraphError::parameter("(#100) Unsupported post request.")), 1)
+        (
+            Err(GraphError::parameter("(#100) Unsupported post request.")),
+            1,
+        )
     };
     let reading = world.spend(platform, cost, now_ms);
     if reading.exceeded() {
@@ -197,7 +216,7 @@ fn right(
             retry_after_s: reading.reset_s,
             nth: reading.used,
         };
-        return throttle(platform, blow, INSTAGRAM_ACCOUNT, &world.next_trace());
+        return throttle(platform, blow, own_account(platform), &world.next_trace());
     }
     let answer = match result {
         Ok(body) => Answer::json(200, body),
@@ -270,8 +289,14 @@ mod tests {
 
     #[test]
     fn a_version_is_split_off_only_where_there_is_one() {
-        assert_eq!(split_version(&["v25.0", "42", "media"]), ("v25.0", &["42", "media"][..]));
-        assert_eq!(split_version(&["42", "media"]), ("v26.0", &["42", "media"][..]));
+        assert_eq!(
+            split_version(&["v25.0", "42", "media"]),
+            ("v25.0", &["42", "media"][..])
+        );
+        assert_eq!(
+            split_version(&["42", "media"]),
+            ("v26.0", &["42", "media"][..])
+        );
         assert_eq!(split_version(&["video"]), ("v26.0", &["video"][..]));
     }
 
@@ -283,9 +308,20 @@ mod tests {
         assert_eq!(of(Platform::Instagram, &token), Ok(Caller::Account(42)));
         assert_eq!(of(Platform::Meta, &token).unwrap_err().code, 190);
         assert_eq!(of(Platform::Instagram, "EAAsim42Zx").unwrap_err().code, 190);
-        assert_eq!(of(Platform::Instagram, "expired-token").unwrap_err().subcode, Some(463));
-        assert_eq!(caller(&world, Platform::Instagram, None).unwrap_err().code, 104);
-        assert_eq!(caller(&World::new(7), Platform::Instagram, None), Ok(Caller::Anybody));
+        assert_eq!(
+            of(Platform::Instagram, "expired-token")
+                .unwrap_err()
+                .subcode,
+            Some(463)
+        );
+        assert_eq!(
+            caller(&world, Platform::Instagram, None).unwrap_err().code,
+            104
+        );
+        assert_eq!(
+            caller(&World::new(7), Platform::Instagram, None),
+            Ok(Caller::Anybody)
+        );
     }
 
     #[test]

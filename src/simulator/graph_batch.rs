@@ -3,13 +3,13 @@
 use serde::Deserialize;
 
 use super::calls::Call;
+use super::distort;
 use super::graph::{Caller, GraphRequest, call_of, caller, read, replacement, split_version};
 use super::graph_error::GraphError;
 use super::json::Json;
 use super::platform::Platform;
 use super::request::Parameters;
 use super::world::World;
-use super::distort;
 
 const MOST_PARTS: usize = 50;
 
@@ -67,9 +67,10 @@ fn write_part(json: &mut Json, code: u16, body: &[u8], include_headers: bool) {
     if include_headers {
         json.key("headers");
         json.array();
-        for (name, value) in
-            [("Content-Type", "text/javascript; charset=UTF-8"), ("Cache-Control", "no-store")]
-        {
+        for (name, value) in [
+            ("Content-Type", "text/javascript; charset=UTF-8"),
+            ("Cache-Control", "no-store"),
+        ] {
             json.object();
             json.string_field("name", name);
             json.string_field("value", value);
@@ -85,7 +86,10 @@ fn write_part(json: &mut Json, code: u16, body: &[u8], include_headers: bool) {
 fn answer(outer: &Outer<'_>, part: &Part) -> Option<(u16, Vec<u8>)> {
     let url = part.relative_url.as_str();
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
-    let all: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let all: Vec<&str> = path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     let (version, segments) = split_version(&all);
     let parameters = Parameters::parse(query.as_bytes());
     let call = call_of(outer.platform, segments, &parameters);
@@ -93,7 +97,9 @@ fn answer(outer: &Outer<'_>, part: &Part) -> Option<(u16, Vec<u8>)> {
     if strike.late {
         return None;
     }
-    let replaced = strike.blow.and_then(|blow| replacement(outer.world, outer.platform, blow));
+    let replaced = strike
+        .blow
+        .and_then(|blow| replacement(outer.world, outer.platform, blow));
     if let Some(replaced) = replaced {
         return Some((replaced.status, replaced.body));
     }
@@ -102,7 +108,10 @@ fn answer(outer: &Outer<'_>, part: &Part) -> Option<(u16, Vec<u8>)> {
         Some(_) => caller(outer.world, outer.platform, own_token),
         None => Ok(outer.caller),
     };
-    let is_get = part.method.as_deref().is_none_or(|method| method.eq_ignore_ascii_case("GET"));
+    let is_get = part
+        .method
+        .as_deref()
+        .is_none_or(|method| method.eq_ignore_ascii_case("GET"));
     let result = result.and_then(|caller| {
         if !is_get {
             return Err(GraphError::parameter("(#100) Unsupported post request."));

@@ -39,7 +39,8 @@ impl GraphError {
     /// Code 100 of Instagram's insights: a metric that this kind of media does not have.
     pub(super) fn unsupported_metric(metric: &str) -> Self {
         let message = format!(
-            "The Media Insights API does not support the {metric} metric for this media product type."
+            "The Media Insights API does not support the {metric} metric for this media product \
+             type."
         );
         Self::new(100, "IGApiException", message)
     }
@@ -47,8 +48,8 @@ impl GraphError {
     /// Code 100, subcode 33: no such object, or not for this caller.
     pub(super) fn missing(id: &str) -> Self {
         let message = format!(
-            "Unsupported get request. Object with ID '{id}' does not exist, cannot be loaded due to \
-             missing permissions, or does not support this operation. Please read the Graph API \
+            "Unsupported get request. Object with ID '{id}' does not exist, cannot be loaded due \
+             to missing permissions, or does not support this operation. Please read the Graph API \
              documentation at https://developers.facebook.com/docs/graph-api"
         );
         let mut error = Self::new(100, "GraphMethodException", message);
@@ -73,7 +74,11 @@ impl GraphError {
     /// Code 2500 of Instagram: nothing is under this path.
     pub(super) fn unknown_path(path: &[&str]) -> Self {
         let path = path.join("/");
-        Self::new(2500, "IGApiException", format!("Unknown path components: /{path}"))
+        Self::new(
+            2500,
+            "IGApiException",
+            format!("Unknown path components: /{path}"),
+        )
     }
 
     /// Code 803: one of several ids that were asked for together is none.
@@ -95,7 +100,11 @@ impl GraphError {
 
     /// Code 104: no token at all.
     pub(super) fn no_token() -> Self {
-        Self::new(104, "OAuthException", "An access token is required to request this resource.")
+        Self::new(
+            104,
+            "OAuthException",
+            "An access token is required to request this resource.",
+        )
     }
 
     /// Code 190: a token that nobody issued, or one that is over.
@@ -191,7 +200,11 @@ impl GraphError {
     pub(super) fn answer(&self, trace: &str) -> Answer {
         let realm = format!(
             "OAuth \"Facebook Platform\" \"{}\" \"{}\"",
-            if self.code == 190 { "invalid_token" } else { "invalid_request" },
+            if self.code == 190 {
+                "invalid_token"
+            } else {
+                "invalid_request"
+            },
             self.message.replace('"', "'"),
         );
         Answer::json(self.status, self.body(trace)).with_header("www-authenticate", realm)
@@ -201,14 +214,21 @@ impl GraphError {
 /// The answer of a rate limit that was asked for: a throttle with the usage headers.
 pub(super) fn throttle(platform: Platform, blow: Blow, account: u64, trace: &str) -> Answer {
     let minutes = blow.retry_after_s.div_ceil(60);
-    let kind = if platform == Platform::Instagram { "instagram" } else { "pages" };
+    let kind = if platform == Platform::Instagram {
+        "instagram"
+    } else {
+        "pages"
+    };
     let usage = format!(
         "{{\"{account}\":[{{\"type\":\"{kind}\",\"call_count\":100,\"total_cputime\":25,\
          \"total_time\":25,\"estimated_time_to_regain_access\":{minutes}}}]}}"
     );
     GraphError::throttled(platform, blow.nth)
         .answer(trace)
-        .with_header("x-app-usage", "{\"call_count\":100,\"total_cputime\":25,\"total_time\":25}")
+        .with_header(
+            "x-app-usage",
+            "{\"call_count\":100,\"total_cputime\":25,\"total_time\":25}",
+        )
         .with_header("x-business-use-case-usage", usage)
 }
 
@@ -244,19 +264,29 @@ mod tests {
     #[test]
     fn a_wrong_token_is_190_and_an_expired_one_says_so() {
         assert_eq!(body(&GraphError::token(false))["error"]["code"], 190);
-        assert_eq!(body(&GraphError::token(true))["error"]["error_subcode"], 463);
+        assert_eq!(
+            body(&GraphError::token(true))["error"]["error_subcode"],
+            463
+        );
     }
 
     #[test]
     fn throttles_take_turns_and_say_in_minutes_when_to_come_back() {
-        let blow = |nth| Blow { kind: FaultKind::RateLimited, retry_after_s: 61, nth };
+        let blow = |nth| Blow {
+            kind: FaultKind::RateLimited,
+            retry_after_s: 61,
+            nth,
+        };
         let app = throttle(Platform::Instagram, blow(0), 42, "A");
         let account = throttle(Platform::Instagram, blow(1), 42, "A");
         assert_eq!((app.status, account.status), (403, 400));
         for (answer, code) in [(app, 4), (account, 80_002)] {
             let value: Value = serde_json::from_slice(&answer.body).unwrap();
             assert_eq!(value["error"]["code"], code);
-            let usage = answer.headers.iter().find(|(name, _)| *name == "x-business-use-case-usage");
+            let usage = answer
+                .headers
+                .iter()
+                .find(|(name, _)| *name == "x-business-use-case-usage");
             let usage: Value = serde_json::from_str(&usage.unwrap().1).unwrap();
             assert_eq!(usage["42"][0]["estimated_time_to_regain_access"], 2);
             assert_eq!(usage["42"][0]["type"], "instagram");

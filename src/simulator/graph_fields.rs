@@ -13,7 +13,10 @@ pub(super) struct Field<'a> {
 impl<'a> Field<'a> {
     /// The text in the parentheses of a modifier.
     pub(super) fn modifier(&self, name: &str) -> Option<&'a str> {
-        self.modifiers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+        self.modifiers
+            .iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| *value)
     }
 
     /// The text in the parentheses of a modifier, as a number.
@@ -73,7 +76,11 @@ impl<'a> Parser<'a> {
 
     fn field(&mut self) -> Option<Field<'a>> {
         self.skip_spaces();
-        let mut field = Field { name: self.word()?, modifiers: Vec::new(), children: Vec::new() };
+        let mut field = Field {
+            name: self.word()?,
+            modifiers: Vec::new(),
+            children: Vec::new(),
+        };
         loop {
             if self.eat(b'.') {
                 let name = self.word()?;
@@ -96,7 +103,10 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> Option<&'a str> {
         let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        while self
+            .peek()
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        {
             self.at += 1;
         }
         (self.at > start).then(|| &self.text[start..self.at])
@@ -130,7 +140,8 @@ mod tests {
 
     #[test]
     fn modifiers_and_nested_lists_are_read() {
-        let text = "id, insights.metric(a,b).period(lifetime),media.limit(2).after(Q){id,permalink}";
+        let text =
+            "id, insights.metric(a,b).period(lifetime),media.limit(2).after(Q){id,permalink}";
         let fields = parse(text).unwrap();
         assert_eq!(fields.len(), 3);
         assert_eq!(fields[1].modifier("metric"), Some("a,b"));
@@ -148,7 +159,12 @@ mod tests {
         assert_eq!(fields[0].modifier("username"), Some("a.b_c"));
         assert_eq!(fields[0].children[0].children[0].name, "id");
         assert_eq!((fields[1].name, fields[1].key()), ("reactions", "like"));
-        assert_eq!(parse("media.fields(id,x.limit(1))").unwrap()[0].children.len(), 2);
+        assert_eq!(
+            parse("media.fields(id,x.limit(1))").unwrap()[0]
+                .children
+                .len(),
+            2
+        );
     }
 
     #[test]

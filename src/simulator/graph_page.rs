@@ -42,7 +42,11 @@ impl PageRequest {
 
     /// The page that the modifiers of a field name.
     pub(super) fn of_field(field: &Field<'_>) -> Result<Self, GraphError> {
-        Self::new(field.number("limit"), field.modifier("after"), field.modifier("before"))
+        Self::new(
+            field.number("limit"),
+            field.modifier("after"),
+            field.modifier("before"),
+        )
     }
 
     fn new(
@@ -52,8 +56,14 @@ impl PageRequest {
     ) -> Result<Self, GraphError> {
         Ok(Self {
             limit: limit.unwrap_or(DEFAULT_LIMIT).clamp(1, LARGEST_LIMIT),
-            after: after.filter(|text| !text.is_empty()).map(position).transpose()?,
-            before: before.filter(|text| !text.is_empty()).map(position).transpose()?,
+            after: after
+                .filter(|text| !text.is_empty())
+                .map(position)
+                .transpose()?,
+            before: before
+                .filter(|text| !text.is_empty())
+                .map(position)
+                .transpose()?,
         })
     }
 
@@ -70,18 +80,29 @@ impl PageRequest {
             if has_newer {
                 entries.remove(0);
             }
-            return Page { entries, has_older: true, has_newer };
+            return Page {
+                entries,
+                has_older: true,
+                has_newer,
+            };
         }
         let mut entries = older(self.after.unwrap_or(u64::MAX), self.limit + 1);
         let has_older = entries.len() > self.limit;
         entries.truncate(self.limit);
-        Page { entries, has_older, has_newer: self.after.is_some() }
+        Page {
+            entries,
+            has_older,
+            has_newer: self.after.is_some(),
+        }
     }
 }
 
 /// The cursor of a position.
 pub(super) fn cursor(position: u64) -> String {
-    format!("{CURSOR_START}{}", URL_SAFE_NO_PAD.encode(position.to_be_bytes()))
+    format!(
+        "{CURSOR_START}{}",
+        URL_SAFE_NO_PAD.encode(position.to_be_bytes())
+    )
 }
 
 fn position(cursor: &str) -> Result<u64, GraphError> {
@@ -108,12 +129,21 @@ impl ListAddress<'_> {
     /// platform: whoever follows it blindly leaks the one to the other.
     fn link(&self, side: &str, cursor: &str) -> String {
         let mut query = Serializer::new(String::new());
-        query.append_pair("access_token", self.token).append_pair("pretty", "0");
+        query
+            .append_pair("access_token", self.token)
+            .append_pair("pretty", "0");
         if !self.fields.is_empty() {
             query.append_pair("fields", self.fields);
         }
-        query.append_pair("limit", &self.limit.to_string()).append_pair(side, cursor);
-        format!("https://graph.facebook.com/{}/{}?{}", self.version, self.path, query.finish())
+        query
+            .append_pair("limit", &self.limit.to_string())
+            .append_pair(side, cursor);
+        format!(
+            "https://graph.facebook.com/{}/{}?{}",
+            self.version,
+            self.path,
+            query.finish()
+        )
     }
 }
 
@@ -149,7 +179,11 @@ mod tests {
     use super::*;
 
     fn older(before: u64, most: usize) -> Vec<u64> {
-        (1..=10).rev().filter(|entry| *entry < before).take(most).collect()
+        (1..=10)
+            .rev()
+            .filter(|entry| *entry < before)
+            .take(most)
+            .collect()
     }
 
     fn newer(after: u64, most: usize) -> Vec<u64> {
@@ -160,26 +194,37 @@ mod tests {
 
     fn page(query: &str) -> Page<u64> {
         let parameters = Parameters::parse(query.as_bytes());
-        PageRequest::of_parameters(&parameters).unwrap().read(older, newer)
+        PageRequest::of_parameters(&parameters)
+            .unwrap()
+            .read(older, newer)
     }
 
     #[test]
     fn pages_follow_each_other_and_the_last_one_has_no_next() {
         let first = page("limit=4");
-        assert_eq!((&first.entries[..], first.has_older), (&[10, 9, 8, 7][..], true));
+        assert_eq!(
+            (&first.entries[..], first.has_older),
+            (&[10, 9, 8, 7][..], true)
+        );
         let second = page(&format!("limit=4&after={}", cursor(7)));
         assert_eq!(second.entries, [6, 5, 4, 3]);
         assert!(second.has_newer);
         let last = page(&format!("limit=4&after={}", cursor(3)));
         assert_eq!((&last.entries[..], last.has_older), (&[2, 1][..], false));
         let back = page(&format!("limit=4&before={}", cursor(6)));
-        assert_eq!((&back.entries[..], back.has_newer), (&[10, 9, 8, 7][..], false));
+        assert_eq!(
+            (&back.entries[..], back.has_newer),
+            (&[10, 9, 8, 7][..], false)
+        );
     }
 
     #[test]
     fn an_invented_cursor_is_refused() {
         let parameters = Parameters::parse(b"after=12");
-        assert_eq!(PageRequest::of_parameters(&parameters).unwrap_err().code, 100);
+        assert_eq!(
+            PageRequest::of_parameters(&parameters).unwrap_err().code,
+            100
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //! other accounts.
 //!
 //! There is no look-up by shortcode: whoever wants a media's id walks the list of its account.
-//! Insights belong to the owner; of others only what `business_discovery` shows is to be had, and of
-//! images not even views.
+//! Insights belong to the owner; of others only what `business_discovery` shows is to be had, and
+//! of images not even views.
 
 use super::accounts::{INSTAGRAM_ACCOUNT, account_of, handle_of};
 use super::calls::Call;
@@ -41,7 +41,10 @@ pub(super) fn call_of(segments: &[&str], parameters: &Parameters<'_>) -> Call {
         [] => Call::InstagramObjects,
         [_, "media"] => Call::InstagramMedia,
         [_, "insights"] => Call::InstagramInsights,
-        _ if parameters.get("fields").is_some_and(|text| text.contains("business_discovery")) => {
+        _ if parameters
+            .get("fields")
+            .is_some_and(|text| text.contains("business_discovery")) =>
+        {
             Call::InstagramDiscovery
         }
         _ => Call::InstagramObject,
@@ -69,7 +72,10 @@ pub(super) fn share_target(world: &World, token: &str) -> Option<String> {
 
 /// The path of a share link of a media, below the simulator's root.
 pub(super) fn share_path(media: Media) -> String {
-    format!("/instagram/share/{}", encode(BASE64_URL, media.pk ^ SHARE_MASK, 11))
+    format!(
+        "/instagram/share/{}",
+        encode(BASE64_URL, media.pk ^ SHARE_MASK, 11)
+    )
 }
 
 enum Node {
@@ -80,8 +86,14 @@ enum Node {
 /// What an id names. Any number that is too short for a media is an account.
 fn node(request: &GraphRequest<'_>, id: &str) -> Result<Node, GraphError> {
     if let Some(pk) = number_of_graph_id(id) {
-        let media = request.world.media.find(pk).filter(|media| !is_gone(request.world, *media));
-        return media.map(Node::Media).ok_or_else(|| GraphError::missing(id));
+        let media = request
+            .world
+            .media
+            .find(pk)
+            .filter(|media| !is_gone(request.world, *media));
+        return media
+            .map(Node::Media)
+            .ok_or_else(|| GraphError::missing(id));
     }
     account(request, id).map(Node::Account)
 }
@@ -122,7 +134,11 @@ fn write_objects(json: &mut Json, request: &GraphRequest<'_>) -> Result<(), Grap
     for id in ids.split(',').filter(|id| !id.is_empty()) {
         json.key(id);
         write_object(json, request, id, &fields).map_err(|error| {
-            if error.subcode == Some(33) { GraphError::unknown_alias(id) } else { error }
+            if error.subcode == Some(33) {
+                GraphError::unknown_alias(id)
+            } else {
+                error
+            }
         })?;
     }
     json.end_object();
@@ -149,7 +165,12 @@ fn write_object(
 }
 
 fn view<'a>(request: &GraphRequest<'a>, account: u64, public: bool) -> View<'a> {
-    View { world: request.world, account, now_ms: request.now_ms, public }
+    View {
+        world: request.world,
+        account,
+        now_ms: request.now_ms,
+        public,
+    }
 }
 
 /// The account as its owner sees it.
@@ -238,8 +259,16 @@ fn media_page(request: &GraphRequest<'_>, account: u64, page: PageRequest) -> Pa
     let world = request.world;
     let keep = |media: Media| !is_gone(world, media);
     page.read(
-        |before, most| world.media.older(world.epoch_ms(), account, before, most, &keep),
-        |after, most| world.media.newer(world.epoch_ms(), account, after, most, &keep),
+        |before, most| {
+            world
+                .media
+                .older(world.epoch_ms(), account, before, most, &keep)
+        },
+        |after, most| {
+            world
+                .media
+                .newer(world.epoch_ms(), account, after, most, &keep)
+        },
     )
 }
 

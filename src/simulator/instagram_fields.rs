@@ -29,7 +29,8 @@ impl View<'_> {
         let code = media.code();
         let change = self.world.change(Platform::Instagram, || code.clone());
         let created_ms = media.created_ms();
-        self.world.earned(Platform::Instagram, &code, created_ms, self.now_ms, change)
+        self.world
+            .earned(Platform::Instagram, &code, created_ms, self.now_ms, change)
     }
 }
 
@@ -144,8 +145,15 @@ fn write_field(
 }
 
 fn media_url(media: Media, still: bool) -> String {
-    let ending = if media.kind == MediaKind::Reel && !still { "mp4" } else { "jpg" };
-    format!("https://scontent.cdninstagram.com/v/{}_n.{ending}", media.graph_id())
+    let ending = if media.kind == MediaKind::Reel && !still {
+        "mp4"
+    } else {
+        "jpg"
+    };
+    format!(
+        "https://scontent.cdninstagram.com/v/{}_n.{ending}",
+        media.graph_id()
+    )
 }
 
 /// The parts of an album. They have no insights, and no page of their own.

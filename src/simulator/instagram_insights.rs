@@ -31,13 +31,31 @@ const fn metric(
     scope: Scope,
     value: fn(&Figures) -> u64,
 ) -> Metric {
-    Metric { name, title, description, scope, value }
+    Metric {
+        name,
+        title,
+        description,
+        scope,
+        value,
+    }
 }
 
 /// The metrics that are answered, in the order of the rows.
 static METRICS: [Metric; 15] = [
-    metric("comments", "Comments", "How many comments there are.", Scope::All, |f| f.comments),
-    metric("follows", "Follows", "Accounts that began to follow.", Scope::Feed, |f| f.shares / 8),
+    metric(
+        "comments",
+        "Comments",
+        "How many comments there are.",
+        Scope::All,
+        |f| f.comments,
+    ),
+    metric(
+        "follows",
+        "Follows",
+        "Accounts that began to follow.",
+        Scope::Feed,
+        |f| f.shares / 8,
+    ),
     metric(
         "ig_reels_avg_watch_time",
         "Average watch time",
@@ -52,26 +70,84 @@ static METRICS: [Metric; 15] = [
         Scope::Reels,
         |f| f.views.saturating_mul(3_000 + f.score % 9_000),
     ),
-    metric("likes", "Likes", "How many likes there are.", Scope::All, |f| f.score),
-    metric("link_clicks", "Link clicks", "Taps on the link.", Scope::All, |f| f.clicks),
-    metric("profile_activity", "Profile activity", "Actions on the profile.", Scope::Feed, |f| {
-        f.clicks / 5
-    }),
-    metric("profile_visits", "Profile visits", "Visits to the profile.", Scope::Feed, |f| {
-        f.clicks / 3
-    }),
-    metric("reach", "Accounts reached", "Accounts that saw it.", Scope::All, |f| f.reach),
-    metric("reels_skip_rate", "Skip rate", "Percent who skipped early.", Scope::Reels, |f| {
-        20 + f.reach % 50
-    }),
-    metric("reposts", "Reposts", "How often it was reposted.", Scope::All, |f| f.shares / 4),
-    metric("saved", "Saved", "How often it was saved.", Scope::All, |f| f.saved),
-    metric("shares", "Shares", "How often it was shared.", Scope::All, |f| f.shares),
+    metric(
+        "likes",
+        "Likes",
+        "How many likes there are.",
+        Scope::All,
+        |f| f.score,
+    ),
+    metric(
+        "link_clicks",
+        "Link clicks",
+        "Taps on the link.",
+        Scope::All,
+        |f| f.clicks,
+    ),
+    metric(
+        "profile_activity",
+        "Profile activity",
+        "Actions on the profile.",
+        Scope::Feed,
+        |f| f.clicks / 5,
+    ),
+    metric(
+        "profile_visits",
+        "Profile visits",
+        "Visits to the profile.",
+        Scope::Feed,
+        |f| f.clicks / 3,
+    ),
+    metric(
+        "reach",
+        "Accounts reached",
+        "Accounts that saw it.",
+        Scope::All,
+        |f| f.reach,
+    ),
+    metric(
+        "reels_skip_rate",
+        "Skip rate",
+        "Percent who skipped early.",
+        Scope::Reels,
+        |f| 20 + f.reach % 50,
+    ),
+    metric(
+        "reposts",
+        "Reposts",
+        "How often it was reposted.",
+        Scope::All,
+        |f| f.shares / 4,
+    ),
+    metric(
+        "saved",
+        "Saved",
+        "How often it was saved.",
+        Scope::All,
+        |f| f.saved,
+    ),
+    metric(
+        "shares",
+        "Shares",
+        "How often it was shared.",
+        Scope::All,
+        |f| f.shares,
+    ),
     // More than the sum of the parts that are shown, as on Instagram.
-    metric("total_interactions", "Interactions", "All interactions.", Scope::All, |f| {
-        f.score + f.comments + f.saved + f.shares + f.views / 1_000
-    }),
-    metric("views", "Views", "How often it was played or displayed.", Scope::All, |f| f.views),
+    metric(
+        "total_interactions",
+        "Interactions",
+        "All interactions.",
+        Scope::All,
+        |f| f.score + f.comments + f.saved + f.shares + f.views / 1_000,
+    ),
+    metric(
+        "views",
+        "Views",
+        "How often it was played or displayed.",
+        Scope::All,
+        |f| f.views,
+    ),
 ];
 
 /// Metrics that Instagram had once and now refuses by name.
@@ -94,8 +170,11 @@ pub(super) fn write(
     metrics: &str,
     breakdown: Option<&str>,
 ) -> Result<(), GraphError> {
-    let asked: Vec<&str> =
-        metrics.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let asked: Vec<&str> = metrics
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
     if asked.is_empty() {
         return Err(GraphError::no_metric());
     }
@@ -114,8 +193,15 @@ pub(super) fn write(
 }
 
 fn check(kind: MediaKind, index: usize, name: &str) -> Result<(), GraphError> {
-    let scope = METRICS.iter().find(|metric| metric.name == name).map(|metric| metric.scope);
-    let own = if kind == MediaKind::Reel { Scope::Reels } else { Scope::Feed };
+    let scope = METRICS
+        .iter()
+        .find(|metric| metric.name == name)
+        .map(|metric| metric.scope);
+    let own = if kind == MediaKind::Reel {
+        Scope::Reels
+    } else {
+        Scope::Feed
+    };
     match scope {
         Some(scope) if scope == Scope::All || scope == own => Ok(()),
         Some(_) => Err(GraphError::unsupported_metric(name)),
@@ -153,7 +239,10 @@ fn write_row(
         write_breakdown(json, value);
     }
     let id = Decimal::new(media.graph_id());
-    json.string_field("id", &format!("{}/insights/{}/lifetime", id.as_str(), metric.name));
+    json.string_field(
+        "id",
+        &format!("{}/insights/{}/lifetime", id.as_str(), metric.name),
+    );
     json.end_object();
 }
 

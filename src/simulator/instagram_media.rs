@@ -1,9 +1,9 @@
-//! Which media exist on Instagram: 300 for every account, derived from the seed, and those that were
-//! registered.
+//! Which media exist on Instagram: 300 for every account, derived from the seed, and those that
+//! were registered.
 //!
-//! A shortcode is a 64-bit number whose upper bits are its creation time. The simulator puts a check
-//! of the seed into the milliseconds and the account's tag into the lower bits, so that it can tell
-//! an existing shortcode from an invented one without a table.
+//! A shortcode is a 64-bit number whose upper bits are its creation time. The simulator puts a
+//! check of the seed into the milliseconds and the account's tag into the lower bits, so that it
+//! can tell an existing shortcode from an invented one without a table.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::RwLock;
@@ -98,7 +98,11 @@ impl Media {
 
     /// Its public address.
     pub(super) fn permalink(self) -> String {
-        format!("https://www.instagram.com/{}/{}/", self.kind.path(), self.code())
+        format!(
+            "https://www.instagram.com/{}/{}/",
+            self.kind.path(),
+            self.code()
+        )
     }
 
     /// When it was created, in unix milliseconds.
@@ -109,7 +113,11 @@ impl Media {
 
 /// The number that a shortcode writes; `None` where it is not 1 to 11 base64url characters.
 pub(super) fn code_number(code: &str) -> Option<u64> {
-    if code.len() > 11 { None } else { decode(BASE64_URL, code) }
+    if code.len() > 11 {
+        None
+    } else {
+        decode(BASE64_URL, code)
+    }
 }
 
 /// The shortcode's number of an id in the Graph API.
@@ -120,7 +128,9 @@ pub(super) fn number_of_graph_id(id: &str) -> Option<u64> {
 
 /// When the media with this number was created, in unix milliseconds.
 pub(super) fn created_ms(pk: u64) -> i64 {
-    i64::try_from(pk >> 23).unwrap_or(0).saturating_add(CODE_EPOCH_MS)
+    i64::try_from(pk >> 23)
+        .unwrap_or(0)
+        .saturating_add(CODE_EPOCH_MS)
 }
 
 /// The `nth` newest media of an account, for `nth` below [`MEDIA_PER_ACCOUNT`].
@@ -132,7 +142,10 @@ pub(super) fn derived(seed: u64, epoch_ms: i64, account: u64, nth: u64) -> Media
     let low = (tag(account) << 10) | nth;
     let created_ms = seconds * 1_000 + check(seed, seconds, low);
     let pk = (u64::try_from(created_ms - CODE_EPOCH_MS).unwrap_or(0) << 23) | low;
-    Media { pk, kind: kind_of(seed, pk) }
+    Media {
+        pk,
+        kind: kind_of(seed, pk),
+    }
 }
 
 /// Whether `pk` is one that [`derived`] gives to some account under this seed.
@@ -177,7 +190,10 @@ pub(super) struct MediaLibrary {
 impl MediaLibrary {
     /// The derived media of `seed`, with none registered.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, registered: RwLock::default() }
+        Self {
+            seed,
+            registered: RwLock::default(),
+        }
     }
 
     /// Adds a media to an account's list, or moves it there.
@@ -188,7 +204,11 @@ impl MediaLibrary {
         {
             list.remove(&media.pk);
         }
-        registered.by_account.entry(account).or_default().insert(media.pk, media.kind);
+        registered
+            .by_account
+            .entry(account)
+            .or_default()
+            .insert(media.pk, media.kind);
     }
 
     /// The media with this number.
@@ -196,7 +216,10 @@ impl MediaLibrary {
         if let Some((_, kind)) = read(&self.registered).by_number.get(&pk) {
             return Some(Media { pk, kind: *kind });
         }
-        is_derived(self.seed, pk).then(|| Media { pk, kind: kind_of(self.seed, pk) })
+        is_derived(self.seed, pk).then(|| Media {
+            pk,
+            kind: kind_of(self.seed, pk),
+        })
     }
 
     /// Whether the media with this number is in the list of `account`.
@@ -222,7 +245,10 @@ impl MediaLibrary {
             .take(most)
             .collect();
         if let Some(list) = read(&self.registered).by_account.get(&account) {
-            let registered = list.range(..before).rev().map(|(pk, kind)| Media { pk: *pk, kind: *kind });
+            let registered = list.range(..before).rev().map(|(pk, kind)| Media {
+                pk: *pk,
+                kind: *kind,
+            });
             found.extend(registered.filter(|media| keep(*media)).take(most));
         }
         found.sort_unstable_by(|a, b| b.pk.cmp(&a.pk));
@@ -248,7 +274,10 @@ impl MediaLibrary {
             .collect();
         if let Some(list) = read(&self.registered).by_account.get(&account) {
             let from = after.saturating_add(1);
-            let registered = list.range(from..).map(|(pk, kind)| Media { pk: *pk, kind: *kind });
+            let registered = list.range(from..).map(|(pk, kind)| Media {
+                pk: *pk,
+                kind: *kind,
+            });
             found.extend(registered.filter(|media| keep(*media)).take(most));
         }
         found.sort_unstable_by_key(|media| media.pk);
@@ -286,7 +315,10 @@ mod tests {
             assert!((-1_000..=30 * 86_400_000).contains(&age_ms), "{age_ms}");
             assert_eq!(item.code().len(), 11);
             assert_eq!(code_number(&item.code()), Some(item.pk));
-            assert_eq!(number_of_graph_id(&item.graph_id().to_string()), Some(item.pk));
+            assert_eq!(
+                number_of_graph_id(&item.graph_id().to_string()),
+                Some(item.pk)
+            );
         }
         for kind in [MediaKind::Reel, MediaKind::Image, MediaKind::Album] {
             assert!(media.iter().any(|item| item.kind == kind), "no {kind:?}");
@@ -307,17 +339,28 @@ mod tests {
     fn an_invented_shortcode_and_one_of_another_seed_do_not_exist() {
         let library = MediaLibrary::new(7);
         let invented = ["B-fKL9qpeab", "B1LbfVPlwIA", "BjNLpA1AhXM", "CRyZpjhDO_k"];
-        let found = invented.iter().filter(|code| library.find(code_number(code).unwrap()).is_some());
+        let found = invented
+            .iter()
+            .filter(|code| library.find(code_number(code).unwrap()).is_some());
         assert_eq!(found.count(), 0);
         let others = all(&MediaLibrary::new(8), 42);
-        assert!(others.iter().filter(|media| library.find(media.pk).is_some()).count() < 5);
+        assert!(
+            others
+                .iter()
+                .filter(|media| library.find(media.pk).is_some())
+                .count()
+                < 5
+        );
     }
 
     #[test]
     fn a_registered_media_takes_its_place_by_time_and_moves_with_its_owner() {
         let library = MediaLibrary::new(7);
         let pk = code_number("CRyZpjhDO_k").unwrap();
-        let media = Media { pk, kind: MediaKind::Reel };
+        let media = Media {
+            pk,
+            kind: MediaKind::Reel,
+        };
         library.register(42, media);
         assert_eq!(all(&library, 42).last(), Some(&media));
         assert_eq!(library.count(42), 301);
@@ -334,7 +377,10 @@ mod tests {
         let first = library.older(EPOCH_MS, 42, u64::MAX, 20, &|_| true);
         let second = library.older(EPOCH_MS, 42, first[19].pk, 20, &|_| true);
         assert_eq!(second, everything[20..40]);
-        assert_eq!(library.newer(EPOCH_MS, 42, second[0].pk, 20, &|_| true), first);
+        assert_eq!(
+            library.newer(EPOCH_MS, 42, second[0].pk, 20, &|_| true),
+            first
+        );
     }
 
     #[test]

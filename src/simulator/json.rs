@@ -12,7 +12,10 @@ pub(super) struct Json {
 impl Json {
     /// An empty document with room for `capacity` bytes.
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self { out: Vec::with_capacity(capacity), comma: false }
+        Self {
+            out: Vec::with_capacity(capacity),
+            comma: false,
+        }
     }
 
     /// The bytes written so far.
@@ -76,7 +79,8 @@ impl Json {
     /// Writes a whole number.
     pub(super) fn number(&mut self, number: u64) {
         self.separate();
-        self.out.extend_from_slice(Decimal::new(number).as_str().as_bytes());
+        self.out
+            .extend_from_slice(Decimal::new(number).as_str().as_bytes());
     }
 
     /// Writes `text`, which must be JSON already.
@@ -122,7 +126,11 @@ fn push_escaped(out: &mut Vec<u8>, text: &str) {
 }
 
 const fn hex_digit(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
+    if value < 10 {
+        b'0' + value
+    } else {
+        b'a' + value - 10
+    }
 }
 
 /// Appends several pieces of a document whose shape is fixed.

@@ -29,8 +29,12 @@ const MESSAGES: [&str; 6] = [
     "Answering your questions from Friday.",
     "Back in stock, finally.",
 ];
-const STATUS_TYPES: [&str; 4] =
-    ["added_photos", "mobile_status_update", "added_video", "shared_story"];
+const STATUS_TYPES: [&str; 4] = [
+    "added_photos",
+    "mobile_status_update",
+    "added_video",
+    "shared_story",
+];
 
 /// What a post shows to a request that names no fields.
 const DEFAULT_FIELDS: &str = "created_time,message";
@@ -79,7 +83,9 @@ pub(super) fn read(request: &GraphRequest<'_>) -> Result<Vec<u8>, GraphError> {
         [id, "published_posts" | "posts" | "feed"] => write_list(&mut json, request, id)?,
         [_, rest @ ..] => {
             let path = rest.join("/");
-            return Err(GraphError::query(format!("Unknown path components: /{path}")));
+            return Err(GraphError::query(format!(
+                "Unknown path components: /{path}"
+            )));
         }
     }
     Ok(json.finish())
@@ -92,13 +98,17 @@ pub(super) fn share_target(world: &World, token: &str) -> Option<String> {
         page: decode(BASE62, page)?,
         number: decode(BASE62, number)? ^ SHARE_MASK,
     };
-    post.exists(world.seed()).then(|| format!("{}?rdid={token}", post.permalink(world.seed())))
+    post.exists(world.seed())
+        .then(|| format!("{}?rdid={token}", post.permalink(world.seed())))
 }
 
 /// The path of a share link of a post, below the simulator's root.
 pub(super) fn share_path(post: Post) -> String {
     let page = encode(BASE62, post.page, 1);
-    format!("/meta/share/p/{page}{}/", encode(BASE62, post.number ^ SHARE_MASK, 11))
+    format!(
+        "/meta/share/p/{page}{}/",
+        encode(BASE62, post.number ^ SHARE_MASK, 11)
+    )
 }
 
 fn fields<'a>(request: &'a GraphRequest<'_>) -> Result<Vec<Field<'a>>, GraphError> {
@@ -151,7 +161,11 @@ fn write_objects(json: &mut Json, request: &GraphRequest<'_>) -> Result<(), Grap
     for id in ids.split(',').filter(|id| !id.is_empty()) {
         json.key(id);
         write_object(json, request, id, &fields).map_err(|error| {
-            if error.subcode == Some(33) { GraphError::unknown_alias(id) } else { error }
+            if error.subcode == Some(33) {
+                GraphError::unknown_alias(id)
+            } else {
+                error
+            }
         })?;
     }
     json.end_object();
@@ -217,7 +231,11 @@ fn write_list(json: &mut Json, request: &GraphRequest<'_>, id: &str) -> Result<(
     let fields = fields(request)?;
     let list = List {
         page,
-        edge: request.segments.get(1).copied().unwrap_or("published_posts"),
+        edge: request
+            .segments
+            .get(1)
+            .copied()
+            .unwrap_or("published_posts"),
         request: PageRequest::of_parameters(request.parameters)?,
         fields: &fields,
         fields_text: request.parameters.get("fields").unwrap_or_default(),
@@ -268,7 +286,9 @@ fn write_posts(
 fn figures(request: &GraphRequest<'_>, post: Post, id: &str) -> Figures {
     let change = request.world.change(Platform::Meta, || id.to_owned());
     let created_ms = post.created_s() * 1_000;
-    request.world.earned(Platform::Meta, id, created_ms, request.now_ms, change)
+    request
+        .world
+        .earned(Platform::Meta, id, created_ms, request.now_ms, change)
 }
 
 /// Writes a post with the fields that were asked for, and its id in any case.
@@ -377,7 +397,10 @@ fn write_summary(json: &mut Json, field: &Field<'_>, count: u64, extra: &str) {
     json.key(field.key());
     json.object();
     json.raw_field("data", "[]");
-    if field.modifier("summary").is_some_and(|value| value != "false" && value != "0") {
+    if field
+        .modifier("summary")
+        .is_some_and(|value| value != "false" && value != "0")
+    {
         json.key("summary");
         json.object();
         json.number_field("total_count", count);

@@ -1,7 +1,7 @@
 //! Insights of a page's post: which metrics there are, and what they say.
 //!
-//! One wrong metric fails the whole request. Some metrics come twice, once for the lifetime and once
-//! for the day, so a reader who takes the first row of a name is caught out.
+//! One wrong metric fails the whole request. Some metrics come twice, once for the lifetime and
+//! once for the day, so a reader who takes any row of a name is caught out.
 
 use super::figures::Figures;
 use super::graph::timestamp;
@@ -9,18 +9,36 @@ use super::graph_error::GraphError;
 use super::json::Json;
 
 /// The reactions, with their share of the total in percent; likes are the rest.
-const REACTIONS: [(&str, u64); 6] =
-    [("love", 17), ("wow", 5), ("haha", 6), ("sorry", 2), ("anger", 1), ("like", 0)];
+const REACTIONS: [(&str, u64); 6] = [
+    ("love", 17),
+    ("wow", 5),
+    ("haha", 6),
+    ("sorry", 2),
+    ("anger", 1),
+    ("like", 0),
+];
 
 /// The metrics that are answered, in the order of the rows, with their titles.
 const METRICS: [(&str, &str); 14] = [
-    ("post_activity_by_action_type", "Lifetime Post Activity by Action Type"),
-    ("post_activity_by_action_type_unique", "Lifetime Unique Post Activity by Action Type"),
+    (
+        "post_activity_by_action_type",
+        "Lifetime Post Activity by Action Type",
+    ),
+    (
+        "post_activity_by_action_type_unique",
+        "Lifetime Unique Post Activity by Action Type",
+    ),
     ("post_clicks", "Lifetime Post Clicks"),
     ("post_clicks_by_type", "Lifetime Post Clicks by Type"),
     ("post_media_view", "Lifetime Post Views"),
-    ("post_reactions_anger_total", "Lifetime Total Anger Reactions"),
-    ("post_reactions_by_type_total", "Lifetime Total Reactions by Type"),
+    (
+        "post_reactions_anger_total",
+        "Lifetime Total Anger Reactions",
+    ),
+    (
+        "post_reactions_by_type_total",
+        "Lifetime Total Reactions by Type",
+    ),
     ("post_reactions_haha_total", "Lifetime Total Haha Reactions"),
     ("post_reactions_like_total", "Lifetime Total Like Reactions"),
     ("post_reactions_love_total", "Lifetime Total Love Reactions"),
@@ -51,16 +69,27 @@ pub(super) fn write(
     request: &InsightsRequest<'_>,
     figures: &Figures,
 ) -> Result<(), GraphError> {
-    let asked: Vec<&str> =
-        request.metrics.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let asked: Vec<&str> = request
+        .metrics
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .collect();
     if asked.is_empty() {
         return Err(GraphError::no_metric());
     }
-    if !asked.iter().all(|name| METRICS.iter().any(|(known, _)| known == name)) {
-        return Err(GraphError::parameter("(#100) The value must be a valid insights metric"));
+    if !asked
+        .iter()
+        .all(|name| METRICS.iter().any(|(known, _)| known == name))
+    {
+        return Err(GraphError::parameter(
+            "(#100) The value must be a valid insights metric",
+        ));
     }
     if !matches!(request.period, None | Some("lifetime" | "day")) {
-        return Err(GraphError::parameter("(#100) The value must be a valid period"));
+        return Err(GraphError::parameter(
+            "(#100) The value must be a valid period",
+        ));
     }
     json.object();
     json.key("data");
@@ -103,7 +132,10 @@ fn write_row(
     json.end_object();
     json.end_array();
     json.string_field("title", title);
-    json.string_field("description", &format!("{title}: counted since the post was published."));
+    json.string_field(
+        "description",
+        &format!("{title}: counted since the post was published."),
+    );
     json.string_field("id", &format!("{}/insights/{name}/{period}", request.id));
     json.end_object();
 }
@@ -116,7 +148,10 @@ fn write_value(json: &mut Json, name: &str, figures: &Figures) {
         "post_video_views" => json.number(figures.views / 3),
         "post_clicks_by_type" => {
             let links = figures.clicks * 6 / 10;
-            let parts = [("link clicks", links), ("other clicks", figures.clicks - links)];
+            let parts = [
+                ("link clicks", links),
+                ("other clicks", figures.clicks - links),
+            ];
             write_map(json, parts);
         }
         "post_reactions_by_type_total" => {
@@ -132,7 +167,9 @@ fn write_value(json: &mut Json, name: &str, figures: &Figures) {
             write_map(json, parts);
         }
         _ => {
-            let reaction = name.trim_start_matches("post_reactions_").trim_end_matches("_total");
+            let reaction = name
+                .trim_start_matches("post_reactions_")
+                .trim_end_matches("_total");
             json.number(reactions(figures, reaction));
         }
     }
@@ -154,7 +191,10 @@ pub(super) fn reactions(figures: &Figures, reaction: &str) -> u64 {
         let others: u64 = REACTIONS.iter().map(|(_, percent)| of(*percent)).sum();
         return figures.score - others;
     }
-    REACTIONS.iter().find(|(name, _)| *name == reaction).map_or(0, |(_, percent)| of(*percent))
+    REACTIONS
+        .iter()
+        .find(|(name, _)| *name == reaction)
+        .map_or(0, |(_, percent)| of(*percent))
 }
 
 /// The last midnight in UTC, in unix seconds.

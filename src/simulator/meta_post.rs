@@ -41,7 +41,9 @@ impl Post {
     /// When it was created, in unix seconds.
     pub(super) fn created_s(self) -> i64 {
         let seconds = self.number.saturating_sub(NUMBER_START) / CHECKS;
-        i64::try_from(seconds).unwrap_or(0).saturating_add(NUMBER_EPOCH_S)
+        i64::try_from(seconds)
+            .unwrap_or(0)
+            .saturating_add(NUMBER_EPOCH_S)
     }
 
     /// Its `pfbid…`.
@@ -81,7 +83,10 @@ impl Post {
 /// The post of an id in the Graph API, whether it exists or not.
 pub(super) fn parse(graph_id: &str) -> Option<Post> {
     let (page, number) = graph_id.split_once('_')?;
-    Some(Post { page: page.parse().ok()?, number: number.parse().ok()? })
+    Some(Post {
+        page: page.parse().ok()?,
+        number: number.parse().ok()?,
+    })
 }
 
 /// The post of a `pfbid…`, whether it exists or not.
@@ -97,15 +102,22 @@ pub(super) fn parse_pfbid(text: &str) -> Option<Post> {
 pub(super) fn derived(seed: u64, epoch_ms: i64, page: u64, nth: u64) -> Post {
     let jitter = digest_number(seed ^ page, "meta.jitter", nth) % SLOT_S;
     let back_s = i64::try_from(nth * SLOT_S + jitter).unwrap_or(0);
-    let created_s = (epoch_ms / 1_000).saturating_sub(back_s).max(NUMBER_EPOCH_S);
-    Post { page, number: number_at(seed, page, created_s) }
+    let created_s = (epoch_ms / 1_000)
+        .saturating_sub(back_s)
+        .max(NUMBER_EPOCH_S);
+    Post {
+        page,
+        number: number_at(seed, page, created_s),
+    }
 }
 
 /// The number of the post that a page publishes at `created_s`.
 fn number_at(seed: u64, page: u64, created_s: i64) -> u64 {
     let seconds = u64::try_from(created_s.saturating_sub(NUMBER_EPOCH_S)).unwrap_or(0);
     let check = digest_number(seed ^ page, "meta.check", seconds) % CHECKS;
-    NUMBER_START.saturating_add(seconds.saturating_mul(CHECKS)).saturating_add(check)
+    NUMBER_START
+        .saturating_add(seconds.saturating_mul(CHECKS))
+        .saturating_add(check)
 }
 
 /// At most `most` posts of a page with smaller numbers than `before`, newest first, that `keep`.
@@ -170,8 +182,20 @@ mod tests {
     fn an_invented_post_and_one_of_another_page_do_not_exist() {
         let real = all(7, 5)[0];
         assert!(!Post { page: 6, ..real }.exists(7));
-        assert!(!Post { number: real.number + 1, ..real }.exists(7));
-        assert!(!Post { page: 5, number: 424_924_701_699_721 }.exists(7));
+        assert!(
+            !Post {
+                number: real.number + 1,
+                ..real
+            }
+            .exists(7)
+        );
+        assert!(
+            !Post {
+                page: 5,
+                number: 424_924_701_699_721
+            }
+            .exists(7)
+        );
     }
 
     #[test]
@@ -182,7 +206,10 @@ mod tests {
             assert!(!pfbid.contains(&post.number.to_string()));
             assert_eq!(parse_pfbid(&pfbid), Some(*post));
         }
-        let opaque = posts.iter().filter(|post| post.permalink(7).contains("/pfbid0")).count();
+        let opaque = posts
+            .iter()
+            .filter(|post| post.permalink(7).contains("/pfbid0"))
+            .count();
         assert!((50..=140).contains(&opaque), "{opaque} of 300");
         assert_eq!(parse_pfbid("pfbid02abc"), None);
     }
@@ -193,6 +220,9 @@ mod tests {
         let first = older(7, EPOCH_MS, 9, u64::MAX, 25, &|_| true);
         let second = older(7, EPOCH_MS, 9, first[24].number, 25, &|_| true);
         assert_eq!(second, everything[25..50]);
-        assert_eq!(newer(7, EPOCH_MS, 9, second[0].number, 25, &|_| true), first);
+        assert_eq!(
+            newer(7, EPOCH_MS, 9, second[0].number, 25, &|_| true),
+            first
+        );
     }
 }

@@ -7,8 +7,8 @@
 //! in theirs does not hide behind the same mistake here.
 //!
 //! Posts are not stored. Whether one exists, who published it and what it has earned by now follows
-//! from the seed, its native id and the time ([`figures()`]); [`World`] keeps only counters and what was
-//! done to it. `/_control` does that from another process.
+//! from the seed, its native id and the time ([`figures()`]); [`World`] keeps only counters and
+//! what was done to it. `/_control` does that from another process.
 //!
 //! What is wrong with an answer is always on purpose: a fault that was set, a quota that was used
 //! up, a credential that is refused. The simulator itself fails only when its socket does.
@@ -47,6 +47,12 @@ mod world;
 
 #[cfg(test)]
 mod graph_tests;
+#[cfg(test)]
+mod instagram_tests;
+#[cfg(test)]
+mod meta_tests;
+#[cfg(test)]
+mod reddit_tests;
 #[cfg(test)]
 mod testing;
 
@@ -101,8 +107,11 @@ impl Simulator {
     /// Where the address cannot be listened on.
     pub async fn start(config: SimulatorConfig, address: SocketAddr) -> std::io::Result<Self> {
         let world = World::new(config.seed);
-        let world =
-            if config.credentials_required { world.with_credentials_required() } else { world };
+        let world = if config.credentials_required {
+            world.with_credentials_required()
+        } else {
+            world
+        };
         Self::start_with(Arc::new(world), address).await
     }
 
@@ -115,7 +124,12 @@ impl Simulator {
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let server = tokio::spawn(serve(listener, Arc::clone(&world), stop.clone()));
-        Ok(Self { world, address, stop, server })
+        Ok(Self {
+            world,
+            address,
+            stop,
+            server,
+        })
     }
 
     /// What it answers from.
@@ -233,7 +247,10 @@ mod tests {
     use super::*;
 
     async fn request(world: &Arc<World>, method: Method, path: &str, body: &str) -> (u16, String) {
-        let request = Request::builder().method(method).uri_str(path).body(body.to_owned());
+        let request = Request::builder()
+            .method(method)
+            .uri_str(path)
+            .body(body.to_owned());
         let response = routes(Arc::clone(world)).get_response(request).await;
         let status = response.status().as_u16();
         (status, response.into_body().into_string().await.unwrap())
@@ -257,10 +274,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_answers_until_it_is_stopped() {
-        let config = SimulatorConfig { seed: 7, credentials_required: false };
-        let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let config = SimulatorConfig {
+            seed: 7,
+            credentials_required: false,
+        };
+        let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         let address = simulator.address();
-        assert_eq!(simulator.base_url(Platform::Meta), format!("http://{address}/meta"));
+        assert_eq!(
+            simulator.base_url(Platform::Meta),
+            format!("http://{address}/meta")
+        );
         let mut stream = TcpStream::connect(address).await.unwrap();
         let asked = "GET /reddit/api/info?id=t3_1skjxta HTTP/1.1\r\nHost: simulator\r\n\
             Connection: close\r\n\r\n";
@@ -281,9 +306,16 @@ mod tests {
         for post in posts.as_array().unwrap() {
             let id = post["native_id"].as_str().unwrap();
             assert!(post["url"].as_str().unwrap().contains(id));
-            let figures = get(&world, &format!("/_control/figures?platform=reddit&id={id}")).await;
+            let figures = get(
+                &world,
+                &format!("/_control/figures?platform=reddit&id={id}"),
+            )
+            .await;
             let listing = get(&world, &format!("/reddit/api/info/?id=t3_{id}")).await;
-            assert_eq!(listing["data"]["children"][0]["data"]["score"], figures["score"]);
+            assert_eq!(
+                listing["data"]["children"][0]["data"]["score"],
+                figures["score"]
+            );
             assert!(figures["views"].as_u64().unwrap() >= SMALLEST_POST);
             assert!(figures["clicks"].is_u64() && figures["comments"].is_u64());
         }
@@ -313,11 +345,22 @@ mod tests {
         post(&world, "/_control/faults", &fault).await;
         let info = "/reddit/api/info?id=t3_abc";
         assert!(request(&world, Method::GET, info, "").await.0 >= 500);
-        request(&world, Method::DELETE, "/_control/faults?platform=reddit", "").await;
+        request(
+            &world,
+            Method::DELETE,
+            "/_control/faults?platform=reddit",
+            "",
+        )
+        .await;
         assert_eq!(request(&world, Method::GET, info, "").await.0, 200);
         let misspelt = json!({"platform": "reddit", "kind": "server_error", "shere": 1.0});
         let path = "/_control/faults";
-        assert_eq!(request(&world, Method::POST, path, &misspelt.to_string()).await.0, 400);
+        assert_eq!(
+            request(&world, Method::POST, path, &misspelt.to_string())
+                .await
+                .0,
+            400
+        );
     }
 
     #[tokio::test]
@@ -325,7 +368,9 @@ mod tests {
         let world = Arc::new(World::new(7));
         let before = world.now_ms();
         let body = json!({"offset_seconds": 864_000, "growth_frozen": true});
-        let now = post(&world, "/_control/clock", &body).await["now"].as_i64().unwrap();
+        let now = post(&world, "/_control/clock", &body).await["now"]
+            .as_i64()
+            .unwrap();
         assert!(now - before >= 864_000_000);
         let path = "/_control/figures?platform=reddit&id=1skjxta&at=";
         let early = get(&world, &format!("{path}0")).await;
@@ -354,7 +399,11 @@ mod tests {
                 let response = routes(Arc::clone(&world)).get_response(request).await;
                 assert!(response.status().is_redirection(), "{path}");
                 let location = response.header("location").unwrap();
-                assert!(location.starts_with(&post.url), "{location} for {}", post.url);
+                assert!(
+                    location.starts_with(&post.url),
+                    "{location} for {}",
+                    post.url
+                );
             }
         }
     }

@@ -18,7 +18,7 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// Every platform, in the order of [`Platform::index`].
+    /// Every platform.
     pub const ALL: [Self; 3] = [Self::Reddit, Self::Instagram, Self::Meta];
 
     /// The name in paths and in control calls.
@@ -34,7 +34,9 @@ impl Platform {
     /// The platform of a name in lower or upper case.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|platform| name.eq_ignore_ascii_case(platform.as_str()))
+        Self::ALL
+            .into_iter()
+            .find(|platform| name.eq_ignore_ascii_case(platform.as_str()))
     }
 
     /// The place of this platform in arrays that have one entry for each.
@@ -52,7 +54,10 @@ mod tests {
         for (index, platform) in Platform::ALL.into_iter().enumerate() {
             assert_eq!(platform.index(), index);
             assert_eq!(Platform::parse(platform.as_str()), Some(platform));
-            assert_eq!(Platform::parse(&platform.as_str().to_uppercase()), Some(platform));
+            assert_eq!(
+                Platform::parse(&platform.as_str().to_uppercase()),
+                Some(platform)
+            );
         }
         assert_eq!(Platform::parse("youtube"), None);
     }

@@ -70,15 +70,16 @@ impl Quota {
         let window = (now_s / window_s) & LIFTED;
         let mut state = self.state.load(Ordering::Acquire);
         loop {
-            let before = if state >> 32 == window { state & LIFTED } else { 0 };
+            let before = if state >> 32 == window {
+                state & LIFTED
+            } else {
+                0
+            };
             let used = before.saturating_add(cost).min(LIFTED);
             let next = (window << 32) | used;
-            let swap = self.state.compare_exchange_weak(
-                state,
-                next,
-                Ordering::AcqRel,
-                Ordering::Acquire,
-            );
+            let swap =
+                self.state
+                    .compare_exchange_weak(state, next, Ordering::AcqRel, Ordering::Acquire);
             match swap {
                 Ok(_) => {
                     return Reading {
@@ -103,7 +104,10 @@ mod tests {
         let first = quota.take(1_200_000, 1);
         assert_eq!((first.used, first.remaining(), first.reset_s), (1, 2, 600));
         let second = quota.take(1_500_000, 2);
-        assert_eq!((second.used, second.remaining(), second.reset_s), (3, 0, 300));
+        assert_eq!(
+            (second.used, second.remaining(), second.reset_s),
+            (3, 0, 300)
+        );
         assert!(!second.exceeded());
         assert!(quota.take(1_799_000, 1).exceeded());
         assert_eq!(quota.take(1_800_000, 1).used, 1);
@@ -114,7 +118,14 @@ mod tests {
         let quota = Quota::new(1, 600);
         quota.take(0, 5);
         quota.set(10, None);
-        assert_eq!(quota.take(0, 1), Reading { used: 1, limit: 10, reset_s: 600 });
+        assert_eq!(
+            quota.take(0, 1),
+            Reading {
+                used: 1,
+                limit: 10,
+                reset_s: 600
+            }
+        );
         assert_eq!(quota.take(0, 4).percent(), 50);
     }
 }

@@ -35,20 +35,46 @@ const SUBREDDITS: [&str; 8] = [
 ];
 
 const TITLES: [(&str, &str); 8] = [
-    ("Three months with this grinder, ask me anything", "three_months_with_this_grinder_ask_me_anything"),
-    ("Finally found a lamp that does not flicker", "finally_found_a_lamp_that_does_not_flicker"),
-    ("My whole kit for a week in the hills", "my_whole_kit_for_a_week_in_the_hills"),
-    ("Is the cheaper one good enough? I tried both", "is_the_cheaper_one_good_enough_i_tried_both"),
-    ("Notes after a year of daily use", "notes_after_a_year_of_daily_use"),
-    ("What I would buy again and what I would not", "what_i_would_buy_again_and_what_i_would_not"),
-    ("Small upgrade, big difference", "small_upgrade_big_difference"),
-    ("Before and after, same budget", "before_and_after_same_budget"),
+    (
+        "Three months with this grinder, ask me anything",
+        "three_months_with_this_grinder_ask_me_anything",
+    ),
+    (
+        "Finally found a lamp that does not flicker",
+        "finally_found_a_lamp_that_does_not_flicker",
+    ),
+    (
+        "My whole kit for a week in the hills",
+        "my_whole_kit_for_a_week_in_the_hills",
+    ),
+    (
+        "Is the cheaper one good enough? I tried both",
+        "is_the_cheaper_one_good_enough_i_tried_both",
+    ),
+    (
+        "Notes after a year of daily use",
+        "notes_after_a_year_of_daily_use",
+    ),
+    (
+        "What I would buy again and what I would not",
+        "what_i_would_buy_again_and_what_i_would_not",
+    ),
+    (
+        "Small upgrade, big difference",
+        "small_upgrade_big_difference",
+    ),
+    (
+        "Before and after, same budget",
+        "before_and_after_same_budget",
+    ),
 ];
 
-const AUTHOR_WORDS: [&str; 8] =
-    ["Marble", "Lantern", "Cobalt", "Juniper", "Paper", "Velvet", "Copper", "Northern"];
-const AUTHOR_NOUNS: [&str; 8] =
-    ["Otter", "Teapot", "Harbor", "Sparrow", "Compass", "Meadow", "Kettle", "Fox"];
+const AUTHOR_WORDS: [&str; 8] = [
+    "Marble", "Lantern", "Cobalt", "Juniper", "Paper", "Velvet", "Copper", "Northern",
+];
+const AUTHOR_NOUNS: [&str; 8] = [
+    "Otter", "Teapot", "Harbor", "Sparrow", "Compass", "Meadow", "Kettle", "Fox",
+];
 
 /// What became of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +88,9 @@ pub(super) enum Fate {
 /// Whether `text` can be an id: 1 to 13 lower-case base36 characters.
 pub(super) fn is_id(text: &str) -> bool {
     (1..=13).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
 /// What became of the post with this id.
@@ -87,13 +115,12 @@ pub(super) fn created_s(id: &str) -> i64 {
 
 /// The number of the id that is created at `created_s` (unix seconds).
 fn number_at(created_s: i64) -> u64 {
-    let number =
-        KNOWN_ID + (i128::from(created_s) - KNOWN_CREATED_S) * IDS_PER_KILOSECOND / 1_000;
+    let number = KNOWN_ID + (i128::from(created_s) - KNOWN_CREATED_S) * IDS_PER_KILOSECOND / 1_000;
     u64::try_from(number).unwrap_or(0)
 }
 
-/// The id of the `nth` post of a seed, created in the 23 days before `epoch_ms`. No two of the first
-/// 33 million are the same. It may have an ending that chooses a fate.
+/// The id of the `nth` post of a seed, created in the 24 days before `epoch_ms`. No two of the
+/// first 33 million are the same. It may have an ending that chooses a fate.
 pub(super) fn sample_id(seed: u64, epoch_ms: i64, nth: u64) -> String {
     let newest = number_at(epoch_ms / 1_000).max(SAMPLE_IDS);
     let offset = digest(seed, "reddit.sample", "");
@@ -113,7 +140,12 @@ pub(super) struct Post<'a> {
 impl<'a> Post<'a> {
     /// The post with this id, which must satisfy [`is_id`].
     pub(super) fn new(seed: u64, id: &'a str) -> Self {
-        Self { id, key: digest(seed, "reddit.post", id), fate: fate(id), created_s: created_s(id) }
+        Self {
+            id,
+            key: digest(seed, "reddit.post", id),
+            fate: fate(id),
+            created_s: created_s(id),
+        }
     }
 
     /// When it was created, in unix milliseconds.
@@ -137,12 +169,20 @@ impl<'a> Post<'a> {
     }
 
     fn author_words(&self) -> (&'static str, &'static str) {
-        (pick(&AUTHOR_WORDS, mix(self.key ^ 2)), pick(&AUTHOR_NOUNS, mix(self.key ^ 3)))
+        (
+            pick(&AUTHOR_WORDS, mix(self.key ^ 2)),
+            pick(&AUTHOR_NOUNS, mix(self.key ^ 3)),
+        )
     }
 
     /// The path of its page, with a leading and a closing slash.
     pub(super) fn permalink(&self) -> String {
-        format!("/r/{}/comments/{}/{}/", self.subreddit(), self.id, self.title().1)
+        format!(
+            "/r/{}/comments/{}/{}/",
+            self.subreddit(),
+            self.id,
+            self.title().1
+        )
     }
 
     /// Appends the post as an entry of a listing.
@@ -156,16 +196,75 @@ impl<'a> Post<'a> {
             Fate::Alive | Fate::Gone => ("", "null", "true"),
         };
         let subreddit = self.subreddit();
-        put(out, &["{\"kind\":\"t3\",\"data\":{", "\"id\":\"", self.id, "\",\"name\":\"t3_", self.id]);
-        put(out, &["\",\"subreddit\":\"", subreddit, "\",\"subreddit_name_prefixed\":\"r/", subreddit]);
-        put(out, &["\",\"domain\":\"self.", subreddit, "\",\"title\":\"", self.title().0]);
-        put(out, &["\",\"selftext\":\"", selftext, "\",\"removed_by_category\":", removed]);
+        put(
+            out,
+            &[
+                "{\"kind\":\"t3\",\"data\":{",
+                "\"id\":\"",
+                self.id,
+                "\",\"name\":\"t3_",
+                self.id,
+            ],
+        );
+        put(
+            out,
+            &[
+                "\",\"subreddit\":\"",
+                subreddit,
+                "\",\"subreddit_name_prefixed\":\"r/",
+                subreddit,
+            ],
+        );
+        put(
+            out,
+            &[
+                "\",\"domain\":\"self.",
+                subreddit,
+                "\",\"title\":\"",
+                self.title().0,
+            ],
+        );
+        put(
+            out,
+            &[
+                "\",\"selftext\":\"",
+                selftext,
+                "\",\"removed_by_category\":",
+                removed,
+            ],
+        );
         put(out, &[",\"is_robot_indexable\":", indexable]);
-        put(out, &[",\"created\":", created.as_str(), ".0,\"created_utc\":", created.as_str()]);
-        put(out, &[".0,\"score\":", score.as_str(), ",\"ups\":", score.as_str()]);
-        put(out, &[",\"upvote_ratio\":0.", ratio.as_str(), ",\"num_comments\":"]);
-        put(out, &[Decimal::new(figures.comments).as_str(), ",\"num_crossposts\":"]);
-        put(out, &[Decimal::new(figures.shares / 64).as_str(), ",\"subreddit_subscribers\":"]);
+        put(
+            out,
+            &[
+                ",\"created\":",
+                created.as_str(),
+                ".0,\"created_utc\":",
+                created.as_str(),
+            ],
+        );
+        put(
+            out,
+            &[".0,\"score\":", score.as_str(), ",\"ups\":", score.as_str()],
+        );
+        put(
+            out,
+            &[",\"upvote_ratio\":0.", ratio.as_str(), ",\"num_comments\":"],
+        );
+        put(
+            out,
+            &[
+                Decimal::new(figures.comments).as_str(),
+                ",\"num_crossposts\":",
+            ],
+        );
+        put(
+            out,
+            &[
+                Decimal::new(figures.shares / 64).as_str(),
+                ",\"subreddit_subscribers\":",
+            ],
+        );
         let subscribers = 4_000 + digest_number(0, "reddit.subscribers", self.key % 8) % 900_000;
         put(out, &[Decimal::new(subscribers).as_str(), ","]);
         self.write_links(out, subreddit);
@@ -174,13 +273,24 @@ impl<'a> Post<'a> {
     }
 
     fn write_links(&self, out: &mut Vec<u8>, subreddit: &str) {
-        let path = ["/r/", subreddit, "/comments/", self.id, "/", self.title().1, "/\""];
+        let path = [
+            "/r/",
+            subreddit,
+            "/comments/",
+            self.id,
+            "/",
+            self.title().1,
+            "/\"",
+        ];
         put(out, &["\"permalink\":\""]);
         put(out, &path);
         put(out, &[",\"url\":\"https://www.reddit.com"]);
         put(out, &path);
         let subreddit_number = Decimal::new(20_000 + self.key % 8);
-        put(out, &[",\"subreddit_id\":\"t5_", subreddit_number.as_str(), "\","]);
+        put(
+            out,
+            &[",\"subreddit_id\":\"t5_", subreddit_number.as_str(), "\","],
+        );
     }
 
     /// A deleted author takes some keys along, not only their values.
@@ -191,10 +301,25 @@ impl<'a> Post<'a> {
         }
         let (word, noun) = self.author_words();
         let suffix = Decimal::new(self.key % 97);
-        put(out, &["\"author\":\"", word, noun, suffix.as_str(), "\",\"author_fullname\":\"t2_"]);
+        put(
+            out,
+            &[
+                "\"author\":\"",
+                word,
+                noun,
+                suffix.as_str(),
+                "\",\"author_fullname\":\"t2_",
+            ],
+        );
         put(out, &[Decimal::new(self.key % 900_000_000).as_str(), "\","]);
-        put(out, &["\"author_premium\":false,\"author_patreon_flair\":false,"]);
-        put(out, &["\"author_flair_type\":\"text\",\"author_flair_richtext\":[],"]);
+        put(
+            out,
+            &["\"author_premium\":false,\"author_patreon_flair\":false,"],
+        );
+        put(
+            out,
+            &["\"author_flair_type\":\"text\",\"author_flair_richtext\":[],"],
+        );
     }
 }
 
@@ -266,6 +391,9 @@ mod tests {
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let url = value["data"]["url"].as_str().unwrap();
         assert!(url.ends_with(value["data"]["permalink"].as_str().unwrap()));
-        assert_eq!(value["data"]["author"], Post::new(7, "zzzzzzzzzzzzz").author());
+        assert_eq!(
+            value["data"]["author"],
+            Post::new(7, "zzzzzzzzzzzzz").author()
+        );
     }
 }

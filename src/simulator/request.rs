@@ -25,13 +25,17 @@ impl<'a> Incoming<'a> {
     /// The credential of an `Authorization` header of this scheme, which is read without its case.
     pub(super) fn credential(&self, scheme: &str) -> Option<&'a str> {
         let (found, credential) = self.header("authorization")?.split_once(' ')?;
-        found.eq_ignore_ascii_case(scheme).then(|| credential.trim())
+        found
+            .eq_ignore_ascii_case(scheme)
+            .then(|| credential.trim())
     }
 
     /// The parameters of the query and of a body that is a form or a JSON object.
     pub(super) fn parameters(&self) -> Parameters<'a> {
         let mut parameters = Parameters::parse(self.query.as_bytes());
-        let json = self.header("content-type").is_some_and(|kind| kind.contains("json"));
+        let json = self
+            .header("content-type")
+            .is_some_and(|kind| kind.contains("json"));
         if json {
             parameters.add_json(self.body);
         } else {
@@ -65,7 +69,10 @@ impl<'a> Parameters<'a> {
 
     /// The first value under a name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
     }
 
     /// The first value under a name, as a number.

@@ -44,14 +44,26 @@ struct Place {
     owned: bool,
 }
 
-/// Where the `index`th post of a platform lies. `others` gives the ids of accounts that are not owned.
+/// Where a post of a platform's mixed list lies. `others` gives the accounts that are not owned.
 fn place(index: u64, own: u64, others: impl Fn(u64) -> u64) -> Place {
     let mixed = EACH / 3 * 4;
     if index < mixed && index % 4 != 3 {
-        return Place { account: own, nth: index - index / 4, owned: true };
+        return Place {
+            account: own,
+            nth: index - index / 4,
+            owned: true,
+        };
     }
-    let foreign = if index < mixed { index / 4 } else { mixed / 4 + index - mixed };
-    Place { account: others(1 + foreign / EACH), nth: foreign % EACH, owned: false }
+    let foreign = if index < mixed {
+        index / 4
+    } else {
+        mixed / 4 + index - mixed
+    };
+    Place {
+        account: others(1 + foreign / EACH),
+        nth: foreign % EACH,
+        owned: false,
+    }
 }
 
 impl World {
@@ -70,12 +82,18 @@ impl World {
             Platform::Reddit => self.reddit_posts(offset, count),
             Platform::Instagram => {
                 let places = places(range, account, account_of, INSTAGRAM_ACCOUNT, creator);
-                places.into_iter().map(|place| self.instagram_post(&place)).collect()
+                places
+                    .into_iter()
+                    .map(|place| self.instagram_post(&place))
+                    .collect()
             }
             Platform::Meta => {
                 let page_of = |page: &str| page.parse::<u64>().ok();
                 let places = places(range, account, page_of, META_PAGE, other_page);
-                places.into_iter().map(|place| self.meta_post(&place)).collect()
+                places
+                    .into_iter()
+                    .map(|place| self.meta_post(&place))
+                    .collect()
             }
         }
     }
@@ -86,8 +104,8 @@ impl World {
     pub fn short_link(&self, platform: Platform, native_id: &str) -> Option<String> {
         match platform {
             Platform::Reddit => {
-                let path = reddit_post::is_id(native_id)
-                    .then(|| reddit::share_path(self, native_id));
+                let path =
+                    reddit_post::is_id(native_id).then(|| reddit::share_path(self, native_id));
                 path.flatten()
             }
             Platform::Instagram => {
@@ -166,7 +184,13 @@ fn places(
         return Vec::new();
     };
     let end = range.end.min(EACH);
-    (range.start..end).map(|nth| Place { account, nth, owned: account == own }).collect()
+    (range.start..end)
+        .map(|nth| Place {
+            account,
+            nth,
+            owned: account == own,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -207,7 +231,12 @@ mod tests {
             assert_eq!(posts.iter().filter(|post| post.owned).count(), 300);
             assert!(!posts[3].owned && posts[4].owned);
         }
-        assert!(world.posts(Platform::Reddit, 0, 50, None).iter().all(|post| !post.owned));
+        assert!(
+            world
+                .posts(Platform::Reddit, 0, 50, None)
+                .iter()
+                .all(|post| !post.owned)
+        );
     }
 
     #[test]
@@ -215,10 +244,18 @@ mod tests {
         let world = World::new(7);
         let posts = world.posts(Platform::Instagram, 0, 1_000, Some("creator_5"));
         assert_eq!(posts.len(), 300);
-        assert!(posts.iter().all(|post| post.account_handle == "creator_5" && !post.owned));
+        assert!(
+            posts
+                .iter()
+                .all(|post| post.account_handle == "creator_5" && !post.owned)
+        );
         let owned = world.posts(Platform::Instagram, 0, 5, Some("countersign.studio"));
         assert!(owned.len() == 5 && owned.iter().all(|post| post.owned));
-        assert!(world.posts(Platform::Instagram, 0, 5, Some("creator_gone")).is_empty());
+        assert!(
+            world
+                .posts(Platform::Instagram, 0, 5, Some("creator_gone"))
+                .is_empty()
+        );
     }
 
     #[test]
@@ -227,7 +264,10 @@ mod tests {
         for platform in Platform::ALL {
             let post = &world.posts(platform, 0, 1, None)[0];
             let path = world.short_link(platform, &post.native_id).unwrap();
-            assert!(path.starts_with(&format!("/{}/", platform.as_str())), "{path}");
+            assert!(
+                path.starts_with(&format!("/{}/", platform.as_str())),
+                "{path}"
+            );
             assert!(path.contains("/s/") || path.contains("/share/"), "{path}");
         }
         assert_eq!(world.short_link(Platform::Instagram, "B-fKL9qpeab"), None);

@@ -28,7 +28,7 @@ const REDDIT_WINDOW_S: u64 = 600;
 const GRAPH_LIMIT: u64 = 4_800;
 const GRAPH_WINDOW_S: u64 = 3_600;
 
-/// Everything that the simulated platforms know. Shared by all requests; every method takes `&self`.
+/// Everything that the simulated platforms know. Shared by all requests.
 pub struct World {
     seed: u64,
     epoch_ms: i64,
@@ -116,10 +116,15 @@ impl World {
     }
 
     /// The simulator's time in unix milliseconds: the system's, moved by [`World::set_clock`].
-    #[allow(clippy::disallowed_methods, reason = "this is the simulator's own clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the simulator's own clock"
+    )]
     #[must_use]
     pub fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         let system_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         system_ms.saturating_add(self.offset_ms.load(Ordering::Relaxed))
     }
@@ -140,12 +145,17 @@ impl World {
     /// `reddit.info`; 0 for a name that is none.
     #[must_use]
     pub fn calls(&self, name: &str) -> u64 {
-        Call::ALL.into_iter().find(|call| call.name() == name).map_or(0, |call| self.calls.get(call))
+        Call::ALL
+            .into_iter()
+            .find(|call| call.name() == name)
+            .map_or(0, |call| self.calls.get(call))
     }
 
     /// Every endpoint with how often it was called since the start.
     pub(super) fn all_calls(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Call::ALL.into_iter().map(|call| (call.name(), self.calls.get(call)))
+        Call::ALL
+            .into_iter()
+            .map(|call| (call.name(), self.calls.get(call)))
     }
 
     /// Counts calls of an endpoint.
@@ -183,13 +193,22 @@ impl World {
     pub(super) fn next_trace(&self) -> String {
         let nth = self.traces.fetch_add(1, Ordering::Relaxed);
         let number = digest_number(self.seed, "trace", nth);
-        format!("A{}{}", encode(BASE64_URL, number, 11), encode(BASE64_URL, !number, 11))
+        format!(
+            "A{}{}",
+            encode(BASE64_URL, number, 11),
+            encode(BASE64_URL, !number, 11)
+        )
     }
 
     /// Adds a media to the list of an Instagram account. `product_type` is `REELS`, `FEED` or
     /// `CAROUSEL`. False, and nothing added, where the handle or the shortcode cannot exist or the
     /// product type is another one.
-    pub fn register_media(&self, account_handle: &str, shortcode: &str, product_type: &str) -> bool {
+    pub fn register_media(
+        &self,
+        account_handle: &str,
+        shortcode: &str,
+        product_type: &str,
+    ) -> bool {
         let account = account_of(account_handle);
         let kind = MediaKind::parse(product_type);
         let (Some(account), Some(pk), Some(kind)) = (account, code_number(shortcode), kind) else {
@@ -212,8 +231,8 @@ impl World {
         true
     }
 
-    /// Takes `percent` (at most 100) of each of a post's counts away. False where `id` cannot be one
-    /// of the platform.
+    /// Takes `percent` (at most 100) of each of a post's counts away. False where `id` cannot be
+    /// one of the platform.
     pub fn purge(&self, platform: Platform, id: &str, percent: u8) -> bool {
         let Some(native_id) = native_id(platform, id) else {
             return false;
@@ -222,7 +241,8 @@ impl World {
         true
     }
 
-    /// Undoes [`World::vanish`] and [`World::purge`]. False where `id` cannot be one of the platform.
+    /// Undoes [`World::vanish`] and [`World::purge`]. False where `id` cannot be one of the
+    /// platform.
     pub fn restore(&self, platform: Platform, id: &str) -> bool {
         let Some(native_id) = native_id(platform, id) else {
             return false;
@@ -232,11 +252,7 @@ impl World {
     }
 
     /// What was done to a post; `native_id` is only made when some post was changed.
-    pub(super) fn change(
-        &self,
-        platform: Platform,
-        native_id: impl FnOnce() -> String,
-    ) -> Change {
+    pub(super) fn change(&self, platform: Platform, native_id: impl FnOnce() -> String) -> Change {
         self.changes.of(platform, native_id)
     }
 
@@ -253,7 +269,10 @@ impl World {
         let created_ms = self.created_ms(platform, &native_id)?;
         let change = self.change(platform, || native_id.clone());
         let at_ms = at_ms.unwrap_or_else(|| self.now_ms());
-        Some((self.earned(platform, &native_id, created_ms, at_ms, change), change.gone))
+        Some((
+            self.earned(platform, &native_id, created_ms, at_ms, change),
+            change.gone,
+        ))
     }
 
     /// The figures of a post that is known to exist.
@@ -271,7 +290,11 @@ impl World {
             u64::try_from(at_ms.saturating_sub(created_ms)).unwrap_or(0)
         };
         let earned = figures(self.seed, platform.as_str(), native_id, age_ms);
-        if change.purged_percent == 0 { earned } else { earned.purged(change.purged_percent) }
+        if change.purged_percent == 0 {
+            earned
+        } else {
+            earned.purged(change.purged_percent)
+        }
     }
 
     /// When a post was created, in unix milliseconds; `None` where it never existed.
@@ -279,9 +302,10 @@ impl World {
         match platform {
             Platform::Reddit => (reddit_post::fate(native_id) != reddit_post::Fate::Gone)
                 .then(|| reddit_post::created_s(native_id) * 1_000),
-            Platform::Instagram => {
-                self.media.find(code_number(native_id)?).map(Media::created_ms)
-            }
+            Platform::Instagram => self
+                .media
+                .find(code_number(native_id)?)
+                .map(Media::created_ms),
             Platform::Meta => {
                 let post = meta_post::parse(native_id)?;
                 post.exists(self.seed).then(|| post.created_s() * 1_000)
@@ -300,12 +324,23 @@ fn native_id(platform: Platform, id: &str) -> Option<String> {
         }
         Platform::Instagram => {
             let pk = code_number(id).or_else(|| number_of_graph_id(id))?;
-            Some(Media { pk, kind: MediaKind::Image }.code())
+            Some(
+                Media {
+                    pk,
+                    kind: MediaKind::Image,
+                }
+                .code(),
+            )
         }
         Platform::Meta => {
-            let post = meta_post::parse(id).or_else(|| meta_post::parse_pfbid(id)).or_else(|| {
-                Some(meta_post::Post { page: META_PAGE, number: id.parse().ok()? })
-            })?;
+            let post = meta_post::parse(id)
+                .or_else(|| meta_post::parse_pfbid(id))
+                .or_else(|| {
+                    Some(meta_post::Post {
+                        page: META_PAGE,
+                        number: id.parse().ok()?,
+                    })
+                })?;
             Some(post.graph_id())
         }
     }
@@ -321,11 +356,20 @@ mod tests {
     fn figures_grow_with_the_clock_and_stand_still_when_frozen() {
         let world = World::new(7);
         let start = reddit_post::created_s("1skjxta") * 1_000;
-        let at = |ms| world.figures(Platform::Reddit, "1skjxta", Some(ms)).unwrap().0.views;
+        let at = |ms| {
+            world
+                .figures(Platform::Reddit, "1skjxta", Some(ms))
+                .unwrap()
+                .0
+                .views
+        };
         assert!(at(start) < at(start + DAY_MS));
         assert_eq!(at(start), at(start - DAY_MS));
         let frozen = World::new(7).with_frozen_growth();
-        let later = frozen.figures(Platform::Reddit, "1skjxta", Some(start + DAY_MS)).unwrap().0;
+        let later = frozen
+            .figures(Platform::Reddit, "1skjxta", Some(start + DAY_MS))
+            .unwrap()
+            .0;
         assert_eq!(later.views, at(start));
     }
 
@@ -342,7 +386,9 @@ mod tests {
     #[test]
     fn a_post_is_the_same_under_every_name_it_has() {
         let world = World::new(7);
-        let media = world.media.older(DEFAULT_EPOCH_MS, 42, u64::MAX, 1, &|_| true)[0];
+        let media = world
+            .media
+            .older(DEFAULT_EPOCH_MS, 42, u64::MAX, 1, &|_| true)[0];
         let at = Some(DEFAULT_EPOCH_MS);
         assert_eq!(
             world.figures(Platform::Instagram, &media.code(), at),
@@ -352,7 +398,10 @@ mod tests {
         let by_id = world.figures(Platform::Meta, &post.graph_id(), at);
         assert!(by_id.is_some());
         assert_eq!(by_id, world.figures(Platform::Meta, &post.pfbid(), at));
-        assert_eq!(by_id, world.figures(Platform::Meta, &post.number.to_string(), at));
+        assert_eq!(
+            by_id,
+            world.figures(Platform::Meta, &post.number.to_string(), at)
+        );
         assert_eq!(
             world.figures(Platform::Reddit, "t3_1skjxta", at),
             world.figures(Platform::Reddit, "1SKJXTA", at),
@@ -364,8 +413,14 @@ mod tests {
         let world = World::new(7);
         assert_eq!(world.figures(Platform::Reddit, "1agone", None), None);
         assert_eq!(world.figures(Platform::Reddit, "not an id", None), None);
-        assert_eq!(world.figures(Platform::Instagram, "B-fKL9qpeab", None), None);
-        assert_eq!(world.figures(Platform::Meta, "5_424924701699721", None), None);
+        assert_eq!(
+            world.figures(Platform::Instagram, "B-fKL9qpeab", None),
+            None
+        );
+        assert_eq!(
+            world.figures(Platform::Meta, "5_424924701699721", None),
+            None
+        );
         assert!(world.vanish(Platform::Reddit, "1skjxta"));
         assert!(world.figures(Platform::Reddit, "1skjxta", None).unwrap().1);
         assert!(world.restore(Platform::Reddit, "1skjxta"));
@@ -386,7 +441,11 @@ mod tests {
     fn registering_refuses_what_cannot_exist() {
         let world = World::new(7);
         assert!(world.register_media("creator_1", "B-fKL9qpeab", "REELS"));
-        assert!(world.figures(Platform::Instagram, "B-fKL9qpeab", None).is_some());
+        assert!(
+            world
+                .figures(Platform::Instagram, "B-fKL9qpeab", None)
+                .is_some()
+        );
         assert!(!world.register_media("no such handle", "B-fKL9qpeab", "REELS"));
         assert!(!world.register_media("creator_1", "B-fKL9qpeab!", "REELS"));
         assert!(!world.register_media("creator_1", "abc", "REELS"));

@@ -9,13 +9,11 @@ use chrono::{DateTime, Utc};
 
 use super::load::Task;
 use super::trail::Movement;
-use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
 use crate::db::Connection;
+use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
 use crate::domain::reconciliation::Verdict;
 use crate::error::Error;
-use crate::model::{
-    AlertEventKind, AlertKind, AlertStatus, Finality, ReconciliationStatus,
-};
+use crate::model::{AlertEventKind, AlertKind, AlertStatus, Finality, ReconciliationStatus};
 
 /// Who resolves an alert whose cause did not hold.
 const RESOLVED_BY: &str = "countersign";
@@ -23,11 +21,19 @@ const RESOLVED_BY: &str = "countersign";
 /// Something that may concern an alert.
 pub(super) enum Cause<'a> {
     /// A verdict on a claim.
-    Verdict { task: &'a Task, verdict: &'a Verdict, reconciliation_id: i64 },
+    Verdict {
+        task: &'a Task,
+        verdict: &'a Verdict,
+        reconciliation_id: i64,
+    },
     /// The platform no longer has a post that it had, or never had it.
     Removed { task: &'a Task, reason: String },
     /// A trust score passed a threshold downwards.
-    TrustDrop { task: &'a Task, movement: &'a Movement, reconciliation_id: i64 },
+    TrustDrop {
+        task: &'a Task,
+        movement: &'a Movement,
+        reconciliation_id: i64,
+    },
 }
 
 impl Cause<'_> {
@@ -73,13 +79,25 @@ pub(super) async fn write(
         now,
         entries: stored
             .into_iter()
-            .map(|alert| (alert.dedupe_key.clone(), Entry::Stored { alert, changed: false }))
+            .map(|alert| {
+                (
+                    alert.dedupe_key.clone(),
+                    Entry::Stored {
+                        alert,
+                        changed: false,
+                    },
+                )
+            })
             .collect(),
         events: Vec::new(),
     };
     for cause in causes {
         match cause {
-            Cause::Verdict { task, verdict, reconciliation_id } => {
+            Cause::Verdict {
+                task,
+                verdict,
+                reconciliation_id,
+            } => {
                 desk.verdict(cause.key(), task, verdict, *reconciliation_id);
             }
             Cause::Removed { task, reason } => {
@@ -87,10 +105,20 @@ pub(super) async fn write(
                     "The post {} is no longer on {}: {reason}",
                     task.post.canonical_url, task.post.platform
                 );
-                desk.occurrence(cause.key(), || on_post(task, AlertKind::PostRemoved, &message, now));
+                desk.occurrence(cause.key(), || {
+                    on_post(task, AlertKind::PostRemoved, &message, now)
+                });
             }
-            Cause::TrustDrop { task, movement, reconciliation_id } => {
-                let passed = movement.passed.as_ref().map(ToString::to_string).unwrap_or_default();
+            Cause::TrustDrop {
+                task,
+                movement,
+                reconciliation_id,
+            } => {
+                let passed = movement
+                    .passed
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
                 let message = format!(
                     "The trust score fell from {} to {}, below {passed}.",
                     movement.before, movement.after
@@ -147,12 +175,16 @@ impl Desk {
             }
             (Some(Entry::Stored { alert, changed }), None) => {
                 // What a person resolved stays as that person left it.
-                if alert.finality == Some(Finality::Provisional) && alert.status != AlertStatus::Resolved {
+                if alert.finality == Some(Finality::Provisional)
+                    && alert.status != AlertStatus::Resolved
+                {
                     alert.status = AlertStatus::Resolved;
                     alert.resolved_at = Some(self.now);
                     alert.resolved_by = Some(RESOLVED_BY.to_owned());
-                    alert.resolution_notes =
-                        Some(format!("A later check did not bear it out. {}", verdict.explanation));
+                    alert.resolution_notes = Some(format!(
+                        "A later check did not bear it out. {}",
+                        verdict.explanation
+                    ));
                     alert.reconciliation_id = Some(reconciliation_id);
                     *changed = true;
                     self.events.push((key, AlertEventKind::Withdrawn));
@@ -185,7 +217,10 @@ impl Desk {
     }
 
     fn raise(&mut self, key: String, new: NewAlert) {
-        let new = NewAlert { dedupe_key: key.clone(), ..new };
+        let new = NewAlert {
+            dedupe_key: key.clone(),
+            ..new
+        };
         self.events.push((key.clone(), AlertEventKind::Raised));
         self.entries.insert(key, Entry::New(new));
     }
@@ -212,7 +247,11 @@ impl Desk {
             .events
             .into_iter()
             .filter_map(|(key, kind)| {
-                ids.get(&key).map(|id| NewAlertEvent { alert_id: *id, kind, occurred_at: self.now })
+                ids.get(&key).map(|id| NewAlertEvent {
+                    alert_id: *id,
+                    kind,
+                    occurred_at: self.now,
+                })
             })
             .collect();
         if events.is_empty() {

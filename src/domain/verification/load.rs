@@ -63,7 +63,9 @@ impl Task {
 }
 
 fn check_job(report: &AffiliateReport, post: &Post, at: DateTime<Utc>) -> Result<NewJob, Error> {
-    let payload = Reconcile { affiliate_report_id: report.id };
+    let payload = Reconcile {
+        affiliate_report_id: report.id,
+    };
     Ok(NewJob {
         channel_name: task::reconcile_channel(post.platform),
         name: task::RECONCILE,
@@ -90,18 +92,28 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
     let mut connection = app.db.get().await?;
     let connection = &mut *connection;
     let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| *id).collect();
-    let attempts: HashMap<Uuid, i32> =
-        queue::list_attempts(connection, &ids).await?.into_iter().collect();
-    let report_ids: Vec<i64> = jobs.iter().map(|(_, job)| job.affiliate_report_id).collect();
+    let attempts: HashMap<Uuid, i32> = queue::list_attempts(connection, &ids)
+        .await?
+        .into_iter()
+        .collect();
+    let report_ids: Vec<i64> = jobs
+        .iter()
+        .map(|(_, job)| job.affiliate_report_id)
+        .collect();
     let claims = claims(connection, &report_ids).await?;
     let post_ids: Vec<i64> = claims.values().map(|(_, post, _)| post.id).collect();
     let latest: HashMap<i64, DateTime<Utc>> =
-        platform_report::list_latest_times(connection, &post_ids).await?.into_iter().collect();
+        platform_report::list_latest_times(connection, &post_ids)
+            .await?
+            .into_iter()
+            .collect();
 
     let young = app.clock.now() - REUSE;
     let mut loaded = Loaded::default();
     for (job_id, job) in jobs {
-        let Some(attempts_left) = attempts.get(job_id) else { continue };
+        let Some(attempts_left) = attempts.get(job_id) else {
+            continue;
+        };
         let Some((report, post, policy)) = claims.get(&job.affiliate_report_id) else {
             loaded.unknown.push(*job_id);
             continue;
@@ -109,7 +121,9 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         loaded.tasks.push(Task {
             job_id: *job_id,
             attempts_left: *attempts_left,
-            reusable: latest.get(&post.id).is_some_and(|at| *at >= report.submitted_at && *at > young),
+            reusable: latest
+                .get(&post.id)
+                .is_some_and(|at| *at >= report.submitted_at && *at > young),
             report: report.clone(),
             post: post.clone(),
             policy: policy.clone(),
@@ -124,8 +138,11 @@ async fn claims(connection: &mut Connection, report_ids: &[i64]) -> Result<Claim
     let reports = affiliate_report::list_by_id(connection, report_ids).await?;
     let post_ids: Vec<i64> = reports.iter().map(|report| report.post_id).collect();
     let policy_ids: Vec<i64> = reports.iter().map(|report| report.policy_id).collect();
-    let posts: HashMap<i64, Post> =
-        post::list_by_id(connection, &post_ids).await?.into_iter().map(|row| (row.id, row)).collect();
+    let posts: HashMap<i64, Post> = post::list_by_id(connection, &post_ids)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
     let policies: HashMap<i64, PolicyRow> = campaign::list_policies_by_id(connection, &policy_ids)
         .await?
         .into_iter()
@@ -170,7 +187,8 @@ pub async fn requeue_dead(
             claimed: report.claimed(),
             views_definition: report.views_definition.clone(),
         };
-        let at = schedule::next_check(&claim, &policy_of(&policy)?, now).unwrap_or(now + AFTER_DEATH);
+        let at =
+            schedule::next_check(&claim, &policy_of(&policy)?, now).unwrap_or(now + AFTER_DEATH);
         jobs.push(check_job(&report, &post, at)?);
     }
     queue::insert(connection, &jobs).await?;

@@ -53,7 +53,9 @@ pub(super) fn platform_report(
     let (observed, raw, gone) = match fetched {
         Fetched::Found(sighting) => (with_context(sighting), &sighting.raw, false),
         Fetched::Gone { reason, raw } => {
-            let gone = Metrics::from_fn(|_| Observed::Unavailable { reason: reason.clone() });
+            let gone = Metrics::from_fn(|_| Observed::Unavailable {
+                reason: reason.clone(),
+            });
             (gone, raw, true)
         }
     };

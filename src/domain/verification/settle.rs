@@ -41,11 +41,17 @@ pub async fn settle(app: &App, batch: &[Checked]) -> Result<(), Error> {
     Ok(())
 }
 
-async fn write(connection: &mut Connection, batch: &[Checked], now: DateTime<Utc>) -> Result<bool, Error> {
+async fn write(
+    connection: &mut Connection,
+    batch: &[Checked],
+    now: DateTime<Utc>,
+) -> Result<bool, Error> {
     let ids: Vec<Uuid> = batch.iter().map(|checked| checked.task.job_id).collect();
     let ours: HashSet<Uuid> = queue::finish(connection, &ids).await?.into_iter().collect();
-    let mut batch: Vec<&Checked> =
-        batch.iter().filter(|checked| ours.contains(&checked.task.job_id)).collect();
+    let mut batch: Vec<&Checked> = batch
+        .iter()
+        .filter(|checked| ours.contains(&checked.task.job_id))
+        .collect();
     if batch.is_empty() {
         return Ok(false);
     }
@@ -55,10 +61,16 @@ async fn write(connection: &mut Connection, batch: &[Checked], now: DateTime<Utc
     // Rows are locked in one order everywhere: affiliates, posts, alerts, each by id.
     let affiliate_ids: BTreeSet<i64> = batch.iter().map(|c| c.task.post.affiliate_id).collect();
     let affiliates = affiliate::lock(connection, &Vec::from_iter(affiliate_ids)).await?;
-    let post_ids = Vec::from_iter(batch.iter().map(|c| c.task.post.id).collect::<BTreeSet<i64>>());
+    let post_ids = Vec::from_iter(
+        batch
+            .iter()
+            .map(|c| c.task.post.id)
+            .collect::<BTreeSet<i64>>(),
+    );
     let posts = posts::lock(connection, &post_ids).await?;
 
-    let mut ledger = Ledger::read(connection, &batch, Trails::new(&affiliates)?, posts, now).await?;
+    let mut ledger =
+        Ledger::read(connection, &batch, Trails::new(&affiliates)?, posts, now).await?;
     for checked in &batch {
         ledger.resolve(connection, checked).await?;
     }
@@ -105,14 +117,20 @@ impl Ledger {
         let report_ids: Vec<i64> = batch.iter().map(|checked| checked.task.report.id).collect();
         let mut evidence: HashMap<i64, Vec<Evidence>> = HashMap::new();
         for (report_id, row) in observations::list_since_claims(connection, &report_ids).await? {
-            evidence.entry(report_id).or_default().push(Evidence::of_row(&row));
+            evidence
+                .entry(report_id)
+                .or_default()
+                .push(Evidence::of_row(&row));
         }
         Ok(Self {
             now,
             trails,
             posts: posts.into_iter().map(|post| (post.id, post)).collect(),
             evidence,
-            settled: reconciliation::list_final(connection, &report_ids).await?.into_iter().collect(),
+            settled: reconciliation::list_final(connection, &report_ids)
+                .await?
+                .into_iter()
+                .collect(),
             judged: Vec::new(),
             removed: Vec::new(),
             jobs: Vec::new(),
@@ -124,13 +142,27 @@ impl Ledger {
     }
 
     fn post_mut(&mut self, id: i64) -> Result<&mut Post, Error> {
-        self.posts.get_mut(&id).ok_or_else(|| Error::internal("a check of a post that is not there"))
+        self.posts
+            .get_mut(&id)
+            .ok_or_else(|| Error::internal("a check of a post that is not there"))
     }
 
     /// A link that was resolved gives its post a native id, or makes it a duplicate.
-    async fn resolve(&mut self, connection: &mut Connection, checked: &Checked) -> Result<(), Error> {
-        let Outcome::Answered { resolved: Some(link), .. } = &checked.outcome else { return Ok(()) };
-        let Some(native_id) = link.native_id() else { return Ok(()) };
+    async fn resolve(
+        &mut self,
+        connection: &mut Connection,
+        checked: &Checked,
+    ) -> Result<(), Error> {
+        let Outcome::Answered {
+            resolved: Some(link),
+            ..
+        } = &checked.outcome
+        else {
+            return Ok(());
+        };
+        let Some(native_id) = link.native_id() else {
+            return Ok(());
+        };
         let post = self.post_mut(checked.task.post.id)?;
         if post.status != PostStatus::Resolving {
             return Ok(());
@@ -152,12 +184,23 @@ impl Ledger {
     }
 
     /// Keeps what the platform said, once for each post, and adds it to the evidence of each claim.
-    async fn observe(&mut self, connection: &mut Connection, batch: &[&Checked]) -> Result<(), Error> {
+    async fn observe(
+        &mut self,
+        connection: &mut Connection,
+        batch: &[&Checked],
+    ) -> Result<(), Error> {
         let mut seen: HashSet<i64> = HashSet::new();
         let mut rows = Vec::new();
         let mut metrics = Vec::new();
         for checked in batch {
-            let Outcome::Answered { fetched, fetched_at, .. } = &checked.outcome else { continue };
+            let Outcome::Answered {
+                fetched,
+                fetched_at,
+                ..
+            } = &checked.outcome
+            else {
+                continue;
+            };
             let post_id = checked.task.post.id;
             if self.post_mut(post_id)?.status == PostStatus::Duplicate || !seen.insert(post_id) {
                 continue;
@@ -184,7 +227,10 @@ impl Ledger {
         }
         for checked in batch {
             if let Some(evidence) = fresh.get(&checked.task.post.id) {
-                self.evidence.entry(checked.task.report.id).or_default().push(evidence.clone());
+                self.evidence
+                    .entry(checked.task.report.id)
+                    .or_default()
+                    .push(evidence.clone());
             }
         }
         Ok(())
@@ -215,11 +261,19 @@ impl Ledger {
         let duplicate = self.post_mut(task.post.id)?.status == PostStatus::Duplicate;
         let mut is_final = self.settled.contains(&task.report.id);
         if !is_final {
-            let evidence = self.evidence.get(&task.report.id).map_or(&[][..], Vec::as_slice);
-            let seen: Vec<_> = evidence.iter().map(|evidence| evidence.observation.clone()).collect();
+            let evidence = self
+                .evidence
+                .get(&task.report.id)
+                .map_or(&[][..], Vec::as_slice);
+            let seen: Vec<_> = evidence
+                .iter()
+                .map(|evidence| evidence.observation.clone())
+                .collect();
             let check = match &checked.outcome {
                 Outcome::Answered { .. } | Outcome::Reused => Check::Answered,
-                Outcome::Unreachable { detail } => Check::Unreachable { detail: detail.clone() },
+                Outcome::Unreachable { detail } => Check::Unreachable {
+                    detail: detail.clone(),
+                },
             };
             let verdict = reconcile(&Context {
                 claim: &claim,
@@ -239,9 +293,18 @@ impl Ledger {
                 .map(|evidence| evidence.raw_hash.clone());
             let (row, movement) = self.trails.add(task, &verdict, raw_hash.as_deref(), now)?;
             is_final = verdict.finality == Finality::Final;
-            self.judged.push(Judged { task: task.clone(), verdict, row, movement });
+            self.judged.push(Judged {
+                task: task.clone(),
+                verdict,
+                row,
+                movement,
+            });
         }
-        let next = if duplicate { None } else { task.next_check(&policy, now)? };
+        let next = if duplicate {
+            None
+        } else {
+            task.next_check(&policy, now)?
+        };
         let latest_report_id = self.latest_reports.get(&task.post.id).copied();
         let post = self.post_mut(task.post.id)?;
         if latest_report_id == Some(task.report.id) {
@@ -255,7 +318,11 @@ impl Ledger {
     }
 
     async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
-        let rows: Vec<NewReconciliation> = self.judged.iter().map(|judged| judged.row.clone()).collect();
+        let rows: Vec<NewReconciliation> = self
+            .judged
+            .iter()
+            .map(|judged| judged.row.clone())
+            .collect();
         let ids = if rows.is_empty() {
             Vec::new()
         } else {
@@ -264,8 +331,17 @@ impl Ledger {
         let mut trust = Vec::new();
         let mut causes = Vec::new();
         for (judged, id) in self.judged.iter().zip(ids) {
-            let Judged { task, verdict, movement, .. } = judged;
-            causes.push(Cause::Verdict { task, verdict, reconciliation_id: id });
+            let Judged {
+                task,
+                verdict,
+                movement,
+                ..
+            } = judged;
+            causes.push(Cause::Verdict {
+                task,
+                verdict,
+                reconciliation_id: id,
+            });
             if let Some(movement) = movement {
                 trust.push(NewTrustEvent {
                     affiliate_id: task.post.affiliate_id,
@@ -276,12 +352,19 @@ impl Ledger {
                     created_at: self.now,
                 });
                 if movement.passed.is_some() {
-                    causes.push(Cause::TrustDrop { task, movement, reconciliation_id: id });
+                    causes.push(Cause::TrustDrop {
+                        task,
+                        movement,
+                        reconciliation_id: id,
+                    });
                 }
             }
         }
         for (task, reason) in &self.removed {
-            causes.push(Cause::Removed { task, reason: reason.clone() });
+            causes.push(Cause::Removed {
+                task,
+                reason: reason.clone(),
+            });
         }
         if !trust.is_empty() {
             trust_event::insert(connection, &trust).await?;

@@ -43,8 +43,11 @@ impl Trails {
                 u64::try_from(affiliate.total_submissions).map_err(Error::internal)?,
             )
             .ok_or_else(|| Error::internal("more accurate submissions than submissions"))?;
-            let trail =
-                Trail { score, head: affiliate.chain_head.clone(), length: affiliate.chain_length };
+            let trail = Trail {
+                score,
+                head: affiliate.chain_head.clone(),
+                length: affiliate.chain_length,
+            };
             map.insert(affiliate.id, trail);
         }
         Ok(Self { affiliates: map })
@@ -99,7 +102,11 @@ impl Trails {
             status: verdict.status,
             discrepancy_level: verdict.level,
             finality: verdict.finality,
-            comparisons: verdict.comparisons.iter().map(Comparison::to_json).collect(),
+            comparisons: verdict
+                .comparisons
+                .iter()
+                .map(Comparison::to_json)
+                .collect(),
             explanation: verdict.explanation.clone(),
             chain_position: trail.length,
             previous_hash,
@@ -117,7 +124,8 @@ impl Trails {
                 Ok(Progress {
                     id: *id,
                     trust_score: trail.score.value(),
-                    total_submissions: i64::try_from(trail.score.total()).map_err(Error::internal)?,
+                    total_submissions: i64::try_from(trail.score.total())
+                        .map_err(Error::internal)?,
                     accurate_submissions: i64::try_from(trail.score.accurate())
                         .map_err(Error::internal)?,
                     chain_head: trail.head.clone(),

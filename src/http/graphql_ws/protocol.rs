@@ -173,7 +173,7 @@ pub(super) struct Close {
 impl Close {
     /// A close frame; the reason is cut to what fits into one.
     pub(super) fn new(code: u16, reason: impl Into<String>) -> Self {
-        let mut reason = reason.into();
+        let mut reason: String = reason.into();
         let mut end = reason.len().min(MAX_REASON);
         while !reason.is_char_boundary(end) {
             end -= 1;

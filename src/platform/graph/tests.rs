@@ -1,3 +1,5 @@
+//! Errors, batches, insights and paging of the Graph API.
+
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
@@ -79,7 +81,8 @@ fn a_bad_metric_is_told_from_other_bad_parameters_by_the_message() {
             FaultKind::BadMetric,
         ),
         (
-            "The Media Insights API does not support the impressions metric for this media product type.",
+            "The Media Insights API does not support the impressions metric for this media \
+             product type.",
             FaultKind::BadMetric,
         ),
         (
@@ -87,8 +90,8 @@ fn a_bad_metric_is_told_from_other_bad_parameters_by_the_message() {
             FaultKind::Parameter,
         ),
         (
-            "(#100) Object does not exist, cannot be loaded due to missing permission or reviewable \
-             feature, or does not support this operation.",
+            "(#100) Object does not exist, cannot be loaded due to missing permission or \
+             reviewable feature, or does not support this operation.",
             FaultKind::Parameter,
         ),
     ] {

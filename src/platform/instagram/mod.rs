@@ -113,7 +113,7 @@ impl Instagram {
         );
         let page = self
             .graph
-            .get(&self.account, &[("fields", &fields)])
+            .get(&self.account, &[("fields", fields.as_str())])
             .await?;
         wire::public_page(&page).map_err(Fault::from)
     }
@@ -238,8 +238,8 @@ impl Adapter for Instagram {
                 }
                 (None, None) => {
                     let fetched = Ok(wire::unavailable_media(
-                        "This post is not among the media of the connected account: give the handle of the \
-                         professional account that posted it for its public figures.",
+                        "This post is not among the media of the connected account: give the \
+                         handle of the professional account that posted it for its public figures.",
                         json!({"shortcode": code, "listed": false}),
                     ));
                     results.insert(code, fetched);

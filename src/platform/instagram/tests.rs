@@ -1,3 +1,5 @@
+//! Reading Instagram's answers, and the adapter against a server that plays the Graph API.
+
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
@@ -230,7 +232,7 @@ fn an_error_of_one_media_says_what_it_says_about_the_post() {
     }
 }
 
-fn public(row: Value) -> Sighting {
+fn public(row: &Value) -> Sighting {
     let page = json!({"business_discovery": {"media": {"data": [row]}, "id": "1"}, "id": "2"});
     let media = wire::public_page(&page).unwrap().media.remove(0);
     found(wire::public_media("somebody", &media))
@@ -241,7 +243,7 @@ fn a_reel_of_another_account_has_a_public_count_under_a_definition_of_its_own() 
     let mut reel = row(1, ALBUM, "2021-07-26T10:45:20+0000");
     reel["media_product_type"] = json!("REELS");
     reel["view_count"] = json!(4821);
-    let sighting = public(reel);
+    let sighting = public(&reel);
     assert_eq!(
         sighting.metrics.views,
         Observed::Reported {
@@ -257,7 +259,7 @@ fn a_reel_of_another_account_has_a_public_count_under_a_definition_of_its_own() 
 fn a_post_of_another_account_without_a_public_count_is_unavailable_and_not_zero() {
     let mut image = row(1, ALBUM, "2021-07-26T10:45:20+0000");
     image.as_object_mut().unwrap().remove("like_count");
-    let sighting = public(image);
+    let sighting = public(&image);
     match sighting.metrics.views {
         Observed::Unavailable { reason } => assert!(reason.contains("FEED"), "{reason}"),
         other => panic!("{other:?}"),

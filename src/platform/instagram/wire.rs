@@ -212,8 +212,8 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
                 None => "did not show that of this post".to_owned(),
             };
             unavailable(&format!(
-                "Instagram shows a public view count of reels only, and {what}: connect the account that posted it for \
-                 its insights."
+                "Instagram shows a public view count of reels only, and {what}: connect the \
+                 account that posted it for its insights."
             ))
         }
     };
@@ -237,7 +237,11 @@ pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
 pub(super) fn not_listed(handle: &str, code: &str) -> Fetched {
     Fetched::Gone {
         reason: format!("This post is no longer among the media of @{handle}."),
-        raw: json!({"business_discovery": {"username": handle}, "shortcode": code, "listed": false}),
+        raw: json!({
+            "business_discovery": {"username": handle},
+            "shortcode": code,
+            "listed": false,
+        }),
     }
 }
 

@@ -162,8 +162,9 @@ impl Meta {
                 None => {
                     return Ok(Resolved::Gone {
                         reason: format!(
-                            "No post of the Facebook page {page} has this link: if it is on another page, give the link \
-                             with the numbers of the page and of the post."
+                            "No post of the Facebook page {page} has this link: if it is on \
+                             another page, give the link with both numbers, the page's and the \
+                             post's."
                         ),
                     });
                 }
@@ -184,10 +185,11 @@ impl Meta {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.as_str())),
         );
-        Ok(self
-            .graph
-            .get(&format!("{page}/published_posts"), &query)
-            .await?)
+        let path = format!("{page}/published_posts");
+        self.graph
+            .get(&path, &query)
+            .await
+            .map_err(PlatformError::from)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Reading answers about posts of pages, and the adapter against a server that plays the Graph API.
+
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
@@ -319,17 +321,28 @@ async fn each_post_of_a_batch_gets_what_its_own_answer_says() {
     assert_eq!(stub.asked().len(), 3);
 }
 
+fn post(number: u32) -> Value {
+    json!({
+        "id": format!("{PAGE}_{number}"),
+        "permalink_url": format!("https://www.facebook.com/p/posts/pfbid0{number}"),
+    })
+}
+
 #[tokio::test]
 async fn a_permalink_is_found_among_the_posts_of_the_page() {
     let stub = Stub::start(|asked| {
-        assert!(asked.line.starts_with(&format!("GET /api/v26.0/{PAGE}/published_posts?")));
+        assert!(
+            asked
+                .line
+                .starts_with(&format!("GET /api/v26.0/{PAGE}/published_posts?"))
+        );
         let body = match asked.query("after").as_deref() {
             None => json!({
-                "data": [{"id": format!("{PAGE}_1"), "permalink_url": "https://www.facebook.com/p/posts/pfbid01"}],
-                "paging": {"cursors": {"after": "b"}, "next": "https://graph.facebook.com/?after=b"},
+                "data": [post(1)],
+                "paging": {"cursors": {"after": "b"}, "next": "https://a.example/?after=x"},
             }),
             Some(_) => json!({
-                "data": [{"id": format!("{PAGE}_2"), "permalink_url": "https://www.facebook.com/p/posts/pfbid02"}],
+                "data": [post(2)],
                 "paging": {"cursors": {"after": "c"}},
             }),
         };

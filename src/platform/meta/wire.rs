@@ -157,8 +157,7 @@ pub(super) fn permalink_key(address: &str) -> Option<String> {
     segments
         .into_iter()
         .skip(1)
-        .filter(|segment| is_key(segment))
-        .last()
+        .rfind(|segment| is_key(segment))
         .map(str::to_owned)
 }
 

@@ -136,7 +136,11 @@ pub(super) fn parse_info(
 
 /// What a status outside 2xx means. Reddit names the wait of its window where it names no other.
 fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
-    let error = status_error(answer.status, &answer.headers, &said(&answer.body, secrets))?;
+    if (200..300).contains(&answer.status) {
+        return None;
+    }
+    let said = said(&answer.body, secrets);
+    let error = status_error(answer.status, &answer.headers, &said)?;
     Some(with_window(error, answer))
 }
 

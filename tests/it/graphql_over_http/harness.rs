@@ -1,5 +1,11 @@
 //! A schema, callers and a server that exist only to test the transports.
 
+#![allow(
+    clippy::unused_async,
+    clippy::unused_self,
+    reason = "the schema's macros ask for both"
+)]
+
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};

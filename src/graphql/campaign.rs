@@ -1,0 +1,432 @@
+//! Campaigns, their platforms and policies, and their dashboard.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+
+use super::advertiser::Advertiser;
+use super::alert::{Alert, AlertFilter};
+use super::connection::{Page, Paging, TimeRange, cost, page};
+use super::dashboard::CampaignDashboard;
+use super::enums::{CampaignStatus, DiscrepancyLevel, PlatformKind};
+use super::errors::{ToTop as _, UserError, outcome};
+use super::guard::{app, viewer};
+use super::id::Kind;
+use super::loader::{AdvertiserById, PlatformsByCampaign, PolicyByCampaign, load, require};
+use super::platform::Platform;
+use super::post::{Post, PostFilter};
+use super::scalars::{Count, DateTime, Decimal};
+use crate::domain::access::Principal;
+use crate::domain::{self, campaign, dashboard, read, visible};
+use crate::error::Error;
+use crate::model;
+
+/// An advertiser's activity on a set of platforms.
+pub struct Campaign(pub domain::Campaign);
+
+#[Object]
+impl Campaign {
+    /// Global id.
+    async fn id(&self) -> ID {
+        Kind::Campaign.id(self.0.id)
+    }
+    /// Its name, 1 to 200 characters.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+    /// Whose it is.
+    async fn advertiser(&self, ctx: &Context<'_>) -> async_graphql::Result<Advertiser> {
+        require::<AdvertiserById>(ctx, self.0.advertiser_id)
+            .await
+            .map(Advertiser)
+    }
+    /// Whether it takes posts.
+    async fn status(&self) -> CampaignStatus {
+        self.0.status.into()
+    }
+    /// From when it takes posts.
+    async fn starts_at(&self) -> Option<DateTime> {
+        self.0.starts_at.map(DateTime)
+    }
+    /// Until when it takes posts, exclusive.
+    async fn ends_at(&self) -> Option<DateTime> {
+        self.0.ends_at.map(DateTime)
+    }
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+    /// The platforms that it takes posts on.
+    async fn platforms(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CampaignPlatform>> {
+        let rows = load::<PlatformsByCampaign>(ctx, self.0.id)
+            .await?
+            .unwrap_or_default();
+        Ok(rows.into_iter().map(CampaignPlatform).collect())
+    }
+    /// The thresholds in force.
+    async fn policy(&self, ctx: &Context<'_>) -> async_graphql::Result<Policy> {
+        require::<PolicyByCampaign>(ctx, self.0.id)
+            .await
+            .map(Policy)
+    }
+    /// Its posts that the viewer may see, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    #[allow(clippy::too_many_arguments)]
+    async fn posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which posts.")] filter: Option<PostFilter>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Post>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let mut filter = filter.unwrap_or_default().rows().top()?;
+        if filter.campaign_id.is_some_and(|id| id != self.0.id) {
+            filter.affiliate_id = Some(0);
+        }
+        filter.campaign_id = Some(self.0.id);
+        let slice = read::posts(app(ctx), viewer(ctx)?, &filter, keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, Post))
+    }
+    /// Its alerts that the viewer may see, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    #[allow(clippy::too_many_arguments)]
+    async fn alerts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which alerts.")] filter: Option<AlertFilter>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Option<Page<Alert>>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let mut filter = filter.unwrap_or_default().rows().top()?;
+        if filter.campaign_id.is_some_and(|id| id != self.0.id) {
+            filter.affiliate_id = Some(0);
+        }
+        filter.campaign_id = Some(self.0.id);
+        let slice = read::alerts(app(ctx), viewer(ctx)?, &filter, keyset)
+            .await
+            .top()?;
+        Ok(Some(page(keyset, slice, |row| row.id, Alert)))
+    }
+    /// Its totals; to its advertiser and operators, null to affiliates.
+    #[graphql(complexity = "20 + child_complexity")]
+    async fn dashboard(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only posts submitted in this range.")] range: Option<TimeRange>,
+    ) -> async_graphql::Result<Option<CampaignDashboard>> {
+        let allowed = match viewer(ctx)?.principal {
+            Principal::Operator => true,
+            Principal::Advertiser(id) => id == self.0.advertiser_id,
+            Principal::Affiliate(_) => false,
+        };
+        if !allowed {
+            return Ok(None);
+        }
+        let range = range.unwrap_or_default();
+        let (from, to) = (range.from.map(|at| at.0), range.to.map(|at| at.0));
+        let dashboard = dashboard::of_campaign(app(ctx), self.0.id, from, to)
+            .await
+            .top()?;
+        Ok(Some(CampaignDashboard(dashboard)))
+    }
+}
+
+/// A platform that a campaign takes posts on.
+pub struct CampaignPlatform(domain::CampaignPlatform);
+
+#[Object]
+impl CampaignPlatform {
+    /// The platform.
+    async fn platform(&self, ctx: &Context<'_>) -> async_graphql::Result<Platform> {
+        Platform::of(ctx, self.0.platform).await
+    }
+    /// What a view means in this campaign there, such as instagram.views.
+    async fn views_definition(&self) -> &str {
+        &self.0.views_definition
+    }
+}
+
+/// One version of a campaign's thresholds. A claim is judged by the version in force when it was made.
+pub struct Policy(domain::PolicyRow);
+
+#[Object]
+impl Policy {
+    /// 1, 2, 3 …
+    async fn version(&self) -> i32 {
+        self.0.version
+    }
+    /// An excess below this percentage of the platform's figure is LOW.
+    async fn low_below_percent(&self) -> Decimal {
+        Decimal(self.0.low_below_percent.normalized())
+    }
+    /// An excess above this percentage of the platform's figure is HIGH; between the two it is MEDIUM.
+    async fn high_above_percent(&self) -> Decimal {
+        Decimal(self.0.high_above_percent.normalized())
+    }
+    /// A difference up to this count is at most LOW.
+    async fn absolute_floor(&self) -> i64 {
+        self.0.absolute_floor
+    }
+    /// Alerts are raised from this level up.
+    async fn alert_from(&self) -> DiscrepancyLevel {
+        self.0.alert_from.into()
+    }
+    /// Hours after a claim until a platform's figure is taken as settled; null where each definition's own applies.
+    async fn lag_window_hours(&self) -> Option<i32> {
+        self.0.lag_window_hours
+    }
+    /// Ages of a claim, in hours, at which it is checked again.
+    async fn recheck_hours(&self) -> &[i32] {
+        &self.0.recheck_hours
+    }
+}
+
+/// Which campaigns a list is of.
+#[derive(Default, InputObject)]
+pub struct CampaignFilter {
+    /// Of this advertiser.
+    advertiser_id: Option<ID>,
+    /// With this status.
+    status: Option<CampaignStatus>,
+    /// That take posts on this platform.
+    platform: Option<PlatformKind>,
+}
+
+/// Queries on campaigns.
+#[derive(Default)]
+pub struct CampaignQuery;
+
+#[Object]
+impl CampaignQuery {
+    /// Campaigns, newest first: to operators all, to an advertiser its own, to an affiliate the ACTIVE ones of advertisers
+    /// that approved it and those that it posted in.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    #[allow(clippy::too_many_arguments)]
+    async fn campaigns(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which campaigns.")] filter: Option<CampaignFilter>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Campaign>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let filter = filter.unwrap_or_default();
+        let filter = read::CampaignFilter {
+            advertiser_id: Kind::Advertiser
+                .optional_row("filter.advertiserId", filter.advertiser_id.as_ref())
+                .top()?,
+            status: filter.status.map(Into::into),
+            platform: filter.platform.map(Into::into),
+        };
+        let slice = read::campaigns(app(ctx), viewer(ctx)?, &filter, keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, Campaign))
+    }
+
+    /// One campaign; null where there is none that the viewer may see.
+    async fn campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its global id.")] id: ID,
+    ) -> async_graphql::Result<Option<Campaign>> {
+        let row = Kind::Campaign.row("id", &id).top()?;
+        Ok(visible::campaigns(app(ctx), viewer(ctx)?, &[row])
+            .await
+            .top()?
+            .pop()
+            .map(Campaign))
+    }
+}
+
+/// Thresholds. What is left out is the default.
+#[derive(Default, InputObject)]
+pub struct PolicyInput {
+    /// An excess below this percentage is LOW; 0 to 1000000, 5 by default.
+    low_below_percent: Option<Decimal>,
+    /// An excess above this percentage is HIGH; 0 to 1000000, 20 by default.
+    high_above_percent: Option<Decimal>,
+    /// A difference up to this count is at most LOW; 10 by default.
+    absolute_floor: Option<i32>,
+    /// Alerts are raised from this level up: LOW, MEDIUM (the default) or HIGH.
+    alert_from: Option<DiscrepancyLevel>,
+    /// Hours until a platform's figure is taken as settled, 0 to 720; each definition's own where left out.
+    lag_window_hours: Option<i32>,
+    /// Ages of a claim, in hours, at which it is checked again: up to 16, each 1 to 8760; 1, 24, 72, 168 by default.
+    recheck_hours: Option<Vec<i32>>,
+}
+
+impl From<PolicyInput> for campaign::PolicyChoice {
+    fn from(input: PolicyInput) -> Self {
+        Self {
+            low_below_percent: input.low_below_percent.map(|decimal| decimal.0),
+            high_above_percent: input.high_above_percent.map(|decimal| decimal.0),
+            absolute_floor: input.absolute_floor.map(Into::into),
+            alert_from: input.alert_from.map(Into::into),
+            lag_window_hours: input.lag_window_hours.map(Into::into),
+            recheck_hours: input
+                .recheck_hours
+                .map(|hours| hours.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
+/// What a view means on a platform in a campaign.
+#[derive(InputObject)]
+pub struct ViewsDefinitionInput {
+    /// The platform.
+    platform: PlatformKind,
+    /// The definition, such as instagram.views: up to 100 letters, digits, dots and underscores.
+    definition: String,
+}
+
+fn definitions(input: Option<Vec<ViewsDefinitionInput>>) -> Vec<(model::PlatformKind, String)> {
+    input
+        .unwrap_or_default()
+        .into_iter()
+        .map(|definition| (definition.platform.into(), definition.definition))
+        .collect()
+}
+
+/// A campaign to be created.
+#[derive(InputObject)]
+pub struct CreateCampaignInput {
+    /// Whose campaign; operators only, an advertiser's own otherwise.
+    advertiser_id: Option<ID>,
+    /// Its name, 1 to 200 characters.
+    name: String,
+    /// The platforms that it takes posts on, at least one.
+    platforms: Vec<PlatformKind>,
+    /// Whether it takes posts.
+    #[graphql(default_with = "CampaignStatus::Active")]
+    status: CampaignStatus,
+    /// From when it takes posts; from now on where left out.
+    starts_at: Option<DateTime>,
+    /// Until when it takes posts, exclusive; without end where left out.
+    ends_at: Option<DateTime>,
+    /// Its thresholds.
+    policy: Option<PolicyInput>,
+    /// What a view means where it is not the platform's default.
+    views_definitions: Option<Vec<ViewsDefinitionInput>>,
+}
+
+/// The platforms that a campaign takes posts on from now on.
+#[derive(InputObject)]
+pub struct UpdateCampaignPlatformsInput {
+    /// Which campaign.
+    campaign_id: ID,
+    /// All the platforms, at least one. One that is left out takes no more posts; those that are there stay.
+    platforms: Vec<PlatformKind>,
+    /// What a view means where it is not the platform's default. Claims that are there keep theirs.
+    views_definitions: Option<Vec<ViewsDefinitionInput>>,
+}
+
+/// The campaign that was made or changed.
+#[derive(SimpleObject)]
+pub struct CampaignPayload {
+    /// The campaign; null where userErrors says why not.
+    campaign: Option<Campaign>,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
+impl CampaignPayload {
+    fn of(result: Result<domain::Campaign, Error>) -> async_graphql::Result<Self> {
+        Ok(match outcome(result)? {
+            Ok(row) => Self {
+                campaign: Some(Campaign(row)),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => Self {
+                campaign: None,
+                user_errors,
+            },
+        })
+    }
+}
+
+/// Mutations on campaigns.
+#[derive(Default)]
+pub struct CampaignMutation;
+
+#[Object]
+impl CampaignMutation {
+    /// Creates a campaign.
+    async fn create_campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The campaign.")] input: CreateCampaignInput,
+    ) -> async_graphql::Result<CampaignPayload> {
+        let create = campaign::CreateCampaign {
+            advertiser_id: Kind::Advertiser
+                .optional_row("advertiserId", input.advertiser_id.as_ref())
+                .top()?,
+            name: input.name,
+            platforms: input.platforms.into_iter().map(Into::into).collect(),
+            status: input.status.into(),
+            starts_at: input.starts_at.map(|at| at.0),
+            ends_at: input.ends_at.map(|at| at.0),
+            policy: input.policy.unwrap_or_default().into(),
+            views_definitions: definitions(input.views_definitions),
+        };
+        CampaignPayload::of(campaign::create(app(ctx), viewer(ctx)?, create).await)
+    }
+
+    /// Makes these the platforms that a campaign takes posts on.
+    async fn update_campaign_platforms(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The campaign and its platforms.")] input: UpdateCampaignPlatformsInput,
+    ) -> async_graphql::Result<CampaignPayload> {
+        let id = Kind::Campaign.row("campaignId", &input.campaign_id).top()?;
+        let platforms: Vec<model::PlatformKind> =
+            input.platforms.into_iter().map(Into::into).collect();
+        let definitions = definitions(input.views_definitions);
+        CampaignPayload::of(
+            campaign::update_platforms(app(ctx), viewer(ctx)?, id, &platforms, &definitions).await,
+        )
+    }
+}
+
+/// A count that may be missing.
+pub(super) fn count(value: Option<u64>) -> Option<Count> {
+    value.map(Count)
+}

@@ -1,0 +1,147 @@
+//! Errors as callers see them: what they can mend in `userErrors`, everything else at the top with `extensions.code`.
+
+use async_graphql::{Enum, ErrorExtensions as _, SimpleObject};
+
+use crate::error::{Error, Refusal, RefusalCode};
+
+/// What is wrong with an input, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "RefusalCode")]
+pub enum UserErrorCode {
+    /// Not a value for this field.
+    Invalid,
+    /// What the field names does not exist, or not for the caller.
+    NotFound,
+    /// Taken by another.
+    Conflict,
+    /// Longer than the field may be.
+    TooLong,
+    /// More elements than the field may have.
+    TooMany,
+    /// Smaller or larger than the field may be.
+    OutOfRange,
+    /// The caller has submitted this post to this campaign before; the answer carries that post.
+    PostAlreadySubmitted,
+    /// The link does not lead to a post on a known platform.
+    UrlNotAPost,
+    /// The campaign takes no posts on this platform.
+    PlatformNotInCampaign,
+    /// This server cannot check posts on this platform at present.
+    PlatformNotAvailable,
+    /// The campaign takes no posts now.
+    CampaignNotActive,
+    /// The caller needs an approved application at the campaign's advertiser.
+    ApplicationRequired,
+    /// The caller is not eligible for the advertiser.
+    NotEligible,
+    /// The caller has an application there that is pending or approved.
+    AlreadyApplied,
+    /// Somebody has decided before; the first decision stands.
+    AlreadyDecided,
+    /// The affiliate's account is not active.
+    AffiliateInactive,
+    /// Not one number is claimed.
+    NothingClaimed,
+    /// The key was used before with another input.
+    IdempotencyKeyReused,
+    /// The key, password or token does not hold.
+    CredentialsRejected,
+    /// Notes are needed.
+    NotesRequired,
+    /// The alert is resolved already.
+    AlreadyResolved,
+    /// Too much was asked for now.
+    TryAgainLater,
+}
+
+/// Something about an input that its sender can mend. Nothing was written.
+#[derive(Debug, Clone, SimpleObject)]
+pub struct UserError {
+    /// What is wrong, for programs.
+    code: UserErrorCode,
+    /// What is wrong, for people.
+    message: String,
+    /// The path of the input field; null where it is the input as a whole.
+    field: Option<Vec<String>>,
+}
+
+impl From<Refusal> for UserError {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            code: refusal.code.into(),
+            message: refusal.message,
+            field: (!refusal.field.is_empty()).then_some(
+                refusal
+                    .field
+                    .iter()
+                    .flat_map(|part| part.split('.'))
+                    .map(ToOwned::to_owned)
+                    .collect(),
+            ),
+        }
+    }
+}
+
+/// An error for the top of the answer. What is wrong inside goes to the log with the request id, not to the caller.
+#[must_use]
+pub fn top_level(error: Error) -> async_graphql::Error {
+    let code = match &error {
+        Error::Refused(_) | Error::BadInput(_) => "BAD_USER_INPUT",
+        Error::Unauthenticated => "UNAUTHENTICATED",
+        Error::Forbidden(_) => "FORBIDDEN",
+        Error::RateLimited => "RATE_LIMITED",
+        Error::Unavailable(_) => "UNAVAILABLE",
+        Error::Internal(_) => {
+            // Without a code it is masked by the transport, which logs it with the request id.
+            let mut text = error.to_string();
+            let mut cause = std::error::Error::source(&error);
+            while let Some(inner) = cause {
+                text.push_str(": ");
+                text.push_str(&inner.to_string());
+                cause = inner.source();
+            }
+            return async_graphql::Error::new(text);
+        }
+    };
+    if let Error::Unavailable(cause) = &error {
+        tracing::warn!(%cause, "the database is not available");
+    }
+    let message = match &error {
+        Error::Refused(refusals) => refusals
+            .iter()
+            .map(|refusal| refusal.message.as_str())
+            .collect::<Vec<_>>()
+            .join("; "),
+        other => other.to_string(),
+    };
+    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// Parts what a caller can mend from what goes to the top of the answer.
+///
+/// # Errors
+/// Every error but a refusal.
+pub fn outcome<T>(result: Result<T, Error>) -> async_graphql::Result<Result<T, Vec<UserError>>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Refused(refusals)) => {
+            Ok(Err(refusals.into_iter().map(UserError::from).collect()))
+        }
+        Err(error) => Err(top_level(error)),
+    }
+}
+
+/// Puts a domain error at the top of the answer.
+pub trait ToTop<T> {
+    /// The value, or the error for the top of the answer.
+    ///
+    /// # Errors
+    /// The domain's.
+    fn top(self) -> async_graphql::Result<T>;
+}
+
+impl<T> ToTop<T> for Result<T, Error> {
+    fn top(self) -> async_graphql::Result<T> {
+        self.map_err(top_level)
+    }
+}

@@ -1,0 +1,591 @@
+//! Posts, claims and observations, and how they are submitted.
+
+use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
+
+use super::affiliate::Affiliate;
+use super::campaign::Campaign;
+use super::connection::{Page, Paging, cost, page};
+use super::dashboard::ClaimedMetrics;
+use super::enums::{
+    Availability, EvidenceGrade, PlatformKind, PostStatus, ReportStatus, SubmissionMethod,
+};
+use super::errors::{ToTop as _, UserError, outcome};
+use super::guard::{app, viewer};
+use super::id::Kind;
+use super::loader::{
+    AffiliateById, CampaignById, LatestPlatformReportByPost, LatestReconciliationByPost,
+    LatestReconciliationByReport, LatestReportByPost, PostById, ReportById, load, require,
+};
+use super::reconciliation::Reconciliation;
+use super::scalars::{Count, DateTime, Url};
+use crate::domain::read::{self, Of};
+use crate::domain::submission::{self, Claim, Submitted};
+use crate::domain::{self, visible};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::{self, Metrics, Observed};
+
+/// One piece of content by one affiliate in one campaign on one platform.
+pub struct Post(pub domain::Post);
+
+#[Object]
+impl Post {
+    /// Global id.
+    async fn id(&self) -> ID {
+        Kind::Post.id(self.0.id)
+    }
+    /// In which campaign.
+    async fn campaign(&self, ctx: &Context<'_>) -> async_graphql::Result<Campaign> {
+        require::<CampaignById>(ctx, self.0.campaign_id)
+            .await
+            .map(Campaign)
+    }
+    /// By whom.
+    async fn affiliate(&self, ctx: &Context<'_>) -> async_graphql::Result<Affiliate> {
+        require::<AffiliateById>(ctx, self.0.affiliate_id)
+            .await
+            .map(Affiliate)
+    }
+    /// Where it was published.
+    async fn platform(&self) -> PlatformKind {
+        self.0.platform.into()
+    }
+    /// The link as it was given.
+    async fn url(&self) -> Url {
+        Url(self.0.url.clone())
+    }
+    /// The platform's own id; for Instagram the shortcode. Null while the link is not resolved.
+    async fn platform_post_id(&self) -> Option<&str> {
+        self.0.platform_post_id.as_deref()
+    }
+    /// What the affiliate calls it.
+    async fn title(&self) -> Option<&str> {
+        self.0.title.as_deref()
+    }
+    /// What the affiliate says of it.
+    async fn description(&self) -> Option<&str> {
+        self.0.description.as_deref()
+    }
+    /// What is known of it.
+    async fn status(&self) -> PostStatus {
+        self.0.status.into()
+    }
+    /// Whether its latest claim has its FINAL verdict.
+    async fn is_reconciled(&self) -> bool {
+        self.0.is_reconciled
+    }
+    /// When it was submitted.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+    /// When it is checked next; null where no check is left.
+    async fn next_check_at(&self) -> Option<DateTime> {
+        self.0.next_check_at.map(DateTime)
+    }
+    /// The claims on it, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    async fn reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<AffiliateReport>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let slice = read::reports_of_post(app(ctx), self.0.id, keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, AffiliateReport))
+    }
+    /// What the platform said of it, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    async fn platform_reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<PlatformReport>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let slice = read::platform_reports_of_post(app(ctx), self.0.id, keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, PlatformReport))
+    }
+    /// The verdicts on its claims, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    async fn reconciliations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Reconciliation>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let slice = read::reconciliations(app(ctx), Of::Post(self.0.id), keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, Reconciliation))
+    }
+    /// The latest claim.
+    async fn latest_report(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<AffiliateReport>> {
+        Ok(load::<LatestReportByPost>(ctx, self.0.id)
+            .await?
+            .map(AffiliateReport))
+    }
+    /// The latest observation.
+    async fn latest_platform_report(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<PlatformReport>> {
+        Ok(load::<LatestPlatformReportByPost>(ctx, self.0.id)
+            .await?
+            .map(PlatformReport))
+    }
+    /// The latest verdict on any of its claims.
+    async fn latest_reconciliation(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Reconciliation>> {
+        Ok(load::<LatestReconciliationByPost>(ctx, self.0.id)
+            .await?
+            .map(Reconciliation))
+    }
+}
+
+/// What an affiliate claimed of a post. It is never changed; a newer claim is another report.
+pub struct AffiliateReport(pub domain::AffiliateReport);
+
+#[Object]
+impl AffiliateReport {
+    /// Global id.
+    async fn id(&self) -> ID {
+        Kind::AffiliateReport.id(self.0.id)
+    }
+    /// Of which post.
+    async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Post> {
+        require::<PostById>(ctx, self.0.post_id).await.map(Post)
+    }
+    /// The numbers; null is "not claimed".
+    async fn claimed(&self) -> ClaimedMetrics {
+        self.0.claimed().into()
+    }
+    /// Links and notes.
+    async fn evidence(&self) -> Option<Json<serde_json::Value>> {
+        self.0.evidence.clone().map(Json)
+    }
+    /// How it came.
+    async fn submission_method(&self) -> SubmissionMethod {
+        self.0.submission_method.into()
+    }
+    /// Where it stands.
+    async fn status(&self, ctx: &Context<'_>) -> async_graphql::Result<ReportStatus> {
+        let latest = load::<LatestReconciliationByReport>(ctx, self.0.id).await?;
+        Ok(match latest.map(|row| (row.finality, row.status)) {
+            None => ReportStatus::Pending,
+            Some((model::Finality::Provisional, _)) => ReportStatus::Provisional,
+            Some((model::Finality::Final, model::ReconciliationStatus::Failed)) => {
+                ReportStatus::Failed
+            }
+            Some((model::Finality::Final, _)) => ReportStatus::Reconciled,
+        })
+    }
+    /// When it was made.
+    async fn submitted_at(&self) -> DateTime {
+        DateTime(self.0.submitted_at)
+    }
+    /// The verdict on it: the FINAL one, or else the latest.
+    async fn reconciliation(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Reconciliation>> {
+        Ok(load::<LatestReconciliationByReport>(ctx, self.0.id)
+            .await?
+            .map(Reconciliation))
+    }
+    /// Every verdict on it, newest first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    async fn reconciliations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Reconciliation>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let slice = read::reconciliations(app(ctx), Of::Report(self.0.id), keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, Reconciliation))
+    }
+}
+
+/// What a platform said of a post at a time.
+pub struct PlatformReport(pub domain::PlatformReport);
+
+#[Object]
+impl PlatformReport {
+    /// Global id.
+    async fn id(&self) -> ID {
+        Kind::PlatformReport.id(self.0.id)
+    }
+    /// Of which post.
+    async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Post> {
+        require::<PostById>(ctx, self.0.post_id).await.map(Post)
+    }
+    /// Each metric: a number, or why there is none.
+    async fn observed(&self) -> UnifiedMetrics {
+        let observed = self.0.observed();
+        UnifiedMetrics {
+            views: MetricValue(observed.views),
+            clicks: MetricValue(observed.clicks),
+            conversions: MetricValue(observed.conversions),
+        }
+    }
+    /// The part of the platform's answer that the numbers come from.
+    async fn raw_data(&self) -> Option<Json<serde_json::Value>> {
+        Some(Json(self.0.raw_data.clone()))
+    }
+    /// When the platform said so.
+    async fn fetched_at(&self) -> DateTime {
+        DateTime(self.0.fetched_at)
+    }
+}
+
+/// The metrics of every platform in one shape.
+#[derive(SimpleObject)]
+pub struct UnifiedMetrics {
+    /// How often the post was seen.
+    views: MetricValue,
+    /// How often its link was followed.
+    clicks: MetricValue,
+    /// How many purchases followed.
+    conversions: MetricValue,
+}
+
+/// A number, or why there is none. A missing number is never 0.
+pub struct MetricValue(Observed);
+
+#[Object]
+impl MetricValue {
+    /// The number; null unless it is REPORTED.
+    async fn value(&self) -> Option<Count> {
+        self.0.value().map(Count)
+    }
+    /// Whether the platform told it.
+    async fn availability(&self) -> Availability {
+        self.0.availability().into()
+    }
+    /// What was counted, such as instagram.views.
+    async fn definition(&self) -> Option<&str> {
+        match &self.0 {
+            Observed::Reported { definition, .. } => Some(definition),
+            _ => None,
+        }
+    }
+    /// How strong the evidence is.
+    async fn evidence_grade(&self) -> Option<EvidenceGrade> {
+        match &self.0 {
+            Observed::Reported { grade, .. } => Some((*grade).into()),
+            _ => None,
+        }
+    }
+    /// Why there is no number.
+    async fn reason(&self) -> Option<&str> {
+        match &self.0 {
+            Observed::Unavailable { reason } | Observed::Unsupported { reason } => Some(reason),
+            Observed::Reported { .. } => None,
+        }
+    }
+}
+
+/// Which posts a list is of.
+#[derive(Default, InputObject)]
+pub struct PostFilter {
+    /// In this campaign.
+    campaign_id: Option<ID>,
+    /// By this affiliate.
+    affiliate_id: Option<ID>,
+    /// On this platform.
+    platform: Option<PlatformKind>,
+    /// With this status.
+    status: Option<PostStatus>,
+    /// Whose latest claim has, or has not, its FINAL verdict.
+    is_reconciled: Option<bool>,
+}
+
+impl PostFilter {
+    /// The filter in terms of rows.
+    ///
+    /// # Errors
+    /// An id is none, or one of another kind.
+    pub fn rows(&self) -> Result<read::PostFilter, Error> {
+        Ok(read::PostFilter {
+            campaign_id: Kind::Campaign
+                .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
+            affiliate_id: Kind::Affiliate
+                .optional_row("filter.affiliateId", self.affiliate_id.as_ref())?,
+            platform: self.platform.map(Into::into),
+            status: self.status.map(Into::into),
+            is_reconciled: self.is_reconciled,
+        })
+    }
+}
+
+/// Queries on posts.
+#[derive(Default)]
+pub struct PostQuery;
+
+#[Object]
+impl PostQuery {
+    /// Posts, newest first: to operators all, to an advertiser those in its campaigns, to an affiliate its own.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    #[allow(clippy::too_many_arguments)]
+    async fn posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which posts.")] filter: Option<PostFilter>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Post>> {
+        let keyset = Paging {
+            first,
+            after,
+            last,
+            before,
+        }
+        .keyset(ctx)
+        .top()?;
+        let filter = filter.unwrap_or_default().rows().top()?;
+        let slice = read::posts(app(ctx), viewer(ctx)?, &filter, keyset)
+            .await
+            .top()?;
+        Ok(page(keyset, slice, |row| row.id, Post))
+    }
+
+    /// One post; null where there is none that the viewer may see.
+    async fn post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its global id.")] id: ID,
+    ) -> async_graphql::Result<Option<Post>> {
+        let row = Kind::Post.row("id", &id).top()?;
+        Ok(visible::posts(app(ctx), viewer(ctx)?, &[row])
+            .await
+            .top()?
+            .pop()
+            .map(Post))
+    }
+}
+
+/// A post with what it is claimed to have done. At least one number is claimed.
+#[derive(InputObject)]
+pub struct SubmitPostInput {
+    /// To which campaign.
+    campaign_id: ID,
+    /// The link to the post, up to 2048 bytes. Short and share links are accepted and resolved in the background.
+    url: Url,
+    /// What the affiliate calls it, up to 500 characters.
+    title: Option<String>,
+    /// What the affiliate says of it, up to 5000 characters.
+    description: Option<String>,
+    /// The poster's handle on the platform, where public figures need it.
+    account_handle: Option<String>,
+    /// Views, in the campaign's definition; null: not claimed.
+    claimed_views: Option<Count>,
+    /// Clicks; null: not claimed.
+    claimed_clicks: Option<Count>,
+    /// Conversions; null: not claimed.
+    claimed_conversions: Option<Count>,
+    /// Links and notes, up to 16 KiB; no images.
+    evidence: Option<Json<serde_json::Value>>,
+    /// Up to 200 characters. The same input under the same key answers with the first result, another input is refused.
+    idempotency_key: Option<String>,
+}
+
+/// A newer claim on a post. At least one number is claimed.
+#[derive(InputObject)]
+pub struct SubmitReportInput {
+    /// On which post.
+    post_id: ID,
+    /// Views, in the campaign's definition; null: not claimed.
+    claimed_views: Option<Count>,
+    /// Clicks; null: not claimed.
+    claimed_clicks: Option<Count>,
+    /// Conversions; null: not claimed.
+    claimed_conversions: Option<Count>,
+    /// Links and notes, up to 16 KiB; no images.
+    evidence: Option<Json<serde_json::Value>>,
+    /// Up to 200 characters. The same input under the same key answers with the first result, another input is refused.
+    idempotency_key: Option<String>,
+}
+
+/// The post and claim that were submitted.
+#[derive(SimpleObject)]
+pub struct SubmitPostPayload {
+    /// The post; with POST_ALREADY_SUBMITTED the caller's post that is there.
+    post: Option<Post>,
+    /// The claim; null where userErrors says why not.
+    report: Option<AffiliateReport>,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
+/// The claim that was submitted.
+#[derive(SimpleObject)]
+pub struct SubmitReportPayload {
+    /// The claim; null where userErrors says why not.
+    report: Option<AffiliateReport>,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations on posts.
+#[derive(Default)]
+pub struct PostMutation;
+
+#[Object]
+impl PostMutation {
+    /// Submits a post with its first claim. What is answered is durable: the claim will be checked, whatever happens next.
+    async fn submit_post(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post and the claim.")] input: SubmitPostInput,
+    ) -> async_graphql::Result<SubmitPostPayload> {
+        let submit = submission::SubmitPost {
+            campaign_id: Kind::Campaign.row("campaignId", &input.campaign_id).top()?,
+            url: input.url.0,
+            title: input.title,
+            description: input.description,
+            account_handle: input.account_handle,
+            claim: Claim {
+                claimed: metrics(
+                    input.claimed_views,
+                    input.claimed_clicks,
+                    input.claimed_conversions,
+                ),
+                evidence: input.evidence.map(|json| json.0),
+                idempotency_key: input.idempotency_key,
+                method: model::SubmissionMethod::Api,
+            },
+        };
+        match outcome(submission::submit_post(app(ctx), viewer(ctx)?, submit).await)? {
+            Ok(Submitted::Accepted {
+                post_id,
+                affiliate_report_id,
+            }) => Ok(SubmitPostPayload {
+                post: Some(Post(require::<PostById>(ctx, post_id).await?)),
+                report: Some(AffiliateReport(
+                    require::<ReportById>(ctx, affiliate_report_id).await?,
+                )),
+                user_errors: Vec::new(),
+            }),
+            Ok(Submitted::AlreadySubmitted(post)) => {
+                let message = "you have submitted this post to this campaign before; use submitReport for a newer claim";
+                let refusal = Refusal::field(RefusalCode::PostAlreadySubmitted, "url", message);
+                Ok(SubmitPostPayload {
+                    post: Some(Post(*post)),
+                    report: None,
+                    user_errors: vec![refusal.into()],
+                })
+            }
+            Err(user_errors) => Ok(SubmitPostPayload {
+                post: None,
+                report: None,
+                user_errors,
+            }),
+        }
+    }
+
+    /// Makes a newer claim on a post of the caller's.
+    async fn submit_report(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The post and the claim.")] input: SubmitReportInput,
+    ) -> async_graphql::Result<SubmitReportPayload> {
+        let post = Kind::Post.row("postId", &input.post_id).top()?;
+        let claim = Claim {
+            claimed: metrics(
+                input.claimed_views,
+                input.claimed_clicks,
+                input.claimed_conversions,
+            ),
+            evidence: input.evidence.map(|json| json.0),
+            idempotency_key: input.idempotency_key,
+            method: model::SubmissionMethod::Api,
+        };
+        match outcome(submission::submit_report(app(ctx), viewer(ctx)?, post, claim).await)? {
+            Ok(id) => Ok(SubmitReportPayload {
+                report: Some(AffiliateReport(require::<ReportById>(ctx, id).await?)),
+                user_errors: Vec::new(),
+            }),
+            Err(user_errors) => Ok(SubmitReportPayload {
+                report: None,
+                user_errors,
+            }),
+        }
+    }
+}
+
+fn metrics(
+    views: Option<Count>,
+    clicks: Option<Count>,
+    conversions: Option<Count>,
+) -> Metrics<Option<u64>> {
+    Metrics {
+        views: views.map(|count| count.0),
+        clicks: clicks.map(|count| count.0),
+        conversions: conversions.map(|count| count.0),
+    }
+}
