@@ -1,5 +1,6 @@
 //! Countersign
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;
@@ -9,6 +10,10 @@ pub mod embedded;
 pub mod error;
 pub mod events;
 pub mod graphql;
+pub mod http;
 pub mod jobs;
 pub mod model;
 pub mod platform;
+pub mod server;
+pub mod simulator;
+pub mod telemetry;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line: arguments become one call.
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::main()
+}

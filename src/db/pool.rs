@@ -14,6 +14,9 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use tokio_postgres::NoTls;
+use tokio_postgres::config::Host;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long asking for a connection may take.
 const WAIT: Duration = Duration::from_secs(5);
@@ -140,13 +143,19 @@ fn establish(url: &str) -> BoxFuture<'_, ConnectionResult<AsyncPgConnection>> {
         if config.get_application_name().is_none() {
             config.application_name("countersign");
         }
-        let tls = tokio_postgres_rustls::MakeRustlsConnect::new(
-            tls_config().map_err(|error| bad(&error))?,
-        );
-        let (client, connection) = config
-            .connect(tls)
-            .await
-            .map_err(|error| bad(&describe(&error)))?;
+        let over_network = config
+            .get_hosts()
+            .iter()
+            .any(|host| matches!(host, Host::Tcp(_)));
+        if over_network {
+            let tls = MakeRustlsConnect::new(tls_config().map_err(|error| bad(&error))?);
+            let connected = config.connect(tls).await;
+            let (client, connection) = connected.map_err(|error| bad(&describe(&error)))?;
+            return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+        }
+        // A Unix socket has no name that a certificate could prove.
+        let connected = config.connect(NoTls).await;
+        let (client, connection) = connected.map_err(|error| bad(&describe(&error)))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await
     }
     .boxed()

@@ -22,7 +22,7 @@ pub struct Advertiser(pub domain::Advertiser);
 #[Object]
 impl Advertiser {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Advertiser.id(self.0.id)
     }
     /// Unique name, 1 to 200 characters.

@@ -18,7 +18,7 @@ pub struct Affiliate(pub domain::Affiliate);
 #[Object]
 impl Affiliate {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Affiliate.id(self.0.id)
     }
     /// Unique name, 1 to 200 characters.

@@ -31,7 +31,7 @@ pub struct Alert(pub domain::Alert);
 #[Object]
 impl Alert {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Alert.id(self.0.id)
     }
     /// Why it was raised.

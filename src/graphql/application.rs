@@ -20,7 +20,7 @@ pub struct Application(pub domain::Application);
 #[Object]
 impl Application {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Application.id(self.0.id)
     }
     /// At whom.

@@ -25,7 +25,7 @@ pub struct Campaign(pub domain::Campaign);
 #[Object]
 impl Campaign {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Campaign.id(self.0.id)
     }
     /// Its name, 1 to 200 characters.

@@ -30,7 +30,7 @@ pub struct Post(pub domain::Post);
 #[Object]
 impl Post {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Post.id(self.0.id)
     }
     /// In which campaign.
@@ -194,7 +194,7 @@ pub struct AffiliateReport(pub domain::AffiliateReport);
 #[Object]
 impl AffiliateReport {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::AffiliateReport.id(self.0.id)
     }
     /// Of which post.
@@ -272,7 +272,7 @@ pub struct PlatformReport(pub domain::PlatformReport);
 #[Object]
 impl PlatformReport {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::PlatformReport.id(self.0.id)
     }
     /// Of which post.

@@ -19,7 +19,7 @@ pub struct Reconciliation(pub domain::Reconciliation);
 #[Object]
 impl Reconciliation {
     /// Global id.
-    async fn id(&self) -> ID {
+    pub async fn id(&self) -> ID {
         Kind::Reconciliation.id(self.0.id)
     }
     /// On which claim.

@@ -1,0 +1,67 @@
+//! The server's doors: GraphQL over HTTP and WebSocket, the public keys, health, and the GraphiQL page.
+
+mod acceptor;
+mod document;
+mod execution;
+mod graphql_error;
+mod graphql_http;
+mod graphql_ws;
+mod health;
+mod negotiation;
+mod origin;
+mod params;
+mod signed_in;
+pub mod transport;
+
+use async_graphql::http::GraphiQLSource;
+use poem::http::header;
+use poem::web::{Data, Html, Json};
+use poem::{Endpoint, EndpointExt as _, IntoResponse, Response, Route, get, handler};
+
+pub use acceptor::Acceptor;
+pub use health::Readiness;
+
+use crate::app::App;
+use crate::domain::feed::AlertFeed;
+use crate::graphql;
+use transport::{Settings, Transport};
+
+/// Every route over a running process.
+pub fn routes(
+    app: &App,
+    feed: AlertFeed,
+    readiness: Readiness,
+    settings: Settings,
+) -> impl Endpoint + use<> {
+    let schema = graphql::build(app.clone(), feed);
+    let authenticator = signed_in::SignedIn::new(app.clone());
+    Route::new()
+        .at("/graphql", Transport::new(schema, authenticator, settings))
+        .at("/graphiql", get(graphiql))
+        .at("/.well-known/jwks.json", get(key_set))
+        .at("/healthz", get(health::healthz))
+        .at("/", get(health::healthz))
+        .at("/readyz", get(health::readyz))
+        .data(app.clone())
+        .data(readiness)
+}
+
+/// A page to try queries on. It loads its program from a public content network; the API does not need it.
+#[handler]
+fn graphiql() -> Html<String> {
+    Html(
+        GraphiQLSource::build()
+            .endpoint("/graphql")
+            .subscription_endpoint("/graphql")
+            .title("Countersign")
+            .finish(),
+    )
+}
+
+/// The public half of the key that signs access tokens, for programs that check them.
+#[handler]
+fn key_set(app: Data<&App>) -> Response {
+    Json(app.tokens.key_set())
+        .with_header(header::CACHE_CONTROL, "public, max-age=300")
+        .into_response()
+}

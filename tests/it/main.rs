@@ -1,0 +1,10 @@
+//! Integration tests: one binary, a file a noun, each test on a database of its own.
+//!
+//! They go through the public API of a server that is put together as the program does it, on the PostgreSQL that
+//! `TEST_DATABASE_URL` names (`scripts/test-postgres` starts one), in parallel and in any order.
+
+mod embedded;
+mod graphql_over_http;
+mod graphql_over_websocket;
+mod submission;
+mod support;

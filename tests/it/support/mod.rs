@@ -1,0 +1,344 @@
+//! A running Countersign for one test: its own database, its own played platforms, its own server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    dead_code,
+    reason = "a test fails by panicking, and not every test needs every helper"
+)]
+
+mod client;
+mod database;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use countersign::app::App;
+use countersign::config::Config;
+use countersign::db;
+use countersign::domain::account;
+use countersign::jobs::{Worker, WorkerOptions};
+use countersign::server::{Process, listen};
+use countersign::simulator::{self, Simulator, World};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+#[allow(unused_imports, reason = "not every test needs every helper")]
+pub use client::{Client, Events};
+pub use database::Database;
+
+/// How long something that is bound to happen may take before the test fails.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits until a condition holds.
+pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Somebody with an account.
+#[derive(Debug, Clone)]
+pub struct Party {
+    /// Global id.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// First API key.
+    pub api_key: String,
+    /// Signed in.
+    pub client: Client,
+}
+
+/// A running Countersign.
+pub struct TestApp {
+    pub app: App,
+    /// `http://127.0.0.1:port`.
+    pub url: String,
+    /// The played platforms.
+    pub world: Arc<World>,
+    pub database: Database,
+    /// Signed in as an operator.
+    pub operator: Client,
+    process: Option<Process>,
+    simulator: Simulator,
+    stop: CancellationToken,
+    server: tokio::task::JoinHandle<()>,
+    worker: Option<Worker>,
+}
+
+impl TestApp {
+    /// A server without a worker: jobs wait until [`TestApp::start_worker`]. Figures do not grow by themselves.
+    pub async fn start() -> Self {
+        Self::with_world(World::new(7).with_frozen_growth()).await
+    }
+
+    /// A server with a worker.
+    pub async fn working() -> Self {
+        let mut app = Self::start().await;
+        app.start_worker();
+        app
+    }
+
+    /// A server before these platforms.
+    pub async fn with_world(world: World) -> Self {
+        let world = Arc::new(world);
+        let simulator = Simulator::start_with(Arc::clone(&world), ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
+        let database = Database::create().await;
+        let config = config(&database, &simulator);
+        let process = Process::open(config).await.unwrap();
+        let app = process.app.clone();
+        let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let (process, server) = {
+            let process = Arc::new(process);
+            let (serving, stopped) = (Arc::clone(&process), stop.clone());
+            let server =
+                tokio::spawn(async move { serving.serve(listener, stopped).await.unwrap() });
+            (process, server)
+        };
+        let key = account::create_operator(&app).await.unwrap();
+        let operator = Client::sign_in(&url, key.text.expose()).await;
+        let this = Self {
+            app,
+            url,
+            world,
+            database,
+            operator,
+            process: None,
+            simulator,
+            stop,
+            server,
+            worker: None,
+        };
+        drop(process);
+        this
+    }
+
+    /// Starts taking jobs.
+    pub fn start_worker(&mut self) {
+        assert!(self.worker.is_none(), "there is a worker already");
+        self.worker = Some(Worker::start(&self.app, WorkerOptions::default()));
+    }
+
+    /// Takes no more jobs.
+    pub async fn stop_worker(&mut self) {
+        if let Some(worker) = self.worker.take() {
+            worker.stop().await;
+        }
+    }
+
+    /// Creates an advertiser and signs in as it.
+    pub async fn advertiser(&self, name: &str) -> Party {
+        let data = self
+            .operator
+            .ok(
+                "mutation($input: CreateAdvertiserInput!) { createAdvertiser(input: $input) \
+                 { advertiser { id } apiKey userErrors { message } } }",
+                json!({ "input": { "name": name } }),
+            )
+            .await;
+        self.party(name, &data["createAdvertiser"], "advertiser")
+            .await
+    }
+
+    /// Creates an affiliate and signs in as it.
+    pub async fn affiliate(&self, name: &str) -> Party {
+        let data = self
+            .operator
+            .ok(
+                "mutation($input: CreateAffiliateInput!) { createAffiliate(input: $input) \
+                 { affiliate { id } apiKey userErrors { message } } }",
+                json!({ "input": { "name": name } }),
+            )
+            .await;
+        self.party(name, &data["createAffiliate"], "affiliate")
+            .await
+    }
+
+    async fn party(&self, name: &str, payload: &Value, object: &str) -> Party {
+        assert_eq!(payload["userErrors"], json!([]), "{payload}");
+        let api_key = payload["apiKey"].as_str().unwrap().to_owned();
+        Party {
+            id: payload[object]["id"].as_str().unwrap().to_owned(),
+            name: name.to_owned(),
+            client: Client::sign_in(&self.url, &api_key).await,
+            api_key,
+        }
+    }
+
+    /// Makes the affiliate eligible, lets it apply, and approves it as the advertiser.
+    pub async fn approve(&self, advertiser: &Party, affiliate: &Party) {
+        self.make_eligible(advertiser, affiliate).await;
+        let data = affiliate
+            .client
+            .ok(
+                "mutation($input: ApplyToAdvertiserInput!) { applyToAdvertiser(input: $input) \
+                 { application { id } userErrors { message } } }",
+                json!({ "input": { "advertiserId": advertiser.id } }),
+            )
+            .await;
+        let application = &data["applyToAdvertiser"]["application"]["id"];
+        assert!(application.is_string(), "{data}");
+        let data = advertiser
+            .client
+            .post(
+                "mutation($input: DecideApplicationInput!) { decideApplication(input: $input) \
+                 { application { status } userErrors { code } } }",
+                json!({ "input": { "applicationId": application, "approve": true } }),
+            )
+            .await;
+        // The queued job may have been faster, with the same decision.
+        let payload = &data["data"]["decideApplication"];
+        assert!(
+            payload["application"]["status"] == "APPROVED"
+                || payload["userErrors"][0]["code"] == "ALREADY_DECIDED",
+            "{data}"
+        );
+    }
+
+    /// Makes the affiliate eligible for the advertiser.
+    pub async fn make_eligible(&self, advertiser: &Party, affiliate: &Party) {
+        self.operator
+            .ok(
+                "mutation($input: SetEligibilityInput!) { setEligibility(input: $input) { userErrors { message } } }",
+                json!({ "input": {
+                    "advertiserId": advertiser.id, "affiliateIds": [affiliate.id], "eligible": true } }),
+            )
+            .await;
+    }
+
+    /// Creates a campaign and gives its id.
+    pub async fn campaign(&self, advertiser: &Party, platforms: &[&str], policy: Value) -> String {
+        let data = advertiser
+            .client
+            .ok(
+                "mutation($input: CreateCampaignInput!) { createCampaign(input: $input) \
+                 { campaign { id } userErrors { code message field } } }",
+                json!({ "input": { "name": "A campaign", "platforms": platforms, "policy": policy } }),
+            )
+            .await;
+        data["createCampaign"]["campaign"]["id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{data}"))
+            .to_owned()
+    }
+
+    /// An advertiser, an approved affiliate of it, and a campaign on these platforms without a lag.
+    pub async fn program(&self, platforms: &[&str]) -> (Party, Party, String) {
+        let advertiser = self.advertiser("Acme").await;
+        let affiliate = self.affiliate("Ann").await;
+        self.approve(&advertiser, &affiliate).await;
+        let campaign = self
+            .campaign(&advertiser, platforms, json!({ "lagWindowHours": 0 }))
+            .await;
+        (advertiser, affiliate, campaign)
+    }
+
+    /// Waits until no job is due or being worked on.
+    pub async fn settled(&self) {
+        until("no job is due or running", async || {
+            let mut connection = self.app.db.get().await.unwrap();
+            db::queue::count_unfinished(&mut connection).await.unwrap() == 0
+        })
+        .await;
+    }
+
+    /// Moves the time of rules and queue, and everybody's clock in this process.
+    pub async fn move_clock(&self, hours: i64) {
+        self.database
+            .execute(&format!(
+                "CREATE OR REPLACE FUNCTION countersign_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE \
+                 AS $$ SELECT now() + interval '{hours} hours' $$"
+            ))
+            .await;
+        self.app.clock.synchronise(&self.app.db).await.unwrap();
+    }
+
+    /// Ends the test: no job that is due may be left, and none may have died.
+    pub async fn finish(mut self) {
+        if self.worker.is_some() {
+            self.settled().await;
+        }
+        self.stop_worker().await;
+        let mut connection = self.app.db.get().await.unwrap();
+        let unfinished = db::queue::count_unfinished(&mut connection).await.unwrap();
+        assert_eq!(unfinished, 0, "jobs are left in the queue");
+        let dead = db::queue::list_dead(&mut connection).await.unwrap();
+        assert!(dead.is_empty(), "jobs died: {dead:?}");
+        drop(connection);
+        self.abandon().await;
+    }
+
+    /// Ends a test that leaves jobs on purpose.
+    pub async fn abandon(mut self) {
+        self.stop_worker().await;
+        self.stop.cancel();
+        self.server.await.unwrap();
+        if let Some(process) = self.process.take() {
+            process.close().await.unwrap();
+        }
+        self.simulator.stop().await.unwrap();
+        self.database.drop_it().await;
+    }
+}
+
+/// The settings of a program before the played platforms.
+pub fn config(database: &Database, simulator: &Simulator) -> Config {
+    let data = tempfile::tempdir().unwrap().keep();
+    let mut variables = platform_variables(simulator);
+    variables.push(("DATABASE_URL".into(), database.url.clone()));
+    variables.push(("COUNTERSIGN_DATA_DIR".into(), data.display().to_string()));
+    Config::read(&|name| {
+        variables
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+    })
+    .unwrap()
+}
+
+/// The environment that points a program at the played platforms.
+pub fn platform_variables(simulator: &Simulator) -> Vec<(String, String)> {
+    use simulator::Platform;
+    let mut variables = Vec::new();
+    let world = simulator.world();
+    let mut set = |kind: &str, name: &str, value: String| {
+        variables.push((format!("COUNTERSIGN_PLATFORM_{kind}_{name}"), value));
+    };
+    for (kind, platform) in [
+        ("REDDIT", Platform::Reddit),
+        ("INSTAGRAM", Platform::Instagram),
+        ("META", Platform::Meta),
+    ] {
+        let base = simulator.base_url(platform);
+        set(kind, "BASE_URL", base.clone());
+        set(kind, "WEB_URL", base);
+        match platform {
+            Platform::Reddit => {
+                set(kind, "CLIENT_ID", simulator::REDDIT_CLIENT_ID.to_string());
+                set(
+                    kind,
+                    "CLIENT_SECRET",
+                    simulator::REDDIT_CLIENT_SECRET.to_string(),
+                );
+            }
+            Platform::Instagram => {
+                let account = simulator::INSTAGRAM_ACCOUNT;
+                set(kind, "ACCOUNT_ID", account.to_string());
+                set(kind, "ACCESS_TOKEN", world.access_token(platform, account));
+            }
+            Platform::Meta => {
+                let page = simulator::META_PAGE;
+                set(kind, "ACCOUNT_ID", page.to_string());
+                set(kind, "ACCESS_TOKEN", world.access_token(platform, page));
+            }
+        }
+    }
+    variables
+}
