@@ -64,8 +64,8 @@ pub async fn find_same(
     connection: &mut Connection,
     campaign_id: i64,
     affiliate_id: i64,
-    platform: PlatformKind,
     canonical_url: &str,
+    platform: PlatformKind,
     platform_post_id: Option<&str>,
 ) -> QueryResult<Option<Post>> {
     posts::table

@@ -23,6 +23,7 @@ struct AdmissionQuery {
 }
 
 /// What decides whether an affiliate may submit to a campaign on a platform.
+#[allow(clippy::struct_excessive_bools, reason = "these are independent facts")]
 #[derive(Debug, Clone, Queryable)]
 pub struct Admission {
     /// Whose campaign it is.

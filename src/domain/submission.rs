@@ -16,7 +16,7 @@ use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{
     CampaignStatus, MAX_COUNT, Metric, Metrics, PlatformKind, PostStatus, SubmissionMethod,
 };
-use crate::platform::link::{LinkRefusal, LinkTarget, PostLink};
+use crate::platform::link::{LinkRefusal, PostLink};
 
 /// Most bytes of evidence, as JSON.
 const MAX_EVIDENCE: usize = 16 * 1024;
@@ -70,47 +70,20 @@ pub async fn submit_post(
     input: SubmitPost,
 ) -> Result<Submitted, Error> {
     let affiliate_id = viewer.affiliate()?;
-    let mut checks = Checks::default();
-    check_claim(&mut checks, &input.claim);
-    let title = checks.optional_text("title", input.title.as_deref(), 500);
-    let description = checks.optional_text("description", input.description.as_deref(), 5000);
-    let handle = checks.optional_text("accountHandle", input.account_handle.as_deref(), 100);
-    let link = match PostLink::parse(&input.url) {
-        Ok(link) => Some(link),
-        Err(refusal) => {
-            let code = match refusal {
-                LinkRefusal::TooLong => RefusalCode::TooLong,
-                LinkRefusal::NotAUrl => RefusalCode::Invalid,
-                LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAPost { .. } => {
-                    RefusalCode::UrlNotAPost
-                }
-            };
-            checks.refuse(code, "url", refusal.to_string());
-            None
-        }
-    };
-    checks.finish()?;
-    let Some(link) = link else {
-        return Err(Error::internal("a refused link passed the checks"));
-    };
-
-    let mut connection = app.db.get().await?;
+    let typed = Typed::check(&input)?;
     let idempotency = key(viewer, "submitPost", &input.claim, |hash| {
-        for part in [
-            Some(input.campaign_id.to_string()).as_deref(),
-            Some(&input.url),
-            title.as_deref(),
-            description.as_deref(),
-            handle.as_deref(),
-        ] {
-            hash_part(hash, part);
+        hash_part(hash, Some(&input.campaign_id.to_string()));
+        hash_part(hash, Some(&input.url));
+        for part in [&typed.title, &typed.description, &typed.handle] {
+            hash_part(hash, part.as_deref());
         }
     });
+    let mut connection = app.db.get().await?;
     // A key that was used answers as it did then, whatever has changed since.
     if let Some(answer) = answered(&mut connection, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-
+    let link = typed.link;
     let admission = submission::find_admission(
         &mut connection,
         input.campaign_id,
@@ -119,13 +92,7 @@ pub async fn submit_post(
     )
     .await?;
     let admitted = admit(app, admission, link.platform)?;
-    let account_handle = handle
-        .map(|handle| handle.trim_start_matches('@').to_lowercase())
-        .or(link.account);
-    let native_id = match link.target {
-        LinkTarget::Post { native_id } => Some(native_id),
-        LinkTarget::Redirect | LinkTarget::Permalink => None,
-    };
+    let native_id = link.native_id().map(ToOwned::to_owned);
     let new = Submission {
         target: Target::New {
             campaign_id: input.campaign_id,
@@ -138,15 +105,18 @@ pub async fn submit_post(
             } else {
                 PostStatus::Resolving
             },
-            platform_post_id: native_id.clone(),
-            account_handle,
-            title,
-            description,
+            platform_post_id: native_id,
+            account_handle: typed
+                .handle
+                .map(|handle| handle.trim_start_matches('@').to_lowercase())
+                .or_else(|| link.account.clone()),
+            title: typed.title,
+            description: typed.description,
         },
         policy_id: admitted.policy_id,
         views_definition: admitted.views_definition,
         claimed: stored_counts(&input.claim.claimed)?,
-        evidence: input.claim.evidence.clone(),
+        evidence: input.claim.evidence,
         method: input.claim.method,
         job: reconcile_job(link.platform),
         idempotency,
@@ -162,27 +132,64 @@ pub async fn submit_post(
         Ok(None) => answered(&mut connection, new.idempotency.as_ref())
             .await?
             .ok_or_else(|| Error::internal("nothing was written and no key says why")),
-        Err(error) => match unique_violation(&error) {
-            Some(post::URL_KEY | post::NATIVE_ID_KEY) => {
-                // An equal submission under the same key may have won the race.
-                if let Some(answer) = answered(&mut connection, new.idempotency.as_ref()).await? {
-                    return Ok(answer);
-                }
-                let there = post::find_same(
-                    &mut connection,
-                    input.campaign_id,
-                    affiliate_id,
-                    link.platform,
-                    &link.canonical_url,
-                    native_id.as_deref(),
-                )
-                .await?;
-                there
-                    .map(|post| Submitted::AlreadySubmitted(Box::new(post)))
-                    .ok_or_else(|| error.into())
+        Err(error) => {
+            let key = unique_violation(&error);
+            if !matches!(key, Some(post::URL_KEY | post::NATIVE_ID_KEY)) {
+                return Err(error.into());
             }
-            _ => Err(error.into()),
-        },
+            // An equal submission under the same key may have won the race.
+            if let Some(answer) = answered(&mut connection, new.idempotency.as_ref()).await? {
+                return Ok(answer);
+            }
+            let campaign_id = input.campaign_id;
+            post::find_same(
+                &mut connection,
+                campaign_id,
+                affiliate_id,
+                &link.canonical_url,
+                link.platform,
+                link.native_id(),
+            )
+            .await?
+            .map(|post| Submitted::AlreadySubmitted(Box::new(post)))
+            .ok_or_else(|| error.into())
+        }
+    }
+}
+
+/// What was typed, checked.
+struct Typed {
+    link: PostLink,
+    title: Option<String>,
+    description: Option<String>,
+    handle: Option<String>,
+}
+
+impl Typed {
+    fn check(input: &SubmitPost) -> Result<Self, Error> {
+        let mut checks = Checks::default();
+        check_claim(&mut checks, &input.claim);
+        let title = checks.optional_text("title", input.title.as_deref(), 500);
+        let description = checks.optional_text("description", input.description.as_deref(), 5000);
+        let handle = checks.optional_text("accountHandle", input.account_handle.as_deref(), 100);
+        let link = PostLink::parse(&input.url).map_err(|refusal| {
+            let code = match refusal {
+                LinkRefusal::TooLong => RefusalCode::TooLong,
+                LinkRefusal::NotAUrl => RefusalCode::Invalid,
+                LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAPost { .. } => {
+                    RefusalCode::UrlNotAPost
+                }
+            };
+            checks.refuse(code, "url", refusal.to_string());
+        });
+        checks.finish()?;
+        let link = link.map_err(|()| Error::internal("a refused link passed the checks"))?;
+        Ok(Self {
+            link,
+            title,
+            description,
+            handle,
+        })
     }
 }
 
@@ -212,7 +219,7 @@ pub async fn submit_report(
     };
     let mut connection = app.db.get().await?;
     let idempotency = key(viewer, "submitReport", &claim, |hash| {
-        hash_part(hash, Some(&post_id.to_string()))
+        hash_part(hash, Some(&post_id.to_string()));
     });
     if let Some(Submitted::Accepted {
         affiliate_report_id,

@@ -63,7 +63,6 @@ impl Affiliate {
     }
     /// Its posts that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn posts(
         &self,
         ctx: &Context<'_>,

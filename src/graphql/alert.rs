@@ -187,7 +187,6 @@ impl AlertQuery {
     /// Alerts, newest first: to operators all, to an advertiser those in its campaigns, to an affiliate those on its posts
     /// and on itself.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn alerts(
         &self,
         ctx: &Context<'_>,

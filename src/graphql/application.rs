@@ -88,7 +88,6 @@ pub struct ApplicationQuery;
 impl ApplicationQuery {
     /// Applications of the viewer's side, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn applications(
         &self,
         ctx: &Context<'_>,

@@ -69,7 +69,6 @@ impl Campaign {
     }
     /// Its posts that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn posts(
         &self,
         ctx: &Context<'_>,
@@ -102,7 +101,6 @@ impl Campaign {
     }
     /// Its alerts that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn alerts(
         &self,
         ctx: &Context<'_>,
@@ -227,7 +225,6 @@ impl CampaignQuery {
     /// Campaigns, newest first: to operators all, to an advertiser its own, to an affiliate the ACTIVE ones of advertisers
     /// that approved it and those that it posted in.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn campaigns(
         &self,
         ctx: &Context<'_>,

@@ -84,6 +84,7 @@ impl From<Refusal> for UserError {
 
 /// An error for the top of the answer. What is wrong inside goes to the log with the request id, not to the caller.
 #[must_use]
+#[allow(clippy::needless_pass_by_value, reason = "the end of an error")]
 pub fn top_level(error: Error) -> async_graphql::Error {
     let code = match &error {
         Error::Refused(_) | Error::BadInput(_) => "BAD_USER_INPUT",

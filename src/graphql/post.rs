@@ -386,7 +386,6 @@ pub struct PostQuery;
 impl PostQuery {
     /// Posts, newest first: to operators all, to an advertiser those in its campaigns, to an affiliate its own.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
-    #[allow(clippy::too_many_arguments)]
     async fn posts(
         &self,
         ctx: &Context<'_>,

@@ -195,6 +195,8 @@ impl<'a> Measure<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use serde_json::json;
 
     use super::super::graphql_error::code_of;
@@ -266,7 +268,11 @@ mod tests {
         let mut query = "{ ...F0 }".to_owned();
         for at in 0..40 {
             let next = at + 1;
-            query += &format!(" fragment F{at} on Query {{ ...F{next} ...F{next} }}");
+            write!(
+                query,
+                " fragment F{at} on Query {{ ...F{next} ...F{next} }}"
+            )
+            .unwrap();
         }
         query += " fragment F40 on Query { a }";
         assert_eq!(prepared(&query), Err(QUERY_TOO_COMPLEX.to_owned()));
@@ -277,7 +283,7 @@ mod tests {
         let mut query = "{ ...F0 }".to_owned();
         for at in 0..1_000 {
             let next = at + 1;
-            query += &format!(" fragment F{at} on Query {{ ...F{next} }}");
+            write!(query, " fragment F{at} on Query {{ ...F{next} }}").unwrap();
         }
         assert_eq!(prepared(&query), Err(QUERY_TOO_COMPLEX.to_owned()));
     }

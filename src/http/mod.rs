@@ -60,6 +60,7 @@ fn graphiql() -> Html<String> {
 
 /// The public half of the key that signs access tokens, for programs that check them.
 #[handler]
+#[allow(clippy::needless_pass_by_value, reason = "the form of a handler")]
 fn key_set(app: Data<&App>) -> Response {
     Json(app.tokens.key_set())
         .with_header(header::CACHE_CONTROL, "public, max-age=300")

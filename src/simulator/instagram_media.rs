@@ -251,7 +251,7 @@ impl MediaLibrary {
             });
             found.extend(registered.filter(|media| keep(*media)).take(most));
         }
-        found.sort_unstable_by(|a, b| b.pk.cmp(&a.pk));
+        found.sort_unstable_by_key(|media| std::cmp::Reverse(media.pk));
         found.dedup_by_key(|media| media.pk);
         found.truncate(most);
         found

@@ -3,6 +3,8 @@
 //! They go through the public API of a server that is put together as the program does it, on the PostgreSQL that
 //! `TEST_DATABASE_URL` names (`scripts/test-postgres` starts one), in parallel and in any order.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod embedded;
 mod graphql_over_http;
 mod graphql_over_websocket;

@@ -29,6 +29,7 @@ pub struct Checked {
 }
 
 /// What came of asking the platform.
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one")]
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// It answered.

@@ -78,6 +78,7 @@ pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
     found(id, unavailable(&reason), unavailable(&reason), fault.raw())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "it moves into the answer")]
 fn found(id: &str, views: Observed, clicks: Observed, raw: Value) -> Fetched {
     let metrics = Metrics {
         views,
