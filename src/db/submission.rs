@@ -11,6 +11,8 @@ use diesel::sql_types::{BigInt, Binary, Bool, Jsonb, Nullable, Text, Timestamptz
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
+use super::affiliate_report::AffiliateReport;
+use super::post::Post;
 use super::schema::idempotency_keys;
 use crate::model::{CampaignStatus, Metrics, PlatformKind, PostStatus, SubmissionMethod};
 
@@ -205,6 +207,8 @@ pub struct Written {
     pub post_id: i64,
     /// The claim.
     pub affiliate_report_id: i64,
+    /// When.
+    pub submitted_at: DateTime<Utc>,
 }
 
 const CLAIM_INPUT: &str = "policy_id, views_definition, claimed_views, claimed_clicks, claimed_conversions, evidence, \
@@ -262,12 +266,12 @@ const REPORT_AND_JOB: &str = ", report AS (\
     INSERT INTO affiliate_reports (id, post_id, policy_id, views_definition, claimed_views, claimed_clicks, \
     claimed_conversions, evidence, submission_method) \
     SELECT ids.report_id, post.id, a.policy_id, a.views_definition, a.claimed_views, a.claimed_clicks, \
-    a.claimed_conversions, a.evidence, a.method FROM allowed a, ids, post RETURNING id, post_id), \
+    a.claimed_conversions, a.evidence, a.method FROM allowed a, ids, post RETURNING id, post_id, submitted_at), \
     job AS (\
     INSERT INTO mq_msgs (channel_name, name, attempts, payload_json) \
     SELECT a.channel, a.job, a.attempts, json_build_object('affiliate_report_id', report.id)::text \
     FROM allowed a, report) \
-    SELECT report.post_id, report.id FROM report";
+    SELECT report.post_id, report.id, report.submitted_at FROM report";
 
 /// Writes a claim on a new post.
 struct NewPostStatement<'a>(&'a Submission);
@@ -282,7 +286,7 @@ macro_rules! prepared {
             const HAS_STATIC_QUERY_ID: bool = false;
         }
         impl Query for $statement<'_> {
-            type SqlType = (BigInt, BigInt);
+            type SqlType = (BigInt, BigInt, Timestamptz);
         }
     };
 }
@@ -400,4 +404,60 @@ pub async fn find_by_key(
         .first(connection)
         .await
         .optional()
+}
+
+impl Submission {
+    /// The claim's row as it was written.
+    #[must_use]
+    pub fn report(&self, written: Written) -> AffiliateReport {
+        AffiliateReport {
+            id: written.affiliate_report_id,
+            post_id: written.post_id,
+            policy_id: self.policy_id,
+            claimed_views: self.claimed.views,
+            claimed_clicks: self.claimed.clicks,
+            claimed_conversions: self.claimed.conversions,
+            views_definition: self.views_definition.clone(),
+            evidence: self.evidence.clone(),
+            submission_method: self.method,
+            submitted_at: written.submitted_at,
+        }
+    }
+
+    /// The post's row as it was written; none where the claim is on a post that was there.
+    #[must_use]
+    pub fn post(&self, written: Written) -> Option<Post> {
+        let Target::New {
+            campaign_id,
+            affiliate_id,
+            platform,
+            url,
+            canonical_url,
+            platform_post_id,
+            account_handle,
+            title,
+            description,
+            status,
+        } = &self.target
+        else {
+            return None;
+        };
+        Some(Post {
+            id: written.post_id,
+            campaign_id: *campaign_id,
+            affiliate_id: *affiliate_id,
+            platform: *platform,
+            url: url.clone(),
+            canonical_url: canonical_url.clone(),
+            platform_post_id: platform_post_id.clone(),
+            account_handle: account_handle.clone(),
+            title: title.clone(),
+            description: description.clone(),
+            status: *status,
+            duplicate_of: None,
+            is_reconciled: false,
+            next_check_at: Some(written.submitted_at),
+            created_at: written.submitted_at,
+        })
+    }
 }

@@ -9,9 +9,11 @@ use super::input::Checks;
 use super::task;
 use super::visible;
 use crate::app::App;
+use crate::db::Connection;
+use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
+use crate::db::post::{self, Post};
 use crate::db::submission::{self, Admission, IdempotencyKey, NewJob, Submission, Target};
-use crate::db::{Connection, affiliate_report, post};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{
     CampaignStatus, MAX_COUNT, Metric, Metrics, PlatformKind, PostStatus, SubmissionMethod,
@@ -52,12 +54,12 @@ pub enum Submitted {
     /// It is there, now or since the first time that the caller used its key.
     Accepted {
         /// The post.
-        post_id: i64,
+        post: Box<Post>,
         /// The claim.
-        affiliate_report_id: i64,
+        report: Box<AffiliateReport>,
     },
     /// The caller has this post in the campaign already.
-    AlreadySubmitted(Box<post::Post>),
+    AlreadySubmitted(Box<Post>),
 }
 
 /// Submits a post with a claim.
@@ -124,9 +126,12 @@ pub async fn submit_post(
     match submission::insert(&mut connection, &new).await {
         Ok(Some(written)) => {
             app.events.hint(new.job.channel);
+            let post = new
+                .post(written)
+                .ok_or_else(|| Error::internal("no new post"))?;
             Ok(Submitted::Accepted {
-                post_id: written.post_id,
-                affiliate_report_id: written.affiliate_report_id,
+                post: Box::new(post),
+                report: Box::new(new.report(written)),
             })
         }
         Ok(None) => answered(&mut connection, new.idempotency.as_ref())
@@ -193,7 +198,7 @@ impl Typed {
     }
 }
 
-/// Makes a newer claim on a post of the caller's, and gives the claim's id.
+/// Makes a newer claim on a post of the caller's.
 ///
 /// # Errors
 /// [`Error::Refused`] with everything that is wrong; nothing was written then.
@@ -202,7 +207,7 @@ pub async fn submit_report(
     viewer: &Viewer,
     post_id: i64,
     claim: Claim,
-) -> Result<i64, Error> {
+) -> Result<AffiliateReport, Error> {
     let affiliate_id = viewer.affiliate()?;
     let mut checks = Checks::default();
     check_claim(&mut checks, &claim);
@@ -221,12 +226,10 @@ pub async fn submit_report(
     let idempotency = key(viewer, "submitReport", &claim, |hash| {
         hash_part(hash, Some(&post_id.to_string()));
     });
-    if let Some(Submitted::Accepted {
-        affiliate_report_id,
-        ..
-    }) = answered(&mut connection, idempotency.as_ref()).await?
+    if let Some(Submitted::Accepted { report, .. }) =
+        answered(&mut connection, idempotency.as_ref()).await?
     {
-        return Ok(affiliate_report_id);
+        return Ok(*report);
     }
     let admission = submission::find_admission(
         &mut connection,
@@ -248,13 +251,10 @@ pub async fn submit_report(
     };
     if let Some(written) = submission::insert(&mut connection, &new).await? {
         app.events.hint(new.job.channel);
-        return Ok(written.affiliate_report_id);
+        return Ok(new.report(written));
     }
     match answered(&mut connection, new.idempotency.as_ref()).await? {
-        Some(Submitted::Accepted {
-            affiliate_report_id,
-            ..
-        }) => Ok(affiliate_report_id),
+        Some(Submitted::Accepted { report, .. }) => Ok(*report),
         _ => Err(Error::internal("nothing was written and no key says why")),
     }
 }
@@ -278,13 +278,18 @@ async fn answered(
             Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message).into(),
         );
     }
+    let missing = || Error::internal("a key names a claim that is not there");
     let report = affiliate_report::list_by_id(connection, &[report_id])
         .await?
-        .pop();
-    let report = report.ok_or_else(|| Error::internal("a key names a claim that is not there"))?;
+        .pop()
+        .ok_or_else(missing)?;
+    let post = post::list_by_id(connection, &[report.post_id])
+        .await?
+        .pop()
+        .ok_or_else(missing)?;
     Ok(Some(Submitted::Accepted {
-        post_id: report.post_id,
-        affiliate_report_id: report.id,
+        post: Box::new(post),
+        report: Box::new(report),
     }))
 }
 

@@ -93,7 +93,7 @@ pub fn top_level(error: Error) -> async_graphql::Error {
         Error::RateLimited => "RATE_LIMITED",
         Error::Unavailable(_) => "UNAVAILABLE",
         Error::Internal(_) => {
-            // Without a code it is masked by the transport, which logs it with the request id.
+            // The transport puts the text into the log with the request id, and leaves the code.
             let mut text = error.to_string();
             let mut cause = std::error::Error::source(&error);
             while let Some(inner) = cause {
@@ -101,7 +101,8 @@ pub fn top_level(error: Error) -> async_graphql::Error {
                 text.push_str(&inner.to_string());
                 cause = inner.source();
             }
-            return async_graphql::Error::new(text);
+            return async_graphql::Error::new(text)
+                .extend_with(|_, extensions| extensions.set("code", "INTERNAL"));
         }
     };
     if let Error::Unavailable(cause) = &error {

@@ -14,7 +14,7 @@ use super::guard::{app, viewer};
 use super::id::Kind;
 use super::loader::{
     AffiliateById, CampaignById, LatestPlatformReportByPost, LatestReconciliationByPost,
-    LatestReconciliationByReport, LatestReportByPost, PostById, ReportById, load, require,
+    LatestReconciliationByReport, LatestReportByPost, PostById, load, require,
 };
 use super::reconciliation::Reconciliation;
 use super::scalars::{Count, DateTime, Url};
@@ -520,14 +520,9 @@ impl PostMutation {
             },
         };
         match outcome(submission::submit_post(app(ctx), viewer(ctx)?, submit).await)? {
-            Ok(Submitted::Accepted {
-                post_id,
-                affiliate_report_id,
-            }) => Ok(SubmitPostPayload {
-                post: Some(Post(require::<PostById>(ctx, post_id).await?)),
-                report: Some(AffiliateReport(
-                    require::<ReportById>(ctx, affiliate_report_id).await?,
-                )),
+            Ok(Submitted::Accepted { post, report }) => Ok(SubmitPostPayload {
+                post: Some(Post(*post)),
+                report: Some(AffiliateReport(*report)),
                 user_errors: Vec::new(),
             }),
             Ok(Submitted::AlreadySubmitted(post)) => {
@@ -565,8 +560,8 @@ impl PostMutation {
             method: model::SubmissionMethod::Api,
         };
         match outcome(submission::submit_report(app(ctx), viewer(ctx)?, post, claim).await)? {
-            Ok(id) => Ok(SubmitReportPayload {
-                report: Some(AffiliateReport(require::<ReportById>(ctx, id).await?)),
+            Ok(report) => Ok(SubmitReportPayload {
+                report: Some(AffiliateReport(report)),
                 user_errors: Vec::new(),
             }),
             Err(user_errors) => Ok(SubmitReportPayload {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_graphql::{Executor, Request, Response};
 use futures_util::FutureExt;
+use tracing::Instrument as _;
 
 use super::graphql_error::{INTERNAL, TIMEOUT, coded};
 use super::transport::RequestId;
@@ -21,7 +22,9 @@ pub(super) async fn run<E: Executor>(
     limit: Duration,
     request_id: &RequestId,
 ) -> Response {
-    let execution = AssertUnwindSafe(executor.execute(request)).catch_unwind();
+    // Whatever is logged on the way carries the id that the answer carries.
+    let span = tracing::info_span!("operation", %request_id);
+    let execution = AssertUnwindSafe(executor.execute(request).instrument(span)).catch_unwind();
     match tokio::time::timeout(limit, execution).await {
         Ok(Ok(response)) => response,
         Ok(Err(panic)) => panicked(&*panic),
