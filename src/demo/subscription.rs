@@ -163,12 +163,10 @@ pub(super) async fn follow(
                 cursor = text(&event, "/cursor").map(str::to_owned).or(cursor);
                 alerts.take(&event);
             }
-            Some(Ok(None)) => match again(&api, &key, cursor.as_deref(), &ended).await {
-                Some(opened) => subscription = opened,
-                None => return,
-            },
-            Some(Err(error)) => {
-                tracing::warn!(%error, "the subscription to alerts ended; subscribing again");
+            Some(closed) => {
+                if let Err(error) = closed {
+                    tracing::warn!(%error, "the subscription to alerts broke; subscribing again");
+                }
                 match again(&api, &key, cursor.as_deref(), &ended).await {
                     Some(opened) => subscription = opened,
                     None => return,

@@ -1,6 +1,7 @@
 //! The server's doors: GraphQL over HTTP and WebSocket, the public keys, health, and the GraphiQL page.
 
 mod acceptor;
+mod cors;
 mod document;
 mod execution;
 mod graphql_error;
@@ -35,8 +36,12 @@ pub fn routes(
 ) -> impl Endpoint + use<> {
     let schema = graphql::build(app.clone(), feed);
     let authenticator = signed_in::SignedIn::new(app.clone());
+    let cors = cors::Cors::new(settings.origins.clone());
     Route::new()
-        .at("/graphql", Transport::new(schema, authenticator, settings))
+        .at(
+            "/graphql",
+            Transport::new(schema, authenticator, settings).with(cors),
+        )
         .at("/graphiql", get(graphiql))
         .at("/.well-known/jwks.json", get(key_set))
         .at("/healthz", get(health::healthz))

@@ -1,4 +1,4 @@
-//! Which web pages may open a socket.
+//! Which web pages may open a socket, and which may read answers from another host's page.
 //!
 //! Browsers apply no same-origin rule to WebSockets: any page can open one to any server. They do
 //! send the page's origin, which is checked here before the upgrade. Programs that are not browsers
@@ -6,7 +6,7 @@
 
 use url::Url;
 
-/// The origins that may open a socket. Empty: only pages of the host that the socket is opened to.
+/// The origins whose pages may open a socket, besides those of the host that it is opened to.
 #[derive(Debug, Clone, Default)]
 pub struct AllowedOrigins(Vec<String>);
 
@@ -29,13 +29,15 @@ impl AllowedOrigins {
         let Some(origin) = origin else {
             return true;
         };
-        if self.0.is_empty() {
-            host.is_some_and(|host| is_same_host(origin, host))
-        } else {
-            self.0
-                .iter()
-                .any(|allowed| allowed.eq_ignore_ascii_case(origin))
-        }
+        self.lists(origin) || host.is_some_and(|host| is_same_host(origin, host))
+    }
+
+    /// Whether pages of this origin are listed, apart from those of the host itself.
+    #[must_use]
+    pub fn lists(&self, origin: &str) -> bool {
+        self.0
+            .iter()
+            .any(|allowed| allowed.eq_ignore_ascii_case(origin))
     }
 }
 
@@ -74,11 +76,12 @@ mod tests {
     }
 
     #[test]
-    fn with_a_list_only_its_origins_may_connect() {
+    fn with_a_list_its_origins_may_connect_too() {
         let origins = AllowedOrigins::new(["https://dashboard.example/"]);
         assert!(origins.allow(Some("https://Dashboard.example"), Some("api.example")));
         assert!(!origins.allow(Some("http://dashboard.example"), Some("api.example")));
-        assert!(!origins.allow(Some("https://api.example"), Some("api.example")));
+        assert!(origins.allow(Some("https://api.example"), Some("api.example")));
+        assert!(!origins.allow(Some("https://evil.example"), Some("api.example")));
     }
 
     #[test]
