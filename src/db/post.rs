@@ -220,3 +220,19 @@ pub async fn find_by_native_id(
         .await
         .optional()
 }
+
+/// Notes when posts are checked next.
+pub async fn update_next_check(
+    connection: &mut Connection,
+    next: &[(i64, DateTime<Utc>)],
+) -> QueryResult<usize> {
+    use diesel::sql_types::{Array, BigInt, Timestamptz};
+    diesel::sql_query(
+        "UPDATE posts p SET next_check_at = n.next \
+         FROM (SELECT id, min(next) AS next FROM unnest($1, $2) AS u (id, next) GROUP BY id) n WHERE p.id = n.id",
+    )
+    .bind::<Array<BigInt>, _>(next.iter().map(|(id, _)| *id).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(next.iter().map(|(_, at)| *at).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+}

@@ -52,7 +52,8 @@ impl Alerts {
     /// Takes an event of the subscription.
     pub(super) fn take(&self, event: &Value) {
         let mut state = self.lock();
-        let is_ours = text(event, "/alert/affiliate/id").is_some_and(|id| state.affiliates.contains(id));
+        let is_ours =
+            text(event, "/alert/affiliate/id").is_some_and(|id| state.affiliates.contains(id));
         if is_ours {
             state.events += 1;
             if text(event, "/kind") == Some("RAISED") {
@@ -90,7 +91,11 @@ impl Alerts {
 /// An event as a line.
 fn line(event: &Value) -> String {
     let of = |pointer: &str| text(event, pointer).unwrap_or_default();
-    let mut what = format!("  alert {}: {}", of("/kind").to_lowercase(), of("/alert/kind"));
+    let mut what = format!(
+        "  alert {}: {}",
+        of("/kind").to_lowercase(),
+        of("/alert/kind")
+    );
     if let Some(level) = text(event, "/alert/level") {
         what.push(' ');
         what.push_str(level);

@@ -126,7 +126,7 @@ impl fmt::Display for Outcome {
 
 impl Outcome {
     /// Whether it counts for trust, and then whether the claim was accurate.
-    pub(super) fn accurate(&self) -> Option<bool> {
+    pub(super) fn accurate(self) -> Option<bool> {
         if self.finality != Finality::Final {
             return None;
         }
@@ -134,7 +134,7 @@ impl Outcome {
     }
 
     /// The alert on the post that it leads to.
-    pub(super) fn alert(&self, terms: &Terms) -> Option<AlertKind> {
+    pub(super) fn alert(self, terms: &Terms) -> Option<AlertKind> {
         if self.post == PostStatus::Removed {
             return Some(AlertKind::PostRemoved);
         }

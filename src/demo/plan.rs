@@ -205,9 +205,9 @@ impl<'a> Planner<'a> {
             (Platform::Meta, Kind::Vanished) => &mut self.meta_leaving,
             (Platform::Meta, _) => &mut self.meta,
         };
-        let post = pool
-            .take(is_free)
-            .with_context(|| format!("the played {platform} has too few posts for so many submissions"))?;
+        let post = pool.take(is_free).with_context(|| {
+            format!("the played {platform} has too few posts for so many submissions")
+        })?;
         let (figures, _) = self
             .world
             .figures(on, &post.native_id, None)
@@ -350,10 +350,7 @@ mod tests {
     #[test]
     fn a_plan_makes_as_many_submissions_as_it_is_asked_for() {
         for submissions in [0, 1, 6, 7, 37, 300, 1_000] {
-            let made: usize = planned(submissions)
-                .iter()
-                .map(Planned::submissions)
-                .sum();
+            let made: usize = planned(submissions).iter().map(Planned::submissions).sum();
             assert_eq!(made, submissions);
         }
     }

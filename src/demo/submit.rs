@@ -28,7 +28,7 @@ pub(super) struct Submitted {
 
 /// Submits every planned post. The answers are in the plan's order.
 pub(super) async fn submit(plan: &[Planned], planted: &Planted, screen: &Screen) -> Vec<Submitted> {
-    let total = plan.iter().map(Planned::submissions).sum();
+    let total: usize = plan.iter().map(Planned::submissions).sum();
     let done = &AtomicUsize::new(0);
     stream::iter(plan)
         .map(|planned| async move {
@@ -56,7 +56,9 @@ async fn one(planned: &Planned, planted: &Planted) -> Submitted {
     if let Some(again) = &planned.again {
         match send(affiliate, campaign, again, planned).await {
             Ok(payload) => take_again(&mut submitted, &payload),
-            Err(error) => submitted.problems.push(format!("not submitted again: {error:#}")),
+            Err(error) => submitted
+                .problems
+                .push(format!("not submitted again: {error:#}")),
         }
     }
     submitted
@@ -84,7 +86,9 @@ fn take_first(submitted: &mut Submitted, payload: &Value) {
         (None, Some(post)) => submitted.post = Some(post.to_owned()),
         (code, _) => {
             let code = code.unwrap_or("no post");
-            submitted.problems.push(format!("expected to be accepted, got {code}"));
+            submitted
+                .problems
+                .push(format!("expected to be accepted, got {code}"));
         }
     }
 }

@@ -113,10 +113,9 @@ impl Subscription {
 
     async fn wait_for(&mut self, name: &str) -> anyhow::Result<()> {
         loop {
-            let message = self
-                .receive()
-                .await?
-                .with_context(|| format!("the server closed the socket instead of sending {name}"))?;
+            let message = self.receive().await?.with_context(|| {
+                format!("the server closed the socket instead of sending {name}")
+            })?;
             if text(&message, "/type") == Some(name) {
                 return Ok(());
             }

@@ -143,7 +143,7 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let lines: Vec<String> = rows
         .iter()
         .map(|row| {
-            let cells = row.iter().zip(&widths).enumerate();
+            let cells = row.iter().zip(widths.iter().copied()).enumerate();
             let line: String = cells
                 .map(|(place, (cell, width))| match place {
                     0 => format!("  {cell:<width$}"),
@@ -247,9 +247,18 @@ mod tests {
             (PlatformKind::Meta, column(3, 1_000_000)),
         ]);
         let lines: Vec<&str> = table.lines().collect();
-        assert_eq!(lines[0], "                        Reddit        Meta       Total");
-        assert_eq!(lines[1], "  Posts                      2           3           5");
-        assert_eq!(lines[2], "  Views claimed          1,500   1,000,000   1,001,500");
+        assert_eq!(
+            lines[0],
+            "                        Reddit        Meta       Total"
+        );
+        assert_eq!(
+            lines[1],
+            "  Posts                      2           3           5"
+        );
+        assert_eq!(
+            lines[2],
+            "  Views claimed          1,500   1,000,000   1,001,500"
+        );
         assert_eq!(lines.len(), 13, "nothing failed, so nothing is said of it");
         assert!(lines.iter().all(|line| line.len() == lines[0].len()));
     }

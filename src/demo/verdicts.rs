@@ -14,7 +14,7 @@ use super::claims::{Kind, Outcome};
 use super::client::{Caller, text};
 use super::plan::Planned;
 use super::screen::Screen;
-use super::seed::{Party, Planted};
+use super::seed::Planted;
 use super::submit::Submitted;
 use super::summary::{Column, grouped_length, platform_name};
 use crate::model::PlatformKind;
@@ -30,8 +30,6 @@ const POSTS: &str = "query($campaign: ID!, $after: String) { \
     latestReport { reconciliation { status level finality } } } } }";
 const DASHBOARD: &str = "query($campaign: ID!) { campaign(id: $campaign) { dashboard { byPlatform { \
     platform totals { claimed { views } observed { views } openAlerts } } } } }";
-const TRUST: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Affiliate { \
-    id trustScore totalSubmissions accurateSubmissions } } }";
 
 /// A post as the API shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +83,10 @@ fn progress(posts: &Posts, judged: usize, total: usize) -> String {
     if counts.is_empty() {
         format!("Verdicts on {judged} of {total} posts")
     } else {
-        format!("Verdicts on {judged} of {total} posts: {}", counts.join(", "))
+        format!(
+            "Verdicts on {judged} of {total} posts: {}",
+            counts.join(", ")
+        )
     }
 }
 
@@ -184,19 +185,23 @@ fn alert_differences(
     differences
 }
 
+/// What of the answers to the submissions is not what the seed says.
+pub(super) fn problems(plan: &[Planned], submitted: &[Submitted]) -> Vec<String> {
+    let each = plan.iter().zip(submitted).enumerate();
+    each.flat_map(|(nth, (planned, submitted))| {
+        let name = name(nth, planned);
+        let of_post = submitted.problems.iter();
+        of_post.map(move |problem| format!("{name}: {problem}"))
+    })
+    .collect()
+}
+
 /// What of the answers and the verdicts is not what the seed says.
-pub(super) fn differences(
-    plan: &[Planned],
-    submitted: &[Submitted],
-    posts: &Posts,
-) -> Vec<String> {
-    let mut differences = Vec::new();
+pub(super) fn differences(plan: &[Planned], submitted: &[Submitted], posts: &Posts) -> Vec<String> {
+    let mut differences = problems(plan, submitted);
     for (nth, (planned, submitted)) in plan.iter().zip(submitted).enumerate() {
         let name = name(nth, planned);
         let mut differs = |what: String| differences.push(format!("{name}: {what}"));
-        for problem in &submitted.problems {
-            differs(problem.clone());
-        }
         let Some(id) = &submitted.post else { continue };
         let found = posts.get(id);
         let expected = &planned.expected;
@@ -212,7 +217,9 @@ pub(super) fn differences(
         if planned.kind != Kind::Vanished && native_id != Some(planned.native_id.as_str()) {
             let native_id = native_id.unwrap_or("none");
             let expected = &planned.native_id;
-            differs(format!("expected the platform's id {expected}, got {native_id}"));
+            differs(format!(
+                "expected the platform's id {expected}, got {native_id}"
+            ));
         }
     }
     differences
@@ -271,82 +278,6 @@ pub(super) async fn columns(
     Ok(columns)
 }
 
-/// How an affiliate stands at the end.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Trust {
-    pub(super) name: String,
-    /// As the API shows it: 0.00 to 1.00.
-    pub(super) score: String,
-    pub(super) accurate: u64,
-    pub(super) total: u64,
-    /// The two counters as they follow from the seed.
-    expected: (u64, u64),
-}
-
-impl Trust {
-    /// What is not what the seed says.
-    pub(super) fn difference(&self) -> Option<String> {
-        let (accurate, total) = self.expected;
-        (self.expected != (self.accurate, self.total)).then(|| {
-            format!(
-                "{}: expected {accurate} of {total} claims to be accurate, got {} of {}",
-                self.name, self.accurate, self.total
-            )
-        })
-    }
-}
-
-/// The affiliates' trust.
-///
-/// # Errors
-/// The API does not answer.
-pub(super) async fn trust(
-    operator: &Caller,
-    planted: &Planted,
-    plan: &[Planned],
-    submitted: &[Submitted],
-) -> anyhow::Result<Vec<Trust>> {
-    let ids: Vec<&str> = planted.affiliates.iter().map(|a| a.id.as_str()).collect();
-    let data = operator.query(TRUST, json!({ "ids": ids })).await?;
-    let nodes = data.pointer("/nodes").and_then(Value::as_array);
-    let nodes = nodes.map_or(&[][..], Vec::as_slice);
-    Ok(planted
-        .affiliates
-        .iter()
-        .enumerate()
-        .map(|(place, affiliate)| {
-            let expected = expected_trust(place, plan, submitted);
-            trust_of(affiliate, nodes, expected)
-        })
-        .collect())
-}
-
-fn trust_of(affiliate: &Party, nodes: &[Value], expected: (u64, u64)) -> Trust {
-    let node = nodes
-        .iter()
-        .find(|node| text(node, "/id") == Some(affiliate.id.as_str()));
-    let number = |field: &str| node.and_then(|node| node.get(field)?.as_u64()).unwrap_or(0);
-    let score = node.and_then(|node| text(node, "/trustScore"));
-    Trust {
-        name: affiliate.name.clone(),
-        score: score.unwrap_or("?").to_owned(),
-        accurate: number("accurateSubmissions"),
-        total: number("totalSubmissions"),
-        expected,
-    }
-}
-
-/// How many of an affiliate's accepted claims are to be accurate, and how many are to count.
-fn expected_trust(affiliate: usize, plan: &[Planned], submitted: &[Submitted]) -> (u64, u64) {
-    plan.iter()
-        .zip(submitted)
-        .filter(|(planned, submitted)| planned.affiliate == affiliate && submitted.post.is_some())
-        .filter_map(|(planned, _)| planned.expected.accurate())
-        .fold((0, 0), |(accurate, total), is_accurate| {
-            (accurate + u64::from(is_accurate), total + 1)
-        })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -395,10 +326,10 @@ mod tests {
         posts.remove("4");
         let found = differences(&plan, &submitted, &posts);
         assert_eq!(found.len(), 6, "{found:#?}");
-        assert!(found[0].ends_with("there is no verdict"), "{}", found[0]);
-        assert!(found[1].contains("got MATCHED NONE PROVISIONAL, post TRACKING"));
-        assert!(found[2].contains("expected the platform's id"));
-        assert!(found[3].starts_with("#4 Instagram, wildly high, https://"));
+        assert!(found[0].starts_with("#4 Instagram, wildly high, https://"));
+        assert!(found[1].ends_with("there is no verdict"), "{}", found[1]);
+        assert!(found[2].contains("got MATCHED NONE PROVISIONAL, post TRACKING"));
+        assert!(found[3].contains("expected the platform's id"));
     }
 
     #[test]
@@ -413,21 +344,6 @@ mod tests {
         raised.remove(one);
         raised.insert(("x".to_owned(), "OVERCLAIM".to_owned()));
         assert_eq!(alert_differences(&expected, &raised).len(), 2);
-    }
-
-    #[test]
-    fn trust_follows_from_the_final_verdicts_that_compared_something() {
-        let (plan, submitted, _) = as_planned();
-        let all: Vec<(u64, u64)> = (0..8)
-            .map(|affiliate| expected_trust(affiliate, &plan, &submitted))
-            .collect();
-        let counting = plan
-            .iter()
-            .filter(|planned| planned.expected.accurate().is_some())
-            .count();
-        let total: u64 = all.iter().map(|(_, total)| total).sum();
-        assert_eq!(usize::try_from(total).unwrap(), counting);
-        assert!(all.iter().any(|(accurate, total)| accurate < total));
     }
 
     #[test]

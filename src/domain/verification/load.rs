@@ -179,6 +179,7 @@ pub async fn requeue_dead(
         return Ok(());
     }
     let mut jobs = Vec::new();
+    let mut next = Vec::new();
     for (report, post, policy) in claims(connection, &report_ids).await?.into_values() {
         let claim = reconciliation::Claim {
             report_id: report.id,
@@ -190,7 +191,9 @@ pub async fn requeue_dead(
         let at =
             schedule::next_check(&claim, &policy_of(&policy)?, now).unwrap_or(now + AFTER_DEATH);
         jobs.push(check_job(&report, &post, at)?);
+        next.push((post.id, at));
     }
     queue::insert(connection, &jobs).await?;
+    post::update_next_check(connection, &next).await?;
     Ok(())
 }

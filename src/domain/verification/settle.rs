@@ -164,7 +164,8 @@ impl Ledger {
             return Ok(());
         };
         let post = self.post_mut(checked.task.post.id)?;
-        if post.status != PostStatus::Resolving {
+        // A link that led nowhere before may lead to a post now.
+        if post.platform_post_id.is_some() || post.status == PostStatus::Duplicate {
             return Ok(());
         }
         match posts::find_by_native_id(connection, post, native_id).await? {
