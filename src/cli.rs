@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::domain::account;
 use crate::server::{Process, listen};
-use crate::{graphql, simulator, telemetry};
+use crate::{demo, graphql, simulator, telemetry};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -29,6 +29,10 @@ enum Command {
     Serve(ServeArgs),
     /// Do the queued jobs.
     Worker,
+    /// Show everything on this machine: a database, platforms that are played, submissions and alerts.
+    Demo(demo::DemoOptions),
+    /// Fill a database with advertisers, affiliates, campaigns and submissions.
+    Seed(demo::SeedOptions),
     /// Bring the database up to date.
     Migrate,
     /// Print the GraphQL schema.
@@ -40,6 +44,16 @@ enum Command {
     Admin(AdminCommand),
     /// Ask a running server whether it lives; for containers.
     Healthcheck(HealthcheckArgs),
+}
+
+impl Command {
+    /// What is logged where `RUST_LOG` does not say: what speaks to a person is quiet.
+    const fn log_filter(&self) -> Option<&'static str> {
+        match self {
+            Self::Demo(_) | Self::Seed(_) => Some("warn"),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -89,7 +103,7 @@ struct HealthcheckArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    telemetry::start(None);
+    telemetry::start(cli.command.log_filter());
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -97,10 +111,9 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    match runtime.block_on(run(cli.command)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
+    runtime
+        .block_on(run(cli.command))
+        .unwrap_or_else(|error| fail(&error))
 }
 
 #[allow(clippy::print_stderr, reason = "the command line speaks to a person")]
@@ -110,8 +123,10 @@ fn fail(error: &anyhow::Error) -> ExitCode {
 }
 
 #[allow(clippy::print_stdout, reason = "the command line's output")]
-async fn run(command: Command) -> anyhow::Result<()> {
-    match command {
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let done = match command {
+        Command::Demo(options) => return demo::demo(options, stop_signal()).await,
+        Command::Seed(options) => demo::seed(options).await,
         Command::Serve(args) => serve(args).await,
         Command::Worker => {
             let process = Process::join(Config::from_env()?).await?;
@@ -154,7 +169,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
             );
             Ok(())
         }
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {

@@ -57,7 +57,7 @@ pub(super) const AFFILIATES: [&str; 8] = [
 ];
 
 /// The affiliates who claim too much, as places in [`AFFILIATES`]: their trust falls where all can see it.
-pub(super) const LOUD: [usize; 3] = [5, 6, 7];
+pub(super) const LOUD: &[usize] = &[5, 6, 7];
 
 /// Verdicts are final at once where the lag is 0, and provisional for two days in one campaign.
 pub(super) const CAMPAIGNS: [CampaignSeed; 5] = [

@@ -91,6 +91,7 @@ pub struct SeedOptions {
 /// The database, the server or the played platforms cannot be started, or the API does not answer.
 pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Result<ExitCode> {
     let screen = Arc::new(Screen::new());
+    let submissions = usize::try_from(options.submissions)?;
     // An address that is taken is found out before a database is started.
     let listener = listen_near(options.listen).await?;
     let world = Arc::new(world_of_today());
@@ -107,7 +108,7 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
         process: &process,
         screen: &screen,
         world: &world,
-        submissions: usize::try_from(options.submissions)?,
+        submissions,
         works: true,
         watches: true,
         stays: !options.exit,
@@ -132,9 +133,10 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
 /// The database cannot be reached, the API does not answer, or an outcome is not what the seed says.
 pub async fn seed(options: SeedOptions) -> anyhow::Result<()> {
     let screen = Arc::new(Screen::new());
+    let submissions = usize::try_from(options.submissions)?;
     let mut config = Config::from_env()?;
     let is_set_up = |kind: &PlatformKind| config.platforms.iter().any(|(there, _)| there == kind);
-    let plays = options.submissions > 0 && !PLAYED.iter().all(is_set_up);
+    let plays = submissions > 0 && !PLAYED.iter().all(is_set_up);
     // A simulator that others run has the posts of its default settings.
     let world = Arc::new(if plays {
         world_of_today()
@@ -154,7 +156,7 @@ pub async fn seed(options: SeedOptions) -> anyhow::Result<()> {
         process: &process,
         screen: &screen,
         world: &world,
-        submissions: usize::try_from(options.submissions)?,
+        submissions,
         works: plays,
         watches: false,
         stays: false,
@@ -221,11 +223,11 @@ impl Stage<'_> {
             watches: self.watches,
         };
         let ended = stop.child_token();
-        let serving = async {
+        let serving = Box::pin(async {
             let served = self.process.serve(listener, ended.clone()).await;
             ended.cancel();
             served
-        };
+        });
         let working = async {
             if self.works {
                 self.process.work(ended.clone()).await;

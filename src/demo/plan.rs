@@ -257,7 +257,7 @@ impl<'a> Planner<'a> {
     fn affiliate(&mut self, kind: Kind, advertiser: usize) -> anyhow::Result<usize> {
         let everybody: Vec<usize> = (0..AFFILIATES.len()).collect();
         let (turn, choice) = if kind.is_over() {
-            (&mut self.loud, &LOUD[..])
+            (&mut self.loud, LOUD)
         } else {
             (&mut self.honest, &everybody[..])
         };

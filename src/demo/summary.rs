@@ -8,10 +8,10 @@ use super::claims::Outcome;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) posts: u64,
-    /// Views that were claimed, as the dashboards add them up.
-    pub(super) claimed: u64,
-    /// Views that were observed, as the dashboards add them up.
-    pub(super) observed: u64,
+    /// Views that were claimed, as the dashboards add them up; none where nobody claimed any.
+    pub(super) claimed: Option<u64>,
+    /// Views that were observed, as the dashboards add them up; none where the platform told of none.
+    pub(super) observed: Option<u64>,
     pub(super) matched: u64,
     pub(super) partially_matched: u64,
     pub(super) low: u64,
@@ -52,11 +52,11 @@ impl Column {
         }
     }
 
-    const fn plus(self, other: &Self) -> Self {
+    fn plus(self, other: &Self) -> Self {
         Self {
             posts: self.posts + other.posts,
-            claimed: self.claimed + other.claimed,
-            observed: self.observed + other.observed,
+            claimed: sum(self.claimed, other.claimed),
+            observed: sum(self.observed, other.observed),
             matched: self.matched + other.matched,
             partially_matched: self.partially_matched + other.partially_matched,
             low: self.low + other.low,
@@ -72,31 +72,39 @@ impl Column {
     }
 }
 
+/// A sum of numbers that may be missing, which is not to be zero.
+pub(super) fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one + other),
+        (number, None) | (None, number) => number,
+    }
+}
+
 /// A line of the table: its title, and the number that it shows of a column.
-type Line = (&'static str, fn(&Column) -> u64);
+type Line = (&'static str, fn(&Column) -> Option<u64>);
 
 /// The lines that are always there.
 const LINES: [Line; 11] = [
-    ("Posts", |column| column.posts),
+    ("Posts", |column| Some(column.posts)),
     ("Views claimed", |column| column.claimed),
     ("Views observed", |column| column.observed),
-    ("Matched", |column| column.matched),
-    ("Partially matched", |column| column.partially_matched),
-    ("Discrepancy, low", |column| column.low),
-    ("Discrepancy, medium", |column| column.medium),
-    ("Discrepancy, high", |column| column.high),
-    ("Unverifiable", |column| column.unverifiable),
-    ("Not comparable", |column| column.not_comparable),
-    ("Provisional so far", |column| column.provisional),
+    ("Matched", |column| Some(column.matched)),
+    ("Partially matched", |column| Some(column.partially_matched)),
+    ("Discrepancy, low", |column| Some(column.low)),
+    ("Discrepancy, medium", |column| Some(column.medium)),
+    ("Discrepancy, high", |column| Some(column.high)),
+    ("Unverifiable", |column| Some(column.unverifiable)),
+    ("Not comparable", |column| Some(column.not_comparable)),
+    ("Provisional so far", |column| Some(column.provisional)),
 ];
 
 /// The lines that are there where they are not zero throughout.
 const RARE_LINES: [Line; 2] = [
-    ("Platform not reached", |column| column.failed),
-    ("Without a verdict", |column| column.unjudged),
+    ("Platform not reached", |column| Some(column.failed)),
+    ("Without a verdict", |column| Some(column.unjudged)),
 ];
 
-const ALERTS: Line = ("Open alerts", |column| column.alerts);
+const ALERTS: Line = ("Open alerts", |column| Some(column.alerts));
 
 /// The table of a run: a column for each platform and one for all.
 pub(super) fn table(platforms: &[(PlatformKind, Column)]) -> String {
@@ -116,14 +124,14 @@ pub(super) fn table(platforms: &[(PlatformKind, Column)]) -> String {
             .collect(),
     ];
     let mut row = |(title, number): Line| {
-        let numbers = columns.iter().map(|column| grouped(number(column)));
+        let numbers = columns.iter().map(|column| cell(number(column)));
         rows.push([title.to_owned()].into_iter().chain(numbers).collect());
     };
     for line in LINES {
         row(line);
     }
     for line in RARE_LINES {
-        if line.1(&total) > 0 {
+        if line.1(&total) > Some(0) {
             row(line);
         }
     }
@@ -144,16 +152,21 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
         .iter()
         .map(|row| {
             let cells = row.iter().zip(widths.iter().copied()).enumerate();
-            let line: String = cells
+            let cells: Vec<String> = cells
                 .map(|(place, (cell, width))| match place {
                     0 => format!("  {cell:<width$}"),
                     _ => format!("   {cell:>width$}"),
                 })
                 .collect();
-            line.trim_end().to_owned()
+            cells.concat().trim_end().to_owned()
         })
         .collect();
     lines.join("\n")
+}
+
+/// A number that may be missing.
+fn cell(number: Option<u64>) -> String {
+    number.map_or_else(|| "-".to_owned(), grouped)
 }
 
 /// A number with its thousands apart: `1,234,567`.
@@ -239,7 +252,7 @@ mod tests {
     fn the_table_has_a_column_for_each_platform_and_their_sum() {
         let column = |posts, claimed| Column {
             posts,
-            claimed,
+            claimed: Some(claimed),
             ..Column::default()
         };
         let table = table(&[
@@ -258,6 +271,10 @@ mod tests {
         assert_eq!(
             lines[2],
             "  Views claimed          1,500   1,000,000   1,001,500"
+        );
+        assert_eq!(
+            lines[3],
+            "  Views observed             -           -           -"
         );
         assert_eq!(lines.len(), 13, "nothing failed, so nothing is said of it");
         assert!(lines.iter().all(|line| line.len() == lines[0].len()));

@@ -16,7 +16,7 @@ use super::plan::Planned;
 use super::screen::Screen;
 use super::seed::Planted;
 use super::submit::Submitted;
-use super::summary::{Column, grouped_length, platform_name};
+use super::summary::{Column, grouped_length, platform_name, sum};
 use crate::model::PlatformKind;
 
 /// How long the verdicts, and the alerts after them, may take.
@@ -264,14 +264,14 @@ pub(super) async fn columns(
             .await?;
         let platforms = data.pointer("/campaign/dashboard/byPlatform");
         for totals in platforms.and_then(Value::as_array).into_iter().flatten() {
-            let number = |pointer| totals.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+            let number = |pointer| totals.pointer(pointer).and_then(Value::as_u64);
             let column = columns
                 .iter_mut()
                 .find(|(kind, _)| text(totals, "/platform") == Some(kind.as_str()));
             if let Some((_, column)) = column {
-                column.claimed += number("/totals/claimed/views");
-                column.observed += number("/totals/observed/views");
-                column.alerts += number("/totals/openAlerts");
+                column.claimed = sum(column.claimed, number("/totals/claimed/views"));
+                column.observed = sum(column.observed, number("/totals/observed/views"));
+                column.alerts += number("/totals/openAlerts").unwrap_or(0);
             }
         }
     }
