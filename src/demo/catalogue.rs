@@ -121,7 +121,7 @@ mod tests {
         for campaign in &CAMPAIGNS {
             let work = |affiliate: &usize| works_with(*affiliate, campaign.advertiser);
             assert!((0..AFFILIATES.len()).filter(work).count() >= 6);
-            assert!(LOUD.iter().filter(|loud| work(*loud)).count() >= 2);
+            assert!(LOUD.iter().filter(|loud| work(loud)).count() >= 2);
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::model::Secret;
 
 /// How long one operation may take.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 const ISSUE_TOKEN: &str = "mutation($input: IssueTokenInput!) { \
     issueToken(input: $input) { accessToken userErrors { code message } } }";

@@ -12,7 +12,7 @@ use super::client::{Api, Caller, refusal, required, text};
 use crate::model::Secret;
 
 /// How long the queued jobs may take to decide the applications.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How often it is looked whether they have.
 const POLL: Duration = Duration::from_millis(50);
 /// Most runs that a database takes.

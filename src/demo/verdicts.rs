@@ -20,7 +20,7 @@ use super::summary::{Column, grouped_length, platform_name, sum};
 use crate::model::PlatformKind;
 
 /// How long the verdicts, and the alerts after them, may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 /// How often it is looked whether they are there.
 const POLL: Duration = Duration::from_millis(250);
 
