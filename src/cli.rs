@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -139,12 +140,15 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(())
         }
         Command::Simulate(args) => {
-            let config = simulator::SimulatorConfig {
-                seed: args.seed,
-                credentials_required: false,
-            };
-            let simulator = simulator::Simulator::start(config, args.listen).await?;
-            println!("The platforms are played at http://{}", simulator.address());
+            let world = simulator::World::of_today(args.seed).with_credentials_required();
+            let simulator = simulator::Simulator::start_with(Arc::new(world), args.listen).await?;
+            println!(
+                "# The platforms are played at http://{}. For a server:",
+                simulator.address()
+            );
+            for (variable, value) in simulator.environment() {
+                println!("export {variable}={value}");
+            }
             stop_signal().cancelled().await;
             Ok(simulator.stop().await?)
         }

@@ -67,12 +67,6 @@ impl Config {
     /// # Errors
     /// The first variable that cannot be used.
     pub fn read(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let mut platforms = Vec::new();
-        for kind in PlatformKind::ALL {
-            if let Some(platform) = platform(lookup, *kind)? {
-                platforms.push((*kind, platform));
-            }
-        }
         Ok(Self {
             database_url: lookup("DATABASE_URL").map(Secret::new),
             data_dir: lookup("COUNTERSIGN_DATA_DIR")
@@ -99,9 +93,25 @@ impl Config {
                         .collect()
                 })
                 .unwrap_or_default(),
-            platforms,
+            platforms: platforms(lookup)?,
         })
     }
+}
+
+/// The platforms that a lookup has variables for.
+///
+/// # Errors
+/// The first variable that cannot be used.
+pub fn platforms(
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<(PlatformKind, PlatformConfig)>, ConfigError> {
+    let mut platforms = Vec::new();
+    for kind in PlatformKind::ALL {
+        if let Some(platform) = platform(lookup, *kind)? {
+            platforms.push((*kind, platform));
+        }
+    }
+    Ok(platforms)
 }
 
 fn number(

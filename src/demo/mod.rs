@@ -31,21 +31,16 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use self::client::Api;
 use self::plan::played;
 use self::screen::Screen;
 use self::story::{Cast, Told};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::domain::account;
 use crate::model::{PlatformKind, Secret};
-use crate::platform::PlatformConfig;
 use crate::server::{Process, listen};
-use crate::simulator::{
-    INSTAGRAM_ACCOUNT, META_PAGE, Platform, REDDIT_CLIENT_ID, REDDIT_CLIENT_SECRET, Simulator,
-    World,
-};
+use crate::simulator::{Simulator, World};
 
 /// What the posts and their figures are made from: the same as in `countersign simulate`.
 const SEED: u64 = 1;
@@ -53,7 +48,6 @@ const SEED: u64 = 1;
 const PORTS: u16 = 100;
 /// The least life of a token in the demo, in seconds: no run takes longer.
 const TOKEN_SECONDS: i64 = 900;
-const DAY_MS: i64 = 86_400_000;
 /// The platforms that are played.
 const PLAYED: [PlatformKind; 3] = [
     PlatformKind::Reddit,
@@ -286,11 +280,9 @@ fn print_keys(screen: &Screen, keys: &[(&str, &str, &Secret)]) {
     }
 }
 
-/// Platforms whose posts are of the last month and whose figures stand still, so that each verdict is certain.
+/// Platforms whose figures stand still, so that each verdict is certain.
 fn world_of_today() -> World {
-    let now_ms = World::new(SEED).now_ms();
-    World::new(SEED)
-        .with_epoch(now_ms - now_ms.rem_euclid(DAY_MS))
+    World::of_today(SEED)
         .with_frozen_growth()
         .with_credentials_required()
 }
@@ -298,31 +290,14 @@ fn world_of_today() -> World {
 /// Puts the played platforms in the place of those that are set up.
 fn play(config: &mut Config, simulator: &Simulator) -> anyhow::Result<()> {
     config.platforms.retain(|(kind, _)| played(*kind).is_none());
-    for kind in PLAYED {
-        let platform = played(kind).context("a platform that is not played")?;
-        let url: Url = simulator.base_url(platform).parse()?;
-        let mut access = PlatformConfig {
-            base_url: url.clone(),
-            web_url: url,
-            operator_set_hosts: true,
-            ..PlatformConfig::defaults(kind)
-        };
-        let account = match platform {
-            Platform::Reddit => {
-                access.client_id = Some(REDDIT_CLIENT_ID.to_owned());
-                access.client_secret = Some(Secret::new(REDDIT_CLIENT_SECRET));
-                None
-            }
-            Platform::Instagram => Some(INSTAGRAM_ACCOUNT),
-            Platform::Meta => Some(META_PAGE),
-        };
-        if let Some(account) = account {
-            let token = simulator.world().access_token(platform, account);
-            access.account_id = Some(account.to_string());
-            access.access_token = Some(Secret::new(token));
-        }
-        config.platforms.push((kind, access));
-    }
+    let environment = simulator.environment();
+    let value = |name: &str| {
+        environment
+            .iter()
+            .find(|(variable, _)| variable == name)
+            .map(|(_, value)| value.clone())
+    };
+    config.platforms.extend(config::platforms(&value)?);
     config.tokens.access_seconds = config.tokens.access_seconds.max(TOKEN_SECONDS);
     Ok(())
 }

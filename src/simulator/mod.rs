@@ -150,6 +150,32 @@ impl Simulator {
         format!("http://{}/{}", self.address, platform.as_str())
     }
 
+    /// The environment that points a server at these platforms: each variable with its value.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let mut variables = Vec::new();
+        for platform in Platform::ALL {
+            let kind = platform.as_str().to_ascii_uppercase();
+            let mut set = |name: &str, value: String| {
+                variables.push((format!("COUNTERSIGN_PLATFORM_{kind}_{name}"), value));
+            };
+            set("BASE_URL", self.base_url(platform));
+            set("WEB_URL", self.base_url(platform));
+            let account = match platform {
+                Platform::Reddit => {
+                    set("CLIENT_ID", REDDIT_CLIENT_ID.to_owned());
+                    set("CLIENT_SECRET", REDDIT_CLIENT_SECRET.to_owned());
+                    continue;
+                }
+                Platform::Instagram => INSTAGRAM_ACCOUNT,
+                Platform::Meta => META_PAGE,
+            };
+            set("ACCOUNT_ID", account.to_string());
+            set("ACCESS_TOKEN", self.world.access_token(platform, account));
+        }
+        variables
+    }
+
     /// Stops listening and waits until the requests that are being answered are done.
     ///
     /// # Errors

@@ -67,6 +67,15 @@ impl World {
         }
     }
 
+    /// A world whose posts were published in the 30 days before this one began, in UTC.
+    #[must_use]
+    pub fn of_today(seed: u64) -> Self {
+        const DAY_MS: i64 = 86_400_000;
+        let world = Self::new(seed);
+        let now_ms = world.now_ms();
+        world.with_epoch(now_ms - now_ms.rem_euclid(DAY_MS))
+    }
+
     /// The same with the derived posts of the 30 days before `unix_ms`.
     #[must_use]
     pub fn with_epoch(mut self, unix_ms: i64) -> Self {

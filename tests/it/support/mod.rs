@@ -19,7 +19,7 @@ use countersign::db;
 use countersign::domain::account;
 use countersign::jobs::{Worker, WorkerOptions};
 use countersign::server::{Process, listen};
-use countersign::simulator::{self, Simulator, World};
+use countersign::simulator::{Simulator, World};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -291,7 +291,7 @@ impl TestApp {
 /// The settings of a program before the played platforms.
 pub fn config(database: &Database, simulator: &Simulator) -> Config {
     let data = tempfile::tempdir().unwrap().keep();
-    let mut variables = platform_variables(simulator);
+    let mut variables = simulator.environment();
     variables.push(("DATABASE_URL".into(), database.url.clone()));
     variables.push(("COUNTERSIGN_DATA_DIR".into(), data.display().to_string()));
     Config::read(&|name| {
@@ -301,44 +301,4 @@ pub fn config(database: &Database, simulator: &Simulator) -> Config {
             .map(|(_, value)| value.clone())
     })
     .unwrap()
-}
-
-/// The environment that points a program at the played platforms.
-pub fn platform_variables(simulator: &Simulator) -> Vec<(String, String)> {
-    use simulator::Platform;
-    let mut variables = Vec::new();
-    let world = simulator.world();
-    let mut set = |kind: &str, name: &str, value: String| {
-        variables.push((format!("COUNTERSIGN_PLATFORM_{kind}_{name}"), value));
-    };
-    for (kind, platform) in [
-        ("REDDIT", Platform::Reddit),
-        ("INSTAGRAM", Platform::Instagram),
-        ("META", Platform::Meta),
-    ] {
-        let base = simulator.base_url(platform);
-        set(kind, "BASE_URL", base.clone());
-        set(kind, "WEB_URL", base);
-        match platform {
-            Platform::Reddit => {
-                set(kind, "CLIENT_ID", simulator::REDDIT_CLIENT_ID.to_string());
-                set(
-                    kind,
-                    "CLIENT_SECRET",
-                    simulator::REDDIT_CLIENT_SECRET.to_string(),
-                );
-            }
-            Platform::Instagram => {
-                let account = simulator::INSTAGRAM_ACCOUNT;
-                set(kind, "ACCOUNT_ID", account.to_string());
-                set(kind, "ACCESS_TOKEN", world.access_token(platform, account));
-            }
-            Platform::Meta => {
-                let page = simulator::META_PAGE;
-                set(kind, "ACCOUNT_ID", page.to_string());
-                set(kind, "ACCESS_TOKEN", world.access_token(platform, page));
-            }
-        }
-    }
-    variables
 }
