@@ -1,6 +1,7 @@
 -- What one submitPost asks of PostgreSQL: the two statements of src/db/submission.rs, word for word,
--- each a transaction of its own. Run by pgbench -M prepared with -D campaign and -D affiliates.
-\set affiliate random(1, :affiliates)
+-- each a transaction of its own. Run by pgbench, prepared, which is told campaign and policy, and the
+-- first and last of the affiliates that submit.
+\set affiliate random(:first, :last)
 \set post random(1, 9007199254740991)
 \set views random(1, 100000)
 
@@ -45,9 +46,9 @@ FROM allowed a, ids RETURNING id)
 INSERT INTO affiliate_reports (id, post_id, policy_id, views_definition, claimed_views, claimed_clicks,
 claimed_conversions, evidence, submission_method)
 SELECT ids.report_id, post.id, a.policy_id, a.views_definition, a.claimed_views, a.claimed_clicks,
-a.claimed_conversions, a.evidence, a.method FROM allowed a, ids, post RETURNING id, post_id),
+a.claimed_conversions, a.evidence, a.method FROM allowed a, ids, post RETURNING id, post_id, submitted_at),
 job AS (
 INSERT INTO mq_msgs (channel_name, name, attempts, payload_json)
 SELECT a.channel, a.job, a.attempts, json_build_object('affiliate_report_id', report.id)::text
 FROM allowed a, report)
-SELECT report.post_id, report.id FROM report;
+SELECT report.post_id, report.id, report.submitted_at FROM report;

@@ -99,19 +99,15 @@ pub async fn list_latest(
         .await
 }
 
-/// The id of the latest report of each of these posts.
-pub async fn list_latest_ids(
+/// Every report of these posts, oldest first.
+pub async fn list_by_posts(
     connection: &mut Connection,
     post_ids: &[i64],
-) -> QueryResult<Vec<(i64, i64)>> {
+) -> QueryResult<Vec<AffiliateReport>> {
     affiliate_reports::table
         .filter(affiliate_reports::post_id.eq_any(post_ids))
-        .distinct_on(affiliate_reports::post_id)
-        .order((
-            affiliate_reports::post_id.asc(),
-            affiliate_reports::id.desc(),
-        ))
-        .select((affiliate_reports::post_id, affiliate_reports::id))
+        .order(affiliate_reports::id.asc())
+        .select(AffiliateReport::as_select())
         .load(connection)
         .await
 }

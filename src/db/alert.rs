@@ -63,6 +63,7 @@ pub struct NewAlert {
     pub affiliate_id: Option<i64>,
     pub reconciliation_id: Option<i64>,
     pub message: String,
+    pub occurrences: i32,
     pub created_at: DateTime<Utc>,
 }
 
@@ -136,23 +137,34 @@ pub async fn lock_latest(
         .await
 }
 
-/// Writes what a check changed in an alert.
-pub async fn update(connection: &mut Connection, alert: &Alert) -> QueryResult<usize> {
-    diesel::update(alerts::table.find(alert.id))
-        .set((
-            alerts::level.eq(alert.level),
-            alerts::finality.eq(alert.finality),
-            alerts::status.eq(alert.status),
-            alerts::reconciliation_id.eq(alert.reconciliation_id),
-            alerts::message.eq(&alert.message),
-            alerts::occurrences.eq(alert.occurrences),
-            alerts::acknowledged_at.eq(alert.acknowledged_at),
-            alerts::resolved_at.eq(alert.resolved_at),
-            alerts::resolved_by.eq(&alert.resolved_by),
-            alerts::resolution_notes.eq(&alert.resolution_notes),
-        ))
-        .execute(connection)
-        .await
+/// Writes what changed in many alerts, in one statement.
+pub async fn update_many(connection: &mut Connection, alerts: &[Alert]) -> QueryResult<usize> {
+    use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Timestamptz};
+    fn column<'a, T>(alerts: &'a [Alert], get: impl Fn(&'a Alert) -> T) -> Vec<T> {
+        alerts.iter().map(get).collect()
+    }
+    diesel::sql_query(
+        "UPDATE alerts a SET level = n.level, finality = n.finality, status = n.status, \
+         reconciliation_id = n.reconciliation_id, message = n.message, occurrences = n.occurrences, \
+         acknowledged_at = n.acknowledged_at, resolved_at = n.resolved_at, resolved_by = n.resolved_by, \
+         resolution_notes = n.resolution_notes \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS n (id, level, finality, status, \
+         reconciliation_id, message, occurrences, acknowledged_at, resolved_at, resolved_by, resolution_notes) \
+         WHERE a.id = n.id",
+    )
+    .bind::<Array<BigInt>, _>(column(alerts, |alert| alert.id))
+    .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.level))
+    .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.finality))
+    .bind::<Array<Text>, _>(column(alerts, |alert| alert.status))
+    .bind::<Array<Nullable<BigInt>>, _>(column(alerts, |alert| alert.reconciliation_id))
+    .bind::<Array<Text>, _>(column(alerts, |alert| alert.message.as_str()))
+    .bind::<Array<Integer>, _>(column(alerts, |alert| alert.occurrences))
+    .bind::<Array<Nullable<Timestamptz>>, _>(column(alerts, |alert| alert.acknowledged_at))
+    .bind::<Array<Nullable<Timestamptz>>, _>(column(alerts, |alert| alert.resolved_at))
+    .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.resolved_by.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.resolution_notes.as_deref()))
+    .execute(connection)
+    .await
 }
 
 /// Locks an alert.

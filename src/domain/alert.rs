@@ -94,7 +94,7 @@ async fn change(
                 );
             }
             if let Some(kind) = apply(&mut alert, now) {
-                alert::update(connection, &alert).await?;
+                alert::update_many(connection, std::slice::from_ref(&alert)).await?;
                 let event = NewAlertEvent {
                     alert_id,
                     kind,

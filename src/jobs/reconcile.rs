@@ -9,7 +9,7 @@ use sqlxmq::CurrentJob;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
-use super::writer::{Done, describe, give_back};
+use super::writer::{Done, Writers, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
 use crate::domain::task::Reconcile;
@@ -35,7 +35,7 @@ pub(super) async fn run(
     app: App,
     platform: PlatformKind,
     mut jobs: mpsc::UnboundedReceiver<CurrentJob>,
-    done: mpsc::Sender<Done>,
+    done: Writers,
 ) {
     let calls = Arc::new(Semaphore::new(CALLS));
     // The next gathering is read while the one before is being asked for, no further ahead.
@@ -72,7 +72,7 @@ struct Gathering {
     app: App,
     platform: PlatformKind,
     calls: Arc<Semaphore>,
-    done: mpsc::Sender<Done>,
+    done: Writers,
 }
 
 /// A task with its job.
@@ -312,9 +312,7 @@ impl Gathering {
                 },
                 job,
             };
-            if self.done.send(done).await.is_err() {
-                return;
-            }
+            self.done.send(done).await;
         }
     }
 

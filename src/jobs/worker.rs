@@ -17,7 +17,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{application, reaper, reconcile, writer};
+use super::writer::{self, Writers};
+use super::{application, reaper, reconcile};
 use crate::app::App;
 use crate::db::{self, queue};
 use crate::domain::task;
@@ -151,9 +152,8 @@ impl Generation {
     }
 
     async fn start_runners(&mut self, app: &App, options: WorkerOptions) -> Result<(), Error> {
-        let (done, results) = mpsc::channel(2048);
-        self.pipelines
-            .push(tokio::spawn(writer::run(app.clone(), results)));
+        let (done, writers) = Writers::start(app);
+        self.pipelines.extend(writers);
         for platform in PlatformKind::ALL.iter().copied() {
             if !app.platforms.available(platform) {
                 continue;

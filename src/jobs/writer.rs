@@ -1,13 +1,14 @@
-//! Writes what came of checks, up to 200 in one transaction, three transactions at a time.
+//! Writes what came of checks, up to 200 in one transaction, three transactions at a time: an affiliate's always one after
+//! the other, so that transactions do not wait for each other's rows.
 //!
 //! Where a batch cannot be written its jobs are written one by one, so that one bad row costs only its own job. A job that
 //! cannot be written alone is given back with the error, to be tried again until it runs out of attempts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use sqlxmq::CurrentJob;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -18,7 +19,9 @@ use crate::error::Error;
 /// Most jobs in one transaction.
 const BATCH: usize = 200;
 /// Transactions at a time.
-const PARALLEL: usize = 3;
+const PARALLEL: u64 = 3;
+/// Checks that wait to be written in one lane.
+const QUEUE: usize = 1024;
 /// How long a batch that is not full waits for more.
 const LINGER: Duration = Duration::from_millis(3);
 /// After a failure, how long until the job is tried again.
@@ -30,9 +33,38 @@ pub(super) struct Done {
     pub(super) job: CurrentJob,
 }
 
-/// Writes batches until every sender is gone, and returns when the last one is written.
-pub(super) async fn run(app: App, mut done: mpsc::Receiver<Done>) {
-    let slots = Arc::new(Semaphore::new(PARALLEL));
+/// Where checks go to be written. Those of one affiliate go one way, since its row is locked while they are written.
+#[derive(Clone)]
+pub(super) struct Writers {
+    lanes: Vec<mpsc::Sender<Done>>,
+}
+
+impl Writers {
+    /// Starts writing. Each task ends when the last clone of this is gone and everything is written.
+    pub(super) fn start(app: &App) -> (Self, Vec<JoinHandle<()>>) {
+        let mut lanes = Vec::new();
+        let mut tasks = Vec::new();
+        for _ in 0..PARALLEL {
+            let (lane, done) = mpsc::channel(QUEUE);
+            lanes.push(lane);
+            tasks.push(tokio::spawn(run(app.clone(), done)));
+        }
+        (Self { lanes }, tasks)
+    }
+
+    /// Hands a check over, waiting for room.
+    pub(super) async fn send(&self, done: Done) {
+        let affiliate = done.checked.task.post.affiliate_id.unsigned_abs();
+        let lane = usize::try_from(affiliate % PARALLEL).unwrap_or(0);
+        // Without a writer the job comes back with its lease.
+        if self.lanes[lane].send(done).await.is_err() {
+            tracing::error!("a check came after its writer had ended");
+        }
+    }
+}
+
+/// Writes batches until every sender is gone.
+async fn run(app: App, mut done: mpsc::Receiver<Done>) {
     let mut batch = Vec::with_capacity(BATCH);
     while done.recv_many(&mut batch, BATCH).await > 0 {
         let deadline = tokio::time::Instant::now() + LINGER;
@@ -43,22 +75,8 @@ pub(super) async fn run(app: App, mut done: mpsc::Receiver<Done>) {
                 _ => break,
             }
         }
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            return;
-        };
-        let (app, full) = (
-            app.clone(),
-            std::mem::replace(&mut batch, Vec::with_capacity(BATCH)),
-        );
-        tokio::spawn(async move {
-            write(&app, full).await;
-            drop(slot);
-        });
+        write(&app, std::mem::take(&mut batch)).await;
     }
-    // Whoever holds every slot knows that nothing is being written any more.
-    let _all = slots
-        .acquire_many(u32::try_from(PARALLEL).unwrap_or(u32::MAX))
-        .await;
 }
 
 async fn write(app: &App, batch: Vec<Done>) {

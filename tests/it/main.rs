@@ -5,8 +5,17 @@
 
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod alerts;
+mod campaign;
+mod dashboard;
 mod embedded;
+mod finality;
 mod graphql_over_http;
 mod graphql_over_websocket;
+mod paging;
+mod queue;
+mod reconciliation;
+mod scene;
 mod submission;
 mod support;
+mod trust;

@@ -1,5 +1,10 @@
 //! Posts are submitted with claims, and every claim is checked.
 
+mod claims;
+mod keys;
+mod refusals;
+mod spellings;
+
 use serde_json::json;
 
 use crate::support::TestApp;

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 
 use super::load::Task;
@@ -114,14 +115,11 @@ pub(super) async fn write(
                 movement,
                 reconciliation_id,
             } => {
-                let passed = movement
-                    .passed
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
+                let passed = movement.passed.as_ref().map(two_places).unwrap_or_default();
                 let message = format!(
                     "The trust score fell from {} to {}, below {passed}.",
-                    movement.before, movement.after
+                    two_places(&movement.before),
+                    two_places(&movement.after)
                 );
                 desk.occurrence(cause.key(), || NewAlert {
                     campaign_id: None,
@@ -135,6 +133,11 @@ pub(super) async fn write(
     desk.write(connection).await
 }
 
+/// A score as it is shown everywhere.
+fn two_places(score: &BigDecimal) -> String {
+    score.with_scale(2).to_plain_string()
+}
+
 fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> NewAlert {
     NewAlert {
         kind,
@@ -146,6 +149,7 @@ fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> N
         affiliate_id: Some(task.post.affiliate_id),
         reconciliation_id: None,
         message: message.to_owned(),
+        occurrences: 1,
         created_at: now,
     }
 }
@@ -211,7 +215,10 @@ impl Desk {
                 alert.message = new().message;
                 *changed = true;
             }
-            Some(Entry::New(alert)) => alert.message = new().message,
+            Some(Entry::New(alert)) => {
+                alert.occurrences = alert.occurrences.saturating_add(1);
+                alert.message = new().message;
+            }
             _ => self.raise(key, new()),
         }
     }
@@ -228,16 +235,23 @@ impl Desk {
     async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
         let mut ids: HashMap<String, i64> = HashMap::new();
         let mut new = Vec::new();
+        let mut changed = Vec::new();
         for (key, entry) in self.entries {
             match entry {
-                Entry::Stored { alert, changed } => {
-                    if changed {
-                        alert::update(connection, &alert).await?;
-                    }
+                Entry::Stored {
+                    alert,
+                    changed: is_changed,
+                } => {
                     ids.insert(key, alert.id);
+                    if is_changed {
+                        changed.push(alert);
+                    }
                 }
                 Entry::New(alert) => new.push(alert),
             }
+        }
+        if !changed.is_empty() {
+            alert::update_many(connection, &changed).await?;
         }
         if !new.is_empty() {
             let raised = alert::insert(connection, &new).await?;

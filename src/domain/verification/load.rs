@@ -41,13 +41,7 @@ pub struct Task {
 impl Task {
     /// The claim in the terms of the rules.
     pub(super) fn claim(&self) -> reconciliation::Claim {
-        reconciliation::Claim {
-            report_id: self.report.id,
-            submitted_at: self.report.submitted_at,
-            platform: self.post.platform,
-            claimed: self.report.claimed(),
-            views_definition: self.report.views_definition.clone(),
-        }
+        claim_of(&self.report, &self.post)
     }
 
     /// The job of the claim's next check after `now`, and when it is due.
@@ -59,6 +53,17 @@ impl Task {
         schedule::next_check(&self.claim(), policy, now)
             .map(|at| check_job(&self.report, &self.post, at))
             .transpose()
+    }
+}
+
+/// A claim in the terms of the rules.
+pub(super) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation::Claim {
+    reconciliation::Claim {
+        report_id: report.id,
+        submitted_at: report.submitted_at,
+        platform: post.platform,
+        claimed: report.claimed(),
+        views_definition: report.views_definition.clone(),
     }
 }
 

@@ -7,18 +7,21 @@ use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
 use super::alerts::{self, Cause};
-use super::load::Task;
+use super::load::{Task, claim_of};
 use super::rows::{Evidence, platform_report};
 use super::trail::{Movement, Trails};
 use super::{Checked, Outcome};
 use crate::app::App;
+use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::platform_report as observations;
 use crate::db::post::{self as posts, Post, PostChange};
 use crate::db::reconciliation::NewReconciliation;
 use crate::db::trust_event::{self, NewTrustEvent};
-use crate::db::{Connection, affiliate, affiliate_report, queue, reconciliation};
+use crate::db::{Connection, affiliate, campaign, queue, reconciliation};
 use crate::domain::campaign::policy_of;
-use crate::domain::reconciliation::{Check, Context, SignedOrders, Verdict, reconcile, schedule};
+use crate::domain::reconciliation::{
+    Check, Context, Policy, SignedOrders, Verdict, reconcile, schedule,
+};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
 use crate::model::{Finality, PostStatus};
@@ -81,6 +84,33 @@ async fn write(
     ledger.write(connection).await
 }
 
+/// The policy of every claim on the posts of the batch, by id.
+async fn policies(
+    connection: &mut Connection,
+    batch: &[&Checked],
+    claims: &HashMap<i64, Vec<AffiliateReport>>,
+) -> Result<HashMap<i64, Policy>, Error> {
+    let mut policies = HashMap::new();
+    for checked in batch {
+        let row = &checked.task.policy;
+        policies.insert(row.id, policy_of(row)?);
+    }
+    let mut missing: Vec<i64> = claims
+        .values()
+        .flatten()
+        .map(|report| report.policy_id)
+        .filter(|id| !policies.contains_key(id))
+        .collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if !missing.is_empty() {
+        for row in campaign::list_policies_by_id(connection, &missing).await? {
+            policies.insert(row.id, policy_of(&row)?);
+        }
+    }
+    Ok(policies)
+}
+
 /// A verdict with what it is on.
 struct Judged {
     task: Task,
@@ -102,7 +132,9 @@ struct Ledger {
     judged: Vec<Judged>,
     removed: Vec<(Task, String)>,
     jobs: Vec<queue::NewJob>,
-    latest_reports: HashMap<i64, i64>,
+    /// Every claim on each post, oldest first.
+    claims: HashMap<i64, Vec<AffiliateReport>>,
+    policies: HashMap<i64, Policy>,
 }
 
 impl Ledger {
@@ -115,6 +147,11 @@ impl Ledger {
     ) -> Result<Self, Error> {
         let post_ids: Vec<i64> = posts.iter().map(|post| post.id).collect();
         let report_ids: Vec<i64> = batch.iter().map(|checked| checked.task.report.id).collect();
+        let mut claims: HashMap<i64, Vec<AffiliateReport>> = HashMap::new();
+        for report in affiliate_report::list_by_posts(connection, &post_ids).await? {
+            claims.entry(report.post_id).or_default().push(report);
+        }
+        let policies = policies(connection, batch, &claims).await?;
         let mut evidence: HashMap<i64, Vec<Evidence>> = HashMap::new();
         for (report_id, row) in observations::list_since_claims(connection, &report_ids).await? {
             evidence
@@ -134,10 +171,8 @@ impl Ledger {
             judged: Vec::new(),
             removed: Vec::new(),
             jobs: Vec::new(),
-            latest_reports: affiliate_report::list_latest_ids(connection, &post_ids)
-                .await?
-                .into_iter()
-                .collect(),
+            claims,
+            policies,
         })
     }
 
@@ -301,20 +336,29 @@ impl Ledger {
                 movement,
             });
         }
-        let next = if duplicate {
-            None
-        } else {
-            task.next_check(&policy, now)?
-        };
-        let latest_report_id = self.latest_reports.get(&task.post.id).copied();
+        let on_post = self
+            .claims
+            .get(&task.post.id)
+            .map_or(&[][..], Vec::as_slice);
+        let is_latest = on_post
+            .last()
+            .is_some_and(|latest| latest.id == task.report.id);
+        let mut next_check_at = None;
+        if !duplicate {
+            self.jobs.extend(task.next_check(&policy, now)?);
+            next_check_at = on_post
+                .iter()
+                .filter_map(|report| {
+                    let policy = self.policies.get(&report.policy_id)?;
+                    schedule::next_check(&claim_of(report, &task.post), policy, now)
+                })
+                .min();
+        }
         let post = self.post_mut(task.post.id)?;
-        if latest_report_id == Some(task.report.id) {
+        if is_latest {
             post.is_reconciled = is_final;
         }
-        let waiting = post.next_check_at.filter(|at| *at > now);
-        let due = next.as_ref().map(|job| job.attempt_at);
-        post.next_check_at = [waiting, due].into_iter().flatten().min();
-        self.jobs.extend(next);
+        post.next_check_at = next_check_at;
         Ok(())
     }
 

@@ -10,6 +10,7 @@
 mod client;
 mod database;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -60,6 +61,8 @@ pub struct TestApp {
     /// The played platforms.
     pub world: Arc<World>,
     pub database: Database,
+    /// Where its keys lie.
+    pub data_dir: PathBuf,
     /// Signed in as an operator.
     pub operator: Client,
     process: Option<Process>,
@@ -90,6 +93,7 @@ impl TestApp {
             .unwrap();
         let database = Database::create().await;
         let config = config(&database, &simulator);
+        let data_dir = config.data_dir.clone();
         let process = Process::open(config).await.unwrap();
         let app = process.app.clone();
         let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
@@ -109,6 +113,7 @@ impl TestApp {
             url,
             world,
             database,
+            data_dir,
             operator,
             process: None,
             simulator,

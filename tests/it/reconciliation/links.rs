@@ -1,0 +1,136 @@
+//! Links that only the platform can resolve are resolved by the job that checks the claim.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use countersign::simulator::Platform;
+use serde_json::{Value, json};
+
+use crate::scene::{self, on, refusals, short_link, submitted};
+use crate::support::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_link_is_accepted_at_once_and_resolved_by_the_job() {
+    let mut app = TestApp::start().await;
+    let (_, ann, campaign) = app.program(&["REDDIT", "INSTAGRAM", "META"]).await;
+    let mut waiting = Vec::new();
+    for (platform, status) in [
+        (Platform::Reddit, "UNVERIFIABLE"),
+        (Platform::Instagram, "MATCHED"),
+        (Platform::Meta, "MATCHED"),
+    ] {
+        let post = scene::sample(&app, platform);
+        let link = short_link(&app, platform, &post.native_id);
+        let claim = json!({ "claimedViews": post.figures.views });
+        let payload = ann.client.submit(&campaign, &link, claim).await;
+        assert_eq!(refusals(&payload), Vec::<String>::new(), "{link}");
+        assert_eq!(payload["post"]["status"], "RESOLVING", "{link}");
+        assert_eq!(payload["post"]["platformPostId"], Value::Null);
+        waiting.push((payload["post"]["id"].clone(), post, link, status));
+    }
+
+    app.start_worker();
+    app.settled().await;
+    for (id, post, link, status) in waiting {
+        let seen = ann.client.verdict(&id).await;
+        assert_eq!(seen["status"], "TRACKING", "{link}");
+        assert_eq!(seen["platformPostId"], post.native_id.as_str(), "{link}");
+        assert_eq!(seen["latestReconciliation"]["status"], status, "{link}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_link_of_a_post_already_submitted_is_a_duplicate() {
+    let app = TestApp::working().await;
+    let (_, ann, campaign) = app.program(&["REDDIT", "INSTAGRAM"]).await;
+    for platform in [Platform::Reddit, Platform::Instagram] {
+        let post = scene::sample(&app, platform);
+        let views = post.figures.views;
+        let claim = json!({ "claimedViews": views });
+        let first = submitted(&ann.client, &campaign, &post.url, claim).await;
+        app.settled().await;
+        let link = short_link(&app, platform, &post.native_id);
+        let claim = json!({ "claimedViews": views * 5 });
+        let second = submitted(&ann.client, &campaign, &link, claim).await;
+        app.settled().await;
+
+        let seen = ann.client.verdict(&json!(second.post)).await;
+        assert_eq!(seen["status"], "DUPLICATE", "{seen}");
+        assert_eq!(seen["nextCheckAt"], Value::Null);
+        assert_eq!(seen["isReconciled"], true);
+        assert_eq!(seen["latestPlatformReport"], Value::Null);
+        let verdict = &seen["latestReconciliation"];
+        assert_eq!(verdict["status"], "UNVERIFIABLE");
+        assert_eq!(verdict["finality"], "FINAL");
+        assert_eq!(verdict["level"], Value::Null);
+        assert_eq!(on(verdict, "VIEWS")["reasonCode"], "DUPLICATE");
+        assert_eq!(on(verdict, "VIEWS")["claimed"], views * 5);
+        let seen = ann.client.verdict(&json!(first.post)).await;
+        assert_eq!(seen["status"], "TRACKING", "the first one stays");
+        // Its link leads to the same place whoever asks.
+        let claim = json!({ "claimedViews": 1 });
+        let again = ann.client.submit(&campaign, &link, claim).await;
+        assert_eq!(refusals(&again), ["POST_ALREADY_SUBMITTED url"]);
+    }
+    assert!(scene::alerts(&app.operator, "OVERCLAIM").await.is_empty());
+    assert_eq!(scene::trust(&ann).await["totalSubmissions"], 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_opaque_links_of_one_post_that_are_resolved_together_leave_one_post() {
+    let mut app = TestApp::start().await;
+    let (_, ann, campaign) = app.program(&["META"]).await;
+    let post = app
+        .world
+        .posts(Platform::Meta, 0, 100, None)
+        .into_iter()
+        .find(|post| post.owned && post.url.contains("pfbid"))
+        .unwrap();
+    let share = short_link(&app, Platform::Meta, &post.native_id);
+    let mut ids = Vec::new();
+    for url in [&post.url, &share] {
+        let claim = json!({ "claimedViews": 1 });
+        ids.push(submitted(&ann.client, &campaign, url, claim).await.post);
+    }
+
+    app.start_worker();
+    app.settled().await;
+    let mut statuses = Vec::new();
+    for id in &ids {
+        let seen = ann.client.verdict(&json!(id)).await;
+        let verdict = &seen["latestReconciliation"];
+        assert_eq!(verdict["finality"], "FINAL", "{seen}");
+        statuses.push((
+            scene::text(&seen["status"]),
+            scene::text(&verdict["status"]),
+        ));
+    }
+    statuses.sort_unstable();
+    let one = ("DUPLICATE".to_owned(), "UNVERIFIABLE".to_owned());
+    let other = ("TRACKING".to_owned(), "MATCHED".to_owned());
+    assert_eq!(statuses, [one, other]);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_link_that_leads_nowhere_is_a_post_that_is_gone() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let link = "https://www.instagram.com/share/AAAAAAAAAAA";
+    let ids = submitted(&ann.client, &campaign, link, json!({ "claimedViews": 1 })).await;
+    app.settled().await;
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    assert_eq!(seen["status"], "REMOVED", "{seen}");
+    assert_eq!(seen["latestReconciliation"]["finality"], "PROVISIONAL");
+    assert_eq!(
+        on(&seen["latestReconciliation"], "VIEWS")["reasonCode"],
+        "POST_GONE"
+    );
+    assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
+    app.finish().await;
+}
