@@ -93,7 +93,7 @@ pub async fn submit_post(
         link.platform,
     )
     .await?;
-    let admitted = admit(app, admission, link.platform)?;
+    let admitted = admit(app, admission, link.platform, ("campaignId", "url"))?;
     let native_id = link.native_id().map(ToOwned::to_owned);
     let new = Submission {
         target: Target::New {
@@ -238,7 +238,7 @@ pub async fn submit_report(
         post.platform,
     )
     .await?;
-    let admitted = admit(app, admission, post.platform)?;
+    let admitted = admit(app, admission, post.platform, ("postId", "postId"))?;
     let new = Submission {
         target: Target::Existing { post_id },
         policy_id: admitted.policy_id,
@@ -321,17 +321,18 @@ struct Admitted {
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
-/// does not exist.
+/// does not exist. A refusal names the input field of the campaign, or that of the post.
 fn admit(
     app: &App,
     admission: Option<Admission>,
     platform: PlatformKind,
+    (campaign, post): (&str, &str),
 ) -> Result<Admitted, Error> {
     let not_found = || {
         Refusal::field(
             RefusalCode::NotFound,
-            "campaignId",
-            "campaignId names no campaign that you can post in",
+            campaign,
+            format!("{campaign} names no campaign that you can post in"),
         )
     };
     let admission = admission.ok_or_else(not_found)?;
@@ -347,26 +348,26 @@ fn admit(
     }
     if !admission.approved {
         let message = "you need an approved application at the campaign's advertiser".to_owned();
-        return refuse(RefusalCode::ApplicationRequired, "campaignId", message);
+        return refuse(RefusalCode::ApplicationRequired, campaign, message);
     }
     if admission.campaign_status != CampaignStatus::Active {
         let message = format!("the campaign is {}, not ACTIVE", admission.campaign_status);
-        return refuse(RefusalCode::CampaignNotActive, "campaignId", message);
+        return refuse(RefusalCode::CampaignNotActive, campaign, message);
     }
     let now = admission.now;
     if admission.starts_at.is_some_and(|starts_at| now < starts_at)
         || admission.ends_at.is_some_and(|ends_at| now >= ends_at)
     {
         let message = "the campaign takes posts between its startsAt and endsAt only".to_owned();
-        return refuse(RefusalCode::CampaignNotActive, "campaignId", message);
+        return refuse(RefusalCode::CampaignNotActive, campaign, message);
     }
     let Some(views_definition) = admission.views_definition else {
         let message = format!("the campaign takes no posts on {platform}");
-        return refuse(RefusalCode::PlatformNotInCampaign, "url", message);
+        return refuse(RefusalCode::PlatformNotInCampaign, post, message);
     };
     if !admission.platform_enabled || !app.platforms.available(platform) {
         let message = format!("posts on {platform} cannot be checked at present");
-        return refuse(RefusalCode::PlatformNotAvailable, "url", message);
+        return refuse(RefusalCode::PlatformNotAvailable, post, message);
     }
     let policy_id = admission
         .policy_id
