@@ -16,7 +16,7 @@ AUDIT_MODULES := $(if $(wildcard $(AUDIT)/package-lock.json),$(AUDIT)/node_modul
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{printf "  %-12s %s\n", $$1, $$2}'
 
-run: ## Run the demo: a private PostgreSQL, a platform simulator, real submissions, a dashboard
+run: ## Run the demo: a private PostgreSQL, a platform simulator, real submissions, GraphiQL
 	@scripts/setup run
 	$(CARGO) run --release -- demo $(ARGS)
 
@@ -44,7 +44,7 @@ $(AUDIT)/node_modules/.package-lock.json: $(AUDIT)/package-lock.json
 	cd $(AUDIT) && npm ci --no-audit --no-fund
 	@touch $@
 
-bench: ## Measure submissions, reconciliations, alerts and the dashboard
+bench: ## Measure submissions, reconciliations, alerts and memory
 	@scripts/setup bench
 	$(CARGO) bench $(ARGS)
 

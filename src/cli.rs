@@ -186,10 +186,13 @@ async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let served = if args.no_worker {
         process.serve(listener, stop).await
     } else {
-        let (served, ()) = tokio::join!(
-            process.serve(listener, stop.clone()),
-            process.work(stop.clone())
-        );
+        let serving = async {
+            let served = process.serve(listener, stop.clone()).await;
+            // A server that cannot serve takes its worker with it.
+            stop.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(serving, process.work(stop.clone()));
         served
     };
     process.close().await?;

@@ -79,14 +79,16 @@ CREATE TABLE platform_reports (
     fetched_at timestamptz NOT NULL,
     CONSTRAINT platform_reports_views_known CHECK (
         views_availability IN ('REPORTED', 'UNAVAILABLE', 'UNSUPPORTED')
-        AND (views_availability = 'REPORTED') = (num_nonnulls(views, views_definition, views_grade) = 3)),
+        AND num_nonnulls(views, views_definition, views_grade)
+            = CASE views_availability WHEN 'REPORTED' THEN 3 ELSE 0 END),
     CONSTRAINT platform_reports_clicks_known CHECK (
         clicks_availability IN ('REPORTED', 'UNAVAILABLE', 'UNSUPPORTED')
-        AND (clicks_availability = 'REPORTED') = (num_nonnulls(clicks, clicks_definition, clicks_grade) = 3)),
+        AND num_nonnulls(clicks, clicks_definition, clicks_grade)
+            = CASE clicks_availability WHEN 'REPORTED' THEN 3 ELSE 0 END),
     CONSTRAINT platform_reports_conversions_known CHECK (
         conversions_availability IN ('REPORTED', 'UNAVAILABLE', 'UNSUPPORTED')
-        AND (conversions_availability = 'REPORTED')
-            = (num_nonnulls(conversions, conversions_definition, conversions_grade) = 3))
+        AND num_nonnulls(conversions, conversions_definition, conversions_grade)
+            = CASE conversions_availability WHEN 'REPORTED' THEN 3 ELSE 0 END)
 );
 CREATE INDEX platform_reports_post_id_idx ON platform_reports (post_id, fetched_at);
 CREATE INDEX platform_reports_platform_idx ON platform_reports (platform);

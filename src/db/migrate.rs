@@ -13,6 +13,9 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
 /// `migrate!` as a number: whoever migrates this database holds the advisory lock with this key.
 const LOCK: i64 = 0x6d69_6772_6174_6521;
 
+/// How often a node that waits for another's migrations asks for the lock.
+const ASK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Why the database could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -62,6 +65,19 @@ pub async fn is_current(pool: &Pool) -> Result<bool, MigrateError> {
     Ok(!pending)
 }
 
+async fn try_lock(connection: &mut super::Connection) -> diesel::QueryResult<bool> {
+    #[derive(diesel::QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        locked: bool,
+    }
+    let row: Row = diesel::sql_query("SELECT pg_try_advisory_lock($1) AS locked")
+        .bind::<diesel::sql_types::BigInt, _>(LOCK)
+        .get_result(connection)
+        .await?;
+    Ok(row.locked)
+}
+
 type Harness = AsyncMigrationHarness<super::Connection>;
 type Outcome = diesel::migration::Result<Vec<String>>;
 
@@ -71,10 +87,10 @@ async fn change(
 ) -> Result<Vec<String>, MigrateError> {
     // The lock belongs to this connection and goes with it, whatever happens.
     let mut connection = pool.dedicated().await?;
-    diesel::sql_query("SELECT pg_advisory_lock($1)")
-        .bind::<diesel::sql_types::BigInt, _>(LOCK)
-        .execute(&mut connection)
-        .await?;
+    // Asking again and again holds no snapshot while it waits: an index that is built CONCURRENTLY waits for those.
+    while !try_lock(&mut connection).await? {
+        tokio::time::sleep(ASK_EVERY).await;
+    }
     let mut harness = AsyncMigrationHarness::new(connection);
     work(&mut harness).map_err(MigrateError::Migration)
 }

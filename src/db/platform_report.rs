@@ -271,19 +271,28 @@ pub async fn list_since_claims(
         .await
 }
 
-/// When each of these posts was last observed.
-pub async fn list_latest_times(
-    connection: &mut Connection,
-    post_ids: &[i64],
-) -> QueryResult<Vec<(i64, DateTime<Utc>)>> {
-    platform_reports::table
-        .filter(platform_reports::post_id.eq_any(post_ids))
-        .distinct_on(platform_reports::post_id)
-        .order((
-            platform_reports::post_id.asc(),
-            platform_reports::fetched_at.desc(),
-        ))
-        .select((platform_reports::post_id, platform_reports::fetched_at))
-        .load(connection)
-        .await
+/// What earlier observations of a post say at a glance.
+#[derive(Debug, Clone, Copy, QueryableByName)]
+pub struct Seen {
+    /// Which post.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub post_id: i64,
+    /// When it was last observed.
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    pub last_at: DateTime<Utc>,
+    /// Whether its owner's figures were ever told.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub as_own: bool,
+}
+
+/// What was observed of each of these posts before; those that never were are left out.
+pub async fn list_seen(connection: &mut Connection, post_ids: &[i64]) -> QueryResult<Vec<Seen>> {
+    diesel::sql_query(
+        "SELECT post_id, max(fetched_at) AS last_at, \
+         coalesce(bool_or(views_grade = 'OWNER_TOKEN'), false) AS as_own \
+         FROM platform_reports WHERE post_id = ANY ($1) GROUP BY post_id",
+    )
+    .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)
+    .get_results(connection)
+    .await
 }

@@ -3,6 +3,7 @@
 //! A connection that was lost is replaced when the next one is asked for. Asking waits for a bounded time and then fails:
 //! a database that does not answer makes requests fail with UNAVAILABLE, it does not pile them up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ::deadpool::managed::Metrics;
@@ -14,8 +15,13 @@ use diesel_async::pooled_connection::{
 use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{DigitallySignedStruct, SignatureScheme};
+use rustls_platform_verifier::BuilderVerifierExt as _;
 use tokio_postgres::NoTls;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// How long asking for a connection may take.
@@ -148,7 +154,9 @@ fn establish(url: &str) -> BoxFuture<'_, ConnectionResult<AsyncPgConnection>> {
             .iter()
             .any(|host| matches!(host, Host::Tcp(_)));
         if over_network {
-            let tls = MakeRustlsConnect::new(tls_config().map_err(|error| bad(&error))?);
+            let tls = MakeRustlsConnect::new(
+                tls_config(config.get_ssl_mode()).map_err(|error| bad(&error))?,
+            );
             let connected = config.connect(tls).await;
             let (client, connection) = connected.map_err(|error| bad(&describe(&error)))?;
             return AsyncPgConnection::try_from_client_and_connection(client, connection).await;
@@ -169,11 +177,59 @@ fn describe(error: &tokio_postgres::Error) -> String {
     }
 }
 
-fn tls_config() -> Result<rustls::ClientConfig, rustls::Error> {
-    use rustls_platform_verifier::BuilderVerifierExt as _;
-    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_platform_verifier()?
-        .with_no_client_auth())
+/// `sslmode=require` checks the server's certificate by the system's authorities. `prefer`, which is the default, takes any
+/// certificate, as libpq does: it protects from whoever only listens, and a server may well have signed its own.
+fn tls_config(mode: SslMode) -> Result<rustls::ClientConfig, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()?;
+    let builder = if mode == SslMode::Require {
+        builder.with_platform_verifier()?
+    } else {
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+/// Takes any certificate; the handshake must still be signed by its key.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -5,6 +5,7 @@ use diesel_async::AsyncConnection as _;
 use super::access::Viewer;
 use super::input::Checks;
 use super::task::{self, DecideApplication};
+use super::trust::shown;
 use super::visible;
 use crate::app::App;
 use crate::db::application::{self, Application, NewApplication};
@@ -155,7 +156,8 @@ pub async fn decide_by_rule(app: &App, application_id: i64, job: uuid::Uuid) -> 
                 ApplicationRule::AboveTrust if affiliate.trust_score < advertiser.minimum_trust => {
                     let reason = format!(
                         "the trust score {} is below the advertiser's minimum {}",
-                        affiliate.trust_score, advertiser.minimum_trust
+                        shown(&affiliate.trust_score),
+                        shown(&advertiser.minimum_trust)
                     );
                     (ApplicationStatus::Rejected, Some(reason))
                 }

@@ -1,6 +1,6 @@
 //! Access tokens: short-lived JWTs signed with Ed25519, which other programs can check by the published key.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
@@ -107,7 +107,8 @@ impl Tokens {
     /// # Errors
     /// It cannot be signed.
     pub fn issue(&self, viewer: &Viewer) -> Result<AccessToken, jsonwebtoken::errors::Error> {
-        let now = machine_now();
+        // Whole seconds, as the claims have.
+        let now = machine_now().trunc_subsecs(0);
         let expires_at = now + TimeDelta::seconds(self.config.access_seconds);
         let (advertiser_id, affiliate_id) = match viewer.principal {
             Principal::Operator => (None, None),

@@ -130,6 +130,12 @@ fn hundredths_as_decimal(hundredths: u64) -> BigDecimal {
     BigDecimal::from((hundredths, 2))
 }
 
+/// A score as it is shown everywhere: with two decimals.
+#[must_use]
+pub fn shown(score: &BigDecimal) -> String {
+    score.with_scale(2).to_plain_string()
+}
+
 #[cfg(test)]
 mod tests {
     use bigdecimal::BigDecimal;

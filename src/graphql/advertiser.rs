@@ -19,6 +19,7 @@ use crate::model::Secret;
 /// Who pays; owns campaigns.
 pub struct Advertiser(pub domain::Advertiser);
 
+/// Who pays; owns campaigns.
 #[Object]
 impl Advertiser {
     /// Global id.
@@ -134,9 +135,9 @@ impl AdvertiserQuery {
         ctx: &Context<'_>,
         #[graphql(
             desc = "Only those that the viewing affiliate is eligible for, which are all it sees anyway.",
-            default
+            default_with = "Some(false)"
         )]
-        eligible_only: bool,
+        eligible_only: Option<bool>,
         #[graphql(desc = "Only those that this affiliate is eligible for; operators only.")]
         eligible_for: Option<ID>,
         #[graphql(

@@ -15,6 +15,7 @@ use crate::model::Secret;
 /// Who posts and claims.
 pub struct Affiliate(pub domain::Affiliate);
 
+/// Who posts and claims.
 #[Object]
 impl Affiliate {
     /// Global id.

@@ -28,6 +28,7 @@ use crate::model;
 /// Something that somebody must look at.
 pub struct Alert(pub domain::Alert);
 
+/// Something that somebody must look at.
 #[Object]
 impl Alert {
     /// Global id.
@@ -116,6 +117,7 @@ impl Alert {
 /// Something that happened to an alert.
 pub struct AlertEvent(Arc<Event>);
 
+/// Something that happened to an alert.
 #[Object]
 impl AlertEvent {
     /// What happened.

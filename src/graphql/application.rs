@@ -17,6 +17,7 @@ use crate::error::Error;
 /// An affiliate asks to work with an advertiser.
 pub struct Application(pub domain::Application);
 
+/// An affiliate asks to work with an advertiser.
 #[Object]
 impl Application {
     /// Global id.

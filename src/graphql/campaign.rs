@@ -22,6 +22,7 @@ use crate::model;
 /// An advertiser's activity on a set of platforms.
 pub struct Campaign(pub domain::Campaign);
 
+/// An advertiser's activity on a set of platforms.
 #[Object]
 impl Campaign {
     /// Global id.
@@ -158,6 +159,7 @@ impl Campaign {
 /// A platform that a campaign takes posts on.
 pub struct CampaignPlatform(domain::CampaignPlatform);
 
+/// A platform that a campaign takes posts on.
 #[Object]
 impl CampaignPlatform {
     /// The platform.
@@ -173,6 +175,7 @@ impl CampaignPlatform {
 /// One version of a campaign's thresholds. A claim is judged by the version in force when it was made.
 pub struct Policy(domain::PolicyRow);
 
+/// One version of a campaign's thresholds. A claim is judged by the version in force when it was made.
 #[Object]
 impl Policy {
     /// 1, 2, 3 …
@@ -333,8 +336,8 @@ pub struct CreateCampaignInput {
     /// The platforms that it takes posts on, at least one.
     platforms: Vec<PlatformKind>,
     /// Whether it takes posts.
-    #[graphql(default_with = "CampaignStatus::Active")]
-    status: CampaignStatus,
+    #[graphql(default_with = "Some(CampaignStatus::Active)")]
+    status: Option<CampaignStatus>,
     /// From when it takes posts; from now on where left out.
     starts_at: Option<DateTime>,
     /// Until when it takes posts, exclusive; without end where left out.
@@ -398,7 +401,7 @@ impl CampaignMutation {
                 .top()?,
             name: input.name,
             platforms: input.platforms.into_iter().map(Into::into).collect(),
-            status: input.status.into(),
+            status: input.status.unwrap_or(CampaignStatus::Active).into(),
             starts_at: input.starts_at.map(|at| at.0),
             ends_at: input.ends_at.map(|at| at.0),
             policy: input.policy.unwrap_or_default().into(),

@@ -1,9 +1,9 @@
 //! Relay connections over lists that are paged by key, newest first.
 
-use async_graphql::connection::{
-    Connection, DefaultConnectionName, DefaultEdgeName, Edge, EmptyFields,
-};
-use async_graphql::{Context, InputObject, OutputType, SimpleObject};
+use std::borrow::Cow;
+
+use async_graphql::connection::PageInfo;
+use async_graphql::{Context, InputObject, Object, OutputType, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -15,16 +15,64 @@ const DEFAULT_SIZE: i32 = 20;
 /// Most rows of a page.
 const MAX_SIZE: i32 = 100;
 
-/// The length of a list.
-#[derive(Debug, Clone, SimpleObject)]
-pub struct Total {
-    /// How long the whole list is. It costs a count: ask for it only where you show it.
+/// A page of a list.
+pub struct Page<T: OutputType> {
+    edges: Vec<Edge<T>>,
+    info: PageInfo,
     total_count: Option<i64>,
 }
 
-/// A connection with `totalCount`.
-pub type Page<T> =
-    Connection<String, T, Total, EmptyFields, DefaultConnectionName, DefaultEdgeName>;
+impl<T: OutputType> TypeName for Page<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
+}
+
+/// A page of a list, newest first.
+#[Object(name_type)]
+impl<T: OutputType> Page<T> {
+    /// The rows with their cursors.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+    /// The rows alone.
+    async fn nodes(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+    /// Where the page lies in the list.
+    async fn page_info(&self) -> &PageInfo {
+        &self.info
+    }
+    /// How long the whole list is. It costs a count: ask for it only where you show it.
+    async fn total_count(&self) -> Option<i64> {
+        self.total_count
+    }
+}
+
+/// A row of a page.
+pub struct Edge<T: OutputType> {
+    cursor: String,
+    node: T,
+}
+
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
+/// A row of a page, with its place in the list.
+#[Object(name_type)]
+impl<T: OutputType> Edge<T> {
+    /// Its place: `after` or `before` for another page.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+    /// The row.
+    async fn node(&self) -> &T {
+        &self.node
+    }
+}
 
 /// The paging arguments that every connection takes.
 #[derive(Debug, Clone, Default)]
@@ -109,17 +157,25 @@ pub fn page<R, T: OutputType>(
     } else {
         (keyset.after.is_some(), slice.more)
     };
-    let total = Total {
-        total_count: slice.total,
+    let edges: Vec<Edge<T>> = slice
+        .rows
+        .into_iter()
+        .map(|row| Edge {
+            cursor: cursor(id(&row)),
+            node: object(row),
+        })
+        .collect();
+    let info = PageInfo {
+        has_previous_page: before,
+        has_next_page: after,
+        start_cursor: edges.first().map(|edge| edge.cursor.clone()),
+        end_cursor: edges.last().map(|edge| edge.cursor.clone()),
     };
-    let mut connection = Connection::with_additional_fields(before, after, total);
-    connection.edges.extend(
-        slice
-            .rows
-            .into_iter()
-            .map(|row| Edge::new(cursor(id(&row)), object(row))),
-    );
-    connection
+    Page {
+        edges,
+        info,
+        total_count: slice.total,
+    }
 }
 
 /// From inclusive, to exclusive.

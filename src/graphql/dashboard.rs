@@ -11,6 +11,7 @@ use crate::model::Metrics;
 /// A campaign at a glance.
 pub struct CampaignDashboard(pub Dashboard);
 
+/// A campaign at a glance.
 #[Object]
 impl CampaignDashboard {
     /// Over all platforms.
@@ -42,6 +43,7 @@ pub struct PlatformTotals {
 /// Totals over the latest claim and the latest observation of each post.
 pub struct DashboardTotals(Totals);
 
+/// Totals over the latest claim and the latest observation of each post.
 #[Object]
 impl DashboardTotals {
     /// Posts.

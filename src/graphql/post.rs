@@ -27,6 +27,7 @@ use crate::model::{self, Metrics, Observed};
 /// One piece of content by one affiliate in one campaign on one platform.
 pub struct Post(pub domain::Post);
 
+/// One piece of content by one affiliate in one campaign on one platform.
 #[Object]
 impl Post {
     /// Global id.
@@ -191,6 +192,7 @@ impl Post {
 /// What an affiliate claimed of a post. It is never changed; a newer claim is another report.
 pub struct AffiliateReport(pub domain::AffiliateReport);
 
+/// What an affiliate claimed of a post. It is never changed; a newer claim is another report.
 #[Object]
 impl AffiliateReport {
     /// Global id.
@@ -269,6 +271,7 @@ impl AffiliateReport {
 /// What a platform said of a post at a time.
 pub struct PlatformReport(pub domain::PlatformReport);
 
+/// What a platform said of a post at a time.
 #[Object]
 impl PlatformReport {
     /// Global id.
@@ -312,6 +315,7 @@ pub struct UnifiedMetrics {
 /// A number, or why there is none. A missing number is never 0.
 pub struct MetricValue(Observed);
 
+/// A number, or why there is none. A missing number is never 0.
 #[Object]
 impl MetricValue {
     /// The number; null unless it is REPORTED.

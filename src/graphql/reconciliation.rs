@@ -16,6 +16,7 @@ use crate::error::Error;
 /// The verdict on one claim. It is never changed: a later check is another verdict, and one of them is FINAL.
 pub struct Reconciliation(pub domain::Reconciliation);
 
+/// The verdict on one claim. It is never changed: a later check is another verdict, and one of them is FINAL.
 #[Object]
 impl Reconciliation {
     /// Global id.
@@ -94,6 +95,7 @@ async fn observation(
 /// One metric of a verdict.
 pub struct MetricComparison(Comparison);
 
+/// One metric of a verdict.
 #[Object]
 impl MetricComparison {
     /// Which metric.

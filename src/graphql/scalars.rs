@@ -38,6 +38,7 @@ pub struct Decimal(pub BigDecimal);
 /// Longest decimal that is read: as exact as money and percentages need, and no way to make the server count zeros.
 const MAX_DECIMAL: usize = 40;
 
+/// A decimal number as a string, such as "12.50", never through a float: money and percentages.
 #[Scalar(name = "Decimal")]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -71,6 +72,7 @@ impl ScalarType for Decimal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count(pub u64);
 
+/// A whole number from 0 to 2^53-1, a JSON number: views pass the 32 bits of Int.
 #[Scalar(name = "Count")]
 impl ScalarType for Count {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -109,6 +111,7 @@ fn whole(number: f64) -> Option<u64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
 
+/// The address of a page or a post.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {

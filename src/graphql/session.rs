@@ -19,6 +19,7 @@ use crate::model::Secret;
 /// Who is signed in.
 pub struct Viewer(domain::Viewer);
 
+/// Who is signed in.
 #[Object]
 impl Viewer {
     /// On whose behalf the caller acts.

@@ -163,11 +163,13 @@ impl Gathering {
         adapter: &dyn Adapter,
         on_post: OnPost,
     ) -> Option<(PostRef, Option<PostLink>, OnPost)> {
-        let post = on_post.first()?.task.post.clone();
+        let first = &on_post.first()?.task;
+        let (post, seen_as_own) = (first.post.clone(), first.seen_as_own);
         let refer = |native_id: String, handle: Option<String>| PostRef {
             native_id,
             canonical_url: post.canonical_url.clone(),
             account_handle: handle,
+            seen_as_own,
         };
         if let Some(native_id) = post.platform_post_id.clone() {
             return Some((refer(native_id, post.account_handle.clone()), None, on_post));

@@ -42,6 +42,9 @@ pub struct PostRef {
     pub canonical_url: String,
     /// The handle of the account that posted it, where known; public figures of Instagram need it.
     pub account_handle: Option<String>,
+    /// Whether the platform told this post's figures to its owner before: then it was the connected account's own, and if
+    /// it is not listed any more it is gone.
+    pub seen_as_own: bool,
 }
 
 /// What a platform said of a post.

@@ -5,17 +5,22 @@
 
 #![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod access;
 mod alerts;
+mod architecture;
+mod authorization;
 mod campaign;
 mod dashboard;
 mod embedded;
 mod finality;
 mod graphql_over_http;
 mod graphql_over_websocket;
+mod migrations;
 mod paging;
 mod queue;
 mod reconciliation;
 mod scene;
+mod schema;
 mod submission;
 mod support;
 mod trust;

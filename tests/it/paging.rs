@@ -54,8 +54,8 @@ fn ids(page: &Value) -> Vec<String> {
             .eq(ids.iter().cloned())
     );
     let cursor = |edge: Option<&Value>| edge.map_or(Value::Null, |edge| edge["cursor"].clone());
-    assert_eq!(page["pageInfo"]["startCursor"], cursor(edges.as_slice().first()));
-    assert_eq!(page["pageInfo"]["endCursor"], cursor(edges.as_slice().last()));
+    assert_eq!(page["pageInfo"]["startCursor"], cursor(edges.first()));
+    assert_eq!(page["pageInfo"]["endCursor"], cursor(edges.last()));
     ids
 }
 

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 
 use super::load::Task;
@@ -13,6 +12,7 @@ use super::trail::Movement;
 use crate::db::Connection;
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
 use crate::domain::reconciliation::Verdict;
+use crate::domain::trust::shown;
 use crate::error::Error;
 use crate::model::{AlertEventKind, AlertKind, AlertStatus, Finality, ReconciliationStatus};
 
@@ -115,11 +115,11 @@ pub(super) async fn write(
                 movement,
                 reconciliation_id,
             } => {
-                let passed = movement.passed.as_ref().map(two_places).unwrap_or_default();
+                let passed = movement.passed.as_ref().map(shown).unwrap_or_default();
                 let message = format!(
                     "The trust score fell from {} to {}, below {passed}.",
-                    two_places(&movement.before),
-                    two_places(&movement.after)
+                    shown(&movement.before),
+                    shown(&movement.after)
                 );
                 desk.occurrence(cause.key(), || NewAlert {
                     campaign_id: None,
@@ -131,11 +131,6 @@ pub(super) async fn write(
         }
     }
     desk.write(connection).await
-}
-
-/// A score as it is shown everywhere.
-fn two_places(score: &BigDecimal) -> String {
-    score.with_scale(2).to_plain_string()
 }
 
 fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> NewAlert {

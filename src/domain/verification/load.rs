@@ -8,6 +8,7 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::db::affiliate_report::AffiliateReport;
 use crate::db::campaign::Policy as PolicyRow;
+use crate::db::platform_report::Seen;
 use crate::db::post::Post;
 use crate::db::queue::{Exhausted, NewJob};
 use crate::db::{Connection, affiliate_report, campaign, platform_report, post, queue};
@@ -36,6 +37,8 @@ pub struct Task {
     pub policy: PolicyRow,
     /// Whether an observation made since the claim is young enough to serve.
     pub reusable: bool,
+    /// Whether the platform ever told this post's figures to its owner.
+    pub seen_as_own: bool,
 }
 
 impl Task {
@@ -107,11 +110,11 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         .collect();
     let claims = claims(connection, &report_ids).await?;
     let post_ids: Vec<i64> = claims.values().map(|(_, post, _)| post.id).collect();
-    let latest: HashMap<i64, DateTime<Utc>> =
-        platform_report::list_latest_times(connection, &post_ids)
-            .await?
-            .into_iter()
-            .collect();
+    let seen: HashMap<i64, Seen> = platform_report::list_seen(connection, &post_ids)
+        .await?
+        .into_iter()
+        .map(|seen| (seen.post_id, seen))
+        .collect();
 
     let young = app.clock.now() - REUSE;
     let mut loaded = Loaded::default();
@@ -126,9 +129,10 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         loaded.tasks.push(Task {
             job_id: *job_id,
             attempts_left: *attempts_left,
-            reusable: latest
+            reusable: seen
                 .get(&post.id)
-                .is_some_and(|at| *at >= report.submitted_at && *at > young),
+                .is_some_and(|seen| seen.last_at >= report.submitted_at && seen.last_at > young),
+            seen_as_own: seen.get(&post.id).is_some_and(|seen| seen.as_own),
             report: report.clone(),
             post: post.clone(),
             policy: policy.clone(),

@@ -226,12 +226,25 @@ impl Adapter for Instagram {
             })
             .collect();
 
+        let own: BTreeSet<String> = posts
+            .iter()
+            .filter(|post| post.seen_as_own)
+            .filter_map(|post| code_of(&post.native_id))
+            .collect();
         let mut results = Results::new();
         let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (code, error) in self.fetch_own(codes, &mut results).await {
             match (error, handles.get(&code)) {
                 (Some(error), _) => {
                     results.insert(code, Err(error));
+                }
+                (None, _) if own.contains(&code) => {
+                    let gone = Fetched::Gone {
+                        reason: "This post is no longer among the media of the connected account."
+                            .to_owned(),
+                        raw: json!({"shortcode": code, "listed": false}),
+                    };
+                    results.insert(code, Ok(gone));
                 }
                 (None, Some(handle)) => {
                     by_handle.entry(handle.clone()).or_default().insert(code);

@@ -347,6 +347,7 @@ fn reference(code: &str, handle: Option<&str>) -> PostRef {
         native_id: code.to_owned(),
         canonical_url: format!("https://www.instagram.com/p/{code}/"),
         account_handle: handle.map(str::to_owned),
+        seen_as_own: false,
     }
 }
 

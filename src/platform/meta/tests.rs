@@ -225,6 +225,7 @@ fn reference(id: &str) -> PostRef {
         native_id: id.to_owned(),
         canonical_url: format!("https://www.facebook.com/{id}"),
         account_handle: None,
+        seen_as_own: false,
     }
 }
 

@@ -443,6 +443,7 @@ fn reference(id: &str) -> PostRef {
         native_id: id.to_owned(),
         canonical_url: format!("https://www.reddit.com/comments/{id}"),
         account_handle: None,
+        seen_as_own: false,
     }
 }
 

@@ -50,7 +50,11 @@ async fn a_socket_with_a_token_that_does_not_hold_is_closed_with_4403() {
     ] {
         let refused = viewer(&app, &json!({ "authorization": authorization })).await;
         let (code, reason) = refused.unwrap_err();
-        assert_eq!((code, reason.as_str()), (4403, "Forbidden"), "{authorization}");
+        assert_eq!(
+            (code, reason.as_str()),
+            (4403, "Forbidden"),
+            "{authorization}"
+        );
     }
     app.finish().await;
 }

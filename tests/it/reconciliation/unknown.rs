@@ -6,7 +6,12 @@
     reason = "a test fails by panicking"
 )]
 
-use countersign::simulator::Platform;
+use std::sync::Arc;
+
+use countersign::config::Config;
+use countersign::jobs::{Worker, WorkerOptions};
+use countersign::platform::Platforms;
+use countersign::simulator::{Platform, Simulator};
 use serde_json::{Value, json};
 
 use crate::scene::{self, Watcher, brief, on, reported, submitted, written_out};
@@ -124,6 +129,45 @@ async fn a_post_that_goes_after_its_final_verdict_is_reported_and_the_verdict_st
     assert_eq!(views["value"], Value::Null, "what is gone is not zero");
     assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
     assert!(scene::alerts(&acme.client, "OVERCLAIM").await.is_empty());
+    app.finish().await;
+}
+
+/// The platforms of a process that has just begun, and has asked for nothing yet.
+fn fresh_platforms(simulator: &Simulator) -> Platforms {
+    let variables = simulator.environment();
+    let config = Config::read(&|name| {
+        let found = variables.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    })
+    .unwrap();
+    Platforms::new(config.platforms.iter().cloned()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_vanished_is_gone_whichever_worker_asks() {
+    let mut app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let post = scene::sample(&app, Platform::Instagram);
+    let claim = json!({ "claimedViews": post.figures.views });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    app.stop_worker().await;
+
+    app.world.vanish(Platform::Instagram, &post.native_id);
+    app.move_clock(2).await;
+    let simulator = Simulator::start_with(Arc::clone(&app.world), ([127, 0, 0, 1], 0).into())
+        .await
+        .unwrap();
+    let mut other = app.app.clone();
+    other.platforms = fresh_platforms(&simulator);
+    let worker = Worker::start(&other, WorkerOptions::default());
+    app.settled().await;
+    worker.stop().await;
+
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    assert_eq!(seen["status"], "REMOVED", "{seen}");
+    assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
+    simulator.stop().await.unwrap();
     app.finish().await;
 }
 
