@@ -303,11 +303,16 @@ pub async fn set_eligibility(
         .await?
         .pop()
         .ok_or_else(advertiser_missing)?;
-    let known = affiliate::list_by_id(&mut connection, affiliate_ids).await?;
-    if let Some(index) = affiliate_ids
+    // Who is not eligible stays so, whoever that is: only making eligible tells which affiliates there are.
+    let known = if eligible {
+        affiliate::list_by_id(&mut connection, affiliate_ids).await?
+    } else {
+        Vec::new()
+    };
+    let unknown = affiliate_ids
         .iter()
-        .position(|id| !known.iter().any(|affiliate| affiliate.id == *id))
-    {
+        .position(|id| !known.iter().any(|affiliate| affiliate.id == *id));
+    if let Some(index) = unknown.filter(|_| eligible) {
         let mut refusal = Refusal::field(
             RefusalCode::NotFound,
             "affiliateIds",

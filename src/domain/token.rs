@@ -12,6 +12,8 @@ use crate::model::Role;
 
 /// The longest token that is looked at, in bytes.
 const MAX_LENGTH: usize = 4096;
+/// The type of token in its header (RFC 9068): no other kind of token is taken for one.
+const TYPE: &str = "at+jwt";
 /// By how many seconds clocks may differ.
 const LEEWAY_SECONDS: u64 = 5;
 
@@ -77,7 +79,7 @@ impl Tokens {
         let decoding =
             DecodingKey::from_ed_components(&key.public_x()).map_err(|_| KeyError::Form)?;
         let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some("at+jwt".to_owned());
+        header.typ = Some(TYPE.to_owned());
         header.kid = Some(key.key_id());
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&config.issuer]);
@@ -145,7 +147,9 @@ impl Tokens {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
         // The key decides the algorithm; a token that names another key was not made by this one.
-        if data.header.kid.as_deref() != Some(&self.key_id) {
+        if data.header.kid.as_deref() != Some(&self.key_id)
+            || data.header.typ.as_deref() != Some(TYPE)
+        {
             return Err(InvalidToken);
         }
         let claims = data.claims;

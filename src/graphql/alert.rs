@@ -104,9 +104,12 @@ impl Alert {
     async fn resolved_at(&self) -> Option<DateTime> {
         self.0.resolved_at.map(DateTime)
     }
-    /// By whom; `countersign` where its cause did not hold.
-    async fn resolved_by(&self) -> Option<&str> {
-        self.0.resolved_by.as_deref()
+    /// By whom; `countersign` where its cause did not hold. Null to affiliates.
+    async fn resolved_by(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
+        Ok(match viewer(ctx)?.role() {
+            model::Role::Affiliate => None,
+            _ => self.0.resolved_by.as_deref(),
+        })
     }
     /// How it was resolved.
     async fn resolution_notes(&self) -> Option<&str> {

@@ -29,7 +29,9 @@ impl Extension for Guard {
         info: ResolveInfo<'_>,
         next: NextResolve<'_>,
     ) -> ServerResult<Option<Value>> {
-        if matches!(info.parent_type, "Query" | "Mutation") && !info.is_for_introspection {
+        // Names that begin so are the schema's own, which anybody may read.
+        let is_ours = !info.name.starts_with("__");
+        if matches!(info.parent_type, "Query" | "Mutation") && is_ours {
             let viewer = ctx.data_opt::<Viewer>();
             authorise(viewer, info.name).map_err(|error| {
                 let error = top_level(error);

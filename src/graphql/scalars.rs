@@ -10,6 +10,7 @@ use crate::model::MAX_COUNT;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
+/// A time: RFC 3339 in UTC, ending in Z, such as 2026-11-21T07:30:00.000000Z. Times with another offset are accepted.
 #[Scalar(
     name = "DateTime",
     specified_by_url = "https://www.rfc-editor.org/rfc/rfc3339"

@@ -50,7 +50,10 @@ fn parse_error(error: &parser::Error) -> ServerError {
         parser::Error::RecursionLimitExceeded => QUERY_TOO_COMPLEX,
         _ => GRAPHQL_PARSE_FAILED,
     };
-    let mut parse_error = coded(code, error.to_string());
+    // The parser shows the line, which may hold a secret; its last line says what is wrong.
+    let text = error.to_string();
+    let message = text.rsplit("= ").next().unwrap_or_default().trim();
+    let mut parse_error = coded(code, format!("Syntax error: {message}."));
     parse_error.locations = error.positions().collect();
     parse_error
 }

@@ -94,6 +94,7 @@ fn finish_error(error: &mut ServerError, request_id: &RequestId) {
             None => mask(error, request_id),
         }
     }
+    hide_input(&mut error.message);
     shorten(&mut error.message);
     set(error, "requestId", request_id.as_str());
 }
@@ -113,6 +114,19 @@ fn library_code(error: &ServerError) -> Option<&'static str> {
         Some(QUERY_TOO_COMPLEX)
     } else {
         Some(GRAPHQL_VALIDATION_FAILED)
+    }
+}
+
+/// Cuts what the caller wrote out of the library's words about it: it may be a secret in the wrong place, and answers end up
+/// in logs.
+fn hide_input(message: &mut String) {
+    if INPUT_MESSAGES
+        .iter()
+        .any(|begin| message.starts_with(begin))
+        && let Some(at) = message.find(", found ")
+    {
+        message.truncate(at);
+        message.push('.');
     }
 }
 

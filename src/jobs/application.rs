@@ -2,13 +2,17 @@
 
 use sqlxmq::CurrentJob;
 
-use super::writer::give_back;
+use super::writer::{bury, give_back};
 use crate::app::App;
 use crate::domain::application;
-use crate::domain::task::DecideApplication;
+use crate::domain::task::{self, DecideApplication};
 
 /// Decides, and finishes the job in the same transaction.
 pub(super) async fn decide(app: App, job: CurrentJob) {
+    if job.name() != task::DECIDE_APPLICATION {
+        let why = format!("this program has no job {:?}", job.name());
+        return bury(&app, job.id(), &why).await;
+    }
     let result = match job.json::<DecideApplication>() {
         Ok(Some(payload)) => {
             application::decide_by_rule(&app, payload.application_id, job.id()).await

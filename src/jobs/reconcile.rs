@@ -9,10 +9,10 @@ use sqlxmq::CurrentJob;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
-use super::writer::{Done, Writers, describe, give_back};
+use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
-use crate::domain::task::Reconcile;
+use crate::domain::task::{self, Reconcile};
 use crate::domain::verification::{self, Checked, Loaded, Outcome, Task};
 use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
@@ -89,6 +89,11 @@ impl Gathering {
         let mut by_id: HashMap<Uuid, CurrentJob> = HashMap::new();
         let mut wanted = Vec::new();
         for job in jobs {
+            if job.name() != task::RECONCILE {
+                let why = format!("this program has no job {:?}", job.name());
+                self.bury(job.id(), &why).await;
+                continue;
+            }
             match job.json::<Reconcile>() {
                 Ok(Some(payload)) => {
                     wanted.push((job.id(), payload));
@@ -319,7 +324,7 @@ impl Gathering {
     }
 
     async fn retry(&self, task: &Task, error: &PlatformError) {
-        let before = crate::domain::task::ATTEMPTS - 1 - task.attempts_left;
+        let before = task::ATTEMPTS - 1 - task.attempts_left;
         let delay = FIRST_RETRY_SECONDS * 3_f64.powi(before.clamp(0, 6)) * jitter();
         let put_back = async {
             let mut connection = self.app.db.get().await?;
@@ -339,12 +344,7 @@ impl Gathering {
     }
 
     async fn bury(&self, id: Uuid, why: &str) {
-        let buried = async {
-            let mut connection = self.app.db.get().await?;
-            queue::bury(&mut connection, id, why).await?;
-            Ok::<_, Error>(())
-        };
-        self.log_failure(buried.await);
+        bury(&self.app, id, why).await;
     }
 
     /// A job that could not be put back comes back by itself when its lease ends.

@@ -117,6 +117,18 @@ pub(super) async fn give_back(app: &App, id: Uuid, error: &Error) {
     }
 }
 
+/// Gives a job up. Where that cannot be written, it comes back with its lease.
+pub(super) async fn bury(app: &App, id: Uuid, why: &str) {
+    let buried = async {
+        let mut connection = app.db.get().await?;
+        queue::bury(&mut connection, id, why).await?;
+        Ok::<_, Error>(())
+    };
+    if let Err(error) = buried.await {
+        tracing::warn!(job = %id, error = %describe(&error), "a job was not given up");
+    }
+}
+
 /// An error with its causes, for the log and for the record of dead jobs. Callers never see it.
 pub(super) fn describe(error: &Error) -> String {
     let mut text = error.to_string();

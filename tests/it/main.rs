@@ -3,10 +3,18 @@
 //! They go through the public API of a server that is put together as the program does it, on the PostgreSQL that
 //! `TEST_DATABASE_URL` names (`scripts/test-postgres` starts one), in parallel and in any order.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped says so")]
+#![allow(
+    clippy::print_stderr,
+    clippy::from_iter_instead_of_collect,
+    clippy::format_push_string,
+    clippy::doc_markdown,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "a test that is skipped says so, and the rest is plainer so in a test"
+)]
 
 mod access;
 mod alerts;
+mod application;
 mod architecture;
 mod authorization;
 mod campaign;
@@ -24,3 +32,4 @@ mod schema;
 mod submission;
 mod support;
 mod trust;
+mod worker;

@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use self::walk::{MediaIds, Step, Walk};
-use self::wire::{Media, Page};
+use self::wire::{Media, Page, bare};
 use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::graph::paging::Cursor;
@@ -54,6 +54,8 @@ pub(super) struct Instagram {
     graph: Graph,
     account: String,
     ids: MediaIds,
+    /// Held while the account's list is read: who waits finds afterwards that the others' media are known too.
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Instagram {
@@ -73,6 +75,7 @@ impl Instagram {
             graph,
             account,
             ids: MediaIds::default(),
+            reading: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -96,6 +99,11 @@ impl Instagram {
         let mut cursor = Cursor::new();
         loop {
             let page = self.own_page(&cursor).await?;
+            for media in &page.media {
+                if let Some(code) = &media.code {
+                    self.ids.remember(bare(code), &media.id);
+                }
+            }
             match walk.take(page)? {
                 Step::Next(next) => cursor = next,
                 Step::Done => return Ok(()),
@@ -147,6 +155,19 @@ impl Instagram {
             }
         }
         let mut rest = BTreeMap::new();
+        let reading = if wanted.is_empty() {
+            None
+        } else {
+            let reading = self.reading.lock().await;
+            wanted.retain(|code| match self.ids.get(code) {
+                Some(id) => {
+                    own.push((code.clone(), id, None));
+                    false
+                }
+                None => true,
+            });
+            Some(reading)
+        };
         if !wanted.is_empty() {
             let mut walk = Walk::new(wanted.iter().cloned());
             let error = self.walk_own(&mut walk).await.err();
@@ -165,6 +186,7 @@ impl Instagram {
                 }
             }
         }
+        drop(reading);
         let paths: Vec<String> = own
             .iter()
             .map(|(_, id, _)| format!("{id}/insights?metric=views"))
