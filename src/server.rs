@@ -98,7 +98,7 @@ impl Process {
         let clock = Clock::default();
         clock.synchronise(&db).await?;
         let key = match &config.tokens.private_key {
-            Some(pem) => SigningKey::from_pem(pem)?,
+            Some(pem) => SigningKey::from_pem(pem).context("COUNTERSIGN_TOKEN_PRIVATE_KEY")?,
             None => SigningKey::load_or_create(&config.data_dir.join("token-key.pem"))?,
         };
         let app = App {

@@ -15,7 +15,9 @@ pub fn start(default_filter: Option<&str>) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_span_events(FmtSpan::NONE);
+        .with_span_events(FmtSpan::NONE)
+        // Where nobody reads the log any more, there is nobody to tell.
+        .log_internal_errors(false);
     let json = match std::env::var("COUNTERSIGN_LOG_FORMAT").as_deref() {
         Ok("json") => true,
         Ok("text") => false,

@@ -17,7 +17,9 @@ CREATE TABLE mq_msgs (
     commit_interval interval,
     -- The worker that holds the lease.
     worker_id bigint,
-    last_error text
+    last_error text,
+    -- How often a worker died while it held the job.
+    crashes integer NOT NULL DEFAULT 0 CONSTRAINT mq_msgs_crashes_nonnegative CHECK (crashes >= 0)
 )
 -- Space for a lease to be written on the page of its job.
 WITH (
@@ -250,8 +252,9 @@ CREATE FUNCTION queue_bury_exhausted() RETURNS TABLE (id uuid, name text, payloa
     SELECT g.id, g.name, g.payload_json FROM gone g
 $$;
 
--- Gives the jobs of workers that died back to the queue, without waiting for their leases. The attempt stays spent: a job
--- that kills its worker must run out of attempts.
+-- Gives the jobs of workers that died back to the queue, without waiting for their leases. A worker holds many jobs that it
+-- has not begun, so its death costs none of them an attempt; but a last attempt stays the last, and after 20 deaths the
+-- attempt stays spent, since a job that kills its worker must come to an end.
 CREATE FUNCTION queue_release_dead_workers() RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -264,7 +267,11 @@ BEGIN
     IF dead IS NULL THEN
         RETURN 0;
     END IF;
-    UPDATE mq_msgs SET attempt_at = countersign_now(), worker_id = NULL
+    UPDATE mq_msgs SET
+        attempt_at = countersign_now(),
+        worker_id = NULL,
+        crashes = crashes + 1,
+        attempts = CASE WHEN attempts > 0 AND crashes < 20 THEN attempts + 1 ELSE attempts END
     WHERE worker_id = ANY (dead);
     GET DIAGNOSTICS released = ROW_COUNT;
     DELETE FROM queue_workers WHERE id = ANY (dead);

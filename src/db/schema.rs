@@ -167,6 +167,7 @@ diesel::table! {
         commit_interval -> Nullable<Interval>,
         worker_id -> Nullable<Int8>,
         last_error -> Nullable<Text>,
+        crashes -> Int4,
     }
 }
 

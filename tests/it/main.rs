@@ -25,6 +25,7 @@ mod graphql_over_http;
 mod graphql_over_websocket;
 mod migrations;
 mod paging;
+mod process;
 mod queue;
 mod reconciliation;
 mod scene;

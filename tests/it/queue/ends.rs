@@ -217,14 +217,56 @@ async fn the_jobs_of_a_worker_are_due_at_once_when_it_has_died_and_not_before() 
         queue.number(released).await == 1
     })
     .await;
-    // The attempt stays spent: a job that kills its worker must run out of attempts.
-    assert_eq!(queue.attempts().await, 4);
+    // A worker holds jobs that it has not begun, so its death costs none of them an attempt.
+    assert_eq!(queue.attempts().await, 5);
     assert_eq!(
         queue.number("SELECT count(worker_id) FROM mq_msgs").await,
         0
     );
     assert_eq!(queue.number("SELECT count(*) FROM queue_workers").await, 0);
     assert_eq!(queue.poll(&["a"], 10).await, [id]);
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_kills_every_worker_outlives_its_attempts_and_still_comes_to_an_end() {
+    let queue = Queue::start().await;
+    let id = queue.spawn("a").await.to_string();
+    let mut deaths = 0;
+    loop {
+        // A worker without the lock that goes with a living one.
+        let worker = deaths + 1;
+        queue
+            .execute(&format!(
+                "INSERT INTO queue_workers (id) VALUES ({worker}); \
+                 SELECT set_config('countersign.worker_id', '{worker}', false)"
+            ))
+            .await;
+        if queue.poll(&["a"], 1).await.is_empty() {
+            break;
+        }
+        let released = "SELECT queue_release_dead_workers()";
+        assert_eq!(queue.number(released).await, 1);
+        deaths += 1;
+        assert!(deaths < 100, "it kills for ever");
+    }
+    assert!(deaths > 5, "it was given up after {deaths} deaths");
+    assert_eq!(queue.bury_exhausted().await, [id]);
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_last_attempt_in_which_the_worker_died_stays_the_last() {
+    let queue = Queue::start().await;
+    let id = queue.taken_for_the_last_time().await;
+    queue
+        .execute("INSERT INTO queue_workers (id) VALUES (1); UPDATE mq_msgs SET worker_id = 1")
+        .await;
+    let released = "SELECT queue_release_dead_workers()";
+    assert_eq!(queue.number(released).await, 1);
+    assert!(queue.poll(&["a"], 1).await.is_empty());
+    // It need not wait for the end of the lease.
+    assert_eq!(queue.bury_exhausted().await, [id]);
     queue.end().await;
 }
 
