@@ -9,9 +9,6 @@ use super::schema::reconciliation_logs;
 use super::{Connection, Keyset};
 use crate::model::{DiscrepancyLevel, Finality, ReconciliationStatus};
 
-/// A claim has one FINAL verdict.
-pub const FINAL_KEY: &str = "reconciliation_logs_final_key";
-
 /// A verdict.
 #[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
 #[diesel(table_name = reconciliation_logs, check_for_backend(diesel::pg::Pg))]

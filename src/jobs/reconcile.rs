@@ -91,7 +91,7 @@ impl Gathering {
         for job in jobs {
             if job.name() != task::RECONCILE {
                 let why = format!("this program has no job {:?}", job.name());
-                self.bury(job.id(), &why).await;
+                bury(&self.app, job.id(), &why).await;
                 continue;
             }
             match job.json::<Reconcile>() {
@@ -99,8 +99,8 @@ impl Gathering {
                     wanted.push((job.id(), payload));
                     by_id.insert(job.id(), job);
                 }
-                Ok(None) => self.bury(job.id(), "the job has no payload").await,
-                Err(error) => self.bury(job.id(), &error.to_string()).await,
+                Ok(None) => bury(&self.app, job.id(), "the job has no payload").await,
+                Err(error) => bury(&self.app, job.id(), &error.to_string()).await,
             }
         }
         let Loaded { tasks, unknown } = match verification::load(&self.app, &wanted).await {
@@ -116,8 +116,7 @@ impl Gathering {
             }
         };
         for id in unknown {
-            self.bury(id, "the job names a claim that is not there")
-                .await;
+            bury(&self.app, id, "the job names a claim that is not there").await;
         }
         let Some(adapter) = self.app.platforms.get(self.platform) else {
             // A check that cannot be attempted is not a check.
@@ -341,10 +340,6 @@ impl Gathering {
             Ok::<_, Error>(())
         };
         self.log_failure(put_back.await);
-    }
-
-    async fn bury(&self, id: Uuid, why: &str) {
-        bury(&self.app, id, why).await;
     }
 
     /// A job that could not be put back comes back by itself when its lease ends.
