@@ -9,6 +9,8 @@ diesel::table! {
         application_rule -> Text,
         minimum_trust -> Numeric,
         created_at -> Timestamptz,
+        reapply_after_days -> Int4,
+        require_timestamp -> Bool,
     }
 }
 
@@ -131,6 +133,7 @@ diesel::table! {
         created_at -> Timestamptz,
         died_at -> Timestamptz,
         last_error -> Text,
+        attempts -> Int4,
     }
 }
 
@@ -172,6 +175,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    order_revisions (id) {
+        id -> Int8,
+        order_id -> Int8,
+        revision -> Int4,
+        amount -> Numeric,
+        commission -> Numeric,
+        status -> Text,
+        body -> Text,
+        signed_at -> Nullable<Timestamptz>,
+        received_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    orders (id) {
+        id -> Int8,
+        advertiser_id -> Int8,
+        order_id -> Text,
+        affiliate_id -> Int8,
+        campaign_id -> Nullable<Int8>,
+        currency -> Text,
+        amount -> Numeric,
+        commission -> Numeric,
+        status -> Text,
+        revisions -> Int4,
+        received_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     platform_reports (id) {
         id -> Int8,
         post_id -> Int8,
@@ -195,6 +228,8 @@ diesel::table! {
         raw_data -> Jsonb,
         raw_hash -> Text,
         fetched_at -> Timestamptz,
+        spend -> Nullable<Numeric>,
+        currency -> Nullable<Text>,
     }
 }
 
@@ -202,6 +237,17 @@ diesel::table! {
     platforms (kind) {
         kind -> Text,
         enabled -> Bool,
+        base_url -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        client_secret_sealed -> Nullable<Bytea>,
+        client_secret_key_id -> Nullable<Text>,
+        access_token_sealed -> Nullable<Bytea>,
+        access_token_key_id -> Nullable<Text>,
+        api_version -> Nullable<Text>,
+        requests_per_minute -> Nullable<Int4>,
+        version -> Int8,
+        calls_left -> Nullable<Float8>,
+        calls_left_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -268,6 +314,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    reconciliation_runs (id) {
+        id -> Int8,
+        requested_by -> Nullable<Int8>,
+        campaign_id -> Int8,
+        post_id -> Nullable<Int8>,
+        total -> Int8,
+        reached -> Int8,
+        through -> Int8,
+        requested_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     refresh_tokens (id) {
         id -> Int8,
         user_id -> Int8,
@@ -277,6 +336,60 @@ diesel::table! {
         expires_at -> Timestamptz,
         used_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        api_key_id -> Nullable<Int8>,
+    }
+}
+
+diesel::table! {
+    rollups (campaign_id, grain, hour, affiliate_id, platform, currency) {
+        campaign_id -> Int8,
+        grain -> Text,
+        platform -> Text,
+        affiliate_id -> Int8,
+        hour -> Timestamptz,
+        currency -> Text,
+        posts -> Numeric,
+        posts_observed -> Numeric,
+        reports -> Numeric,
+        claimed_views_posts -> Numeric,
+        claimed_clicks_posts -> Numeric,
+        claimed_conversions_posts -> Numeric,
+        observed_views_posts -> Numeric,
+        observed_clicks_posts -> Numeric,
+        observed_conversions_posts -> Numeric,
+        counting -> Numeric,
+        accurate -> Numeric,
+        open_alerts -> Numeric,
+        matched -> Numeric,
+        partially_matched -> Numeric,
+        discrepancy -> Numeric,
+        unverifiable -> Numeric,
+        not_comparable -> Numeric,
+        failed -> Numeric,
+        level_none -> Numeric,
+        level_low -> Numeric,
+        level_medium -> Numeric,
+        level_high -> Numeric,
+        orders -> Numeric,
+        orders_reversed -> Numeric,
+        claimed_views -> Numeric,
+        claimed_clicks -> Numeric,
+        claimed_conversions -> Numeric,
+        observed_views -> Numeric,
+        observed_clicks -> Numeric,
+        observed_conversions -> Numeric,
+        spend -> Numeric,
+        order_amount -> Numeric,
+        commission -> Numeric,
+    }
+}
+
+diesel::table! {
+    run_claims (run_id, affiliate_report_id) {
+        run_id -> Int8,
+        affiliate_report_id -> Int8,
+        status -> Text,
+        reconciliation_id -> Nullable<Int8>,
     }
 }
 
@@ -304,6 +417,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    webhook_secrets (id) {
+        id -> Int8,
+        advertiser_id -> Int8,
+        sealed -> Bytea,
+        key_id -> Text,
+        created_at -> Timestamptz,
+        valid_until -> Nullable<Timestamptz>,
+    }
+}
+
 diesel::joinable!(affiliate_reports -> policies (policy_id));
 diesel::joinable!(affiliate_reports -> posts (post_id));
 diesel::joinable!(alert_events -> alerts (alert_id));
@@ -321,6 +445,10 @@ diesel::joinable!(eligibility -> advertisers (advertiser_id));
 diesel::joinable!(eligibility -> affiliates (affiliate_id));
 diesel::joinable!(idempotency_keys -> affiliate_reports (affiliate_report_id));
 diesel::joinable!(idempotency_keys -> users (user_id));
+diesel::joinable!(order_revisions -> orders (order_id));
+diesel::joinable!(orders -> advertisers (advertiser_id));
+diesel::joinable!(orders -> affiliates (affiliate_id));
+diesel::joinable!(orders -> campaigns (campaign_id));
 diesel::joinable!(platform_reports -> platforms (platform));
 diesel::joinable!(platform_reports -> posts (post_id));
 diesel::joinable!(policies -> campaigns (campaign_id));
@@ -330,11 +458,20 @@ diesel::joinable!(reconciliation_logs -> affiliates (affiliate_id));
 diesel::joinable!(reconciliation_logs -> platform_reports (platform_report_id));
 diesel::joinable!(reconciliation_logs -> policies (policy_id));
 diesel::joinable!(reconciliation_logs -> posts (post_id));
+diesel::joinable!(reconciliation_runs -> campaigns (campaign_id));
+diesel::joinable!(reconciliation_runs -> posts (post_id));
+diesel::joinable!(reconciliation_runs -> users (requested_by));
+diesel::joinable!(refresh_tokens -> api_keys (api_key_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(rollups -> campaigns (campaign_id));
+diesel::joinable!(run_claims -> affiliate_reports (affiliate_report_id));
+diesel::joinable!(run_claims -> reconciliation_logs (reconciliation_id));
+diesel::joinable!(run_claims -> reconciliation_runs (run_id));
 diesel::joinable!(trust_events -> affiliates (affiliate_id));
 diesel::joinable!(trust_events -> reconciliation_logs (reconciliation_id));
 diesel::joinable!(users -> advertisers (advertiser_id));
 diesel::joinable!(users -> affiliates (affiliate_id));
+diesel::joinable!(webhook_secrets -> advertisers (advertiser_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     advertisers,
@@ -350,13 +487,19 @@ diesel::allow_tables_to_appear_in_same_query!(
     eligibility,
     idempotency_keys,
     mq_msgs,
+    order_revisions,
+    orders,
     platform_reports,
     platforms,
     policies,
     posts,
     queue_workers,
     reconciliation_logs,
+    reconciliation_runs,
     refresh_tokens,
+    rollups,
+    run_claims,
     trust_events,
     users,
+    webhook_secrets,
 );
