@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
@@ -27,7 +28,7 @@ pub enum KeyError {
     #[error("the token signing key is not an Ed25519 private key in PKCS #8 PEM form")]
     Form,
     /// The key's file cannot be read or written.
-    #[error("the token signing key at {path} cannot be used: {source}")]
+    #[error("the key file {path} cannot be used: {source}")]
     File {
         /// Which file.
         path: String,
@@ -183,27 +184,7 @@ impl SigningKey {
     /// # Errors
     /// The file cannot be read or written, or is not a key.
     pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        let failed = |source| KeyError::File {
-            path: path.display().to_string(),
-            source,
-        };
-        if !path.exists() {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(failed)?;
-            }
-            let draft = path.with_extension(format!("{}.new", std::process::id()));
-            write_private(&draft, Self::generate_pem()?.expose()).map_err(failed)?;
-            // A hard link, unlike a rename, does not replace a file that is there.
-            let linked = std::fs::hard_link(&draft, path);
-            std::fs::remove_file(&draft).map_err(failed)?;
-            match linked {
-                Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(failed(error));
-                }
-                _ => {}
-            }
-        }
-        Self::from_pem(&Secret::new(std::fs::read_to_string(path).map_err(failed)?))
+        Self::from_pem(&load_or_create_private(path, &Self::generate_pem()?)?)
     }
 
     /// The private key, in PKCS #8 PEM.
@@ -227,6 +208,57 @@ impl SigningKey {
         );
         URL_SAFE_NO_PAD.encode(sha256(canonical.as_bytes()))
     }
+}
+
+/// The text of a file that only its owner may read; where there is none yet it is made with the draft. Of two processes that
+/// make it at once, one wins and both read its text.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn load_or_create_private(path: &Path, draft: &Secret) -> Result<Secret, KeyError> {
+    let failed = |source| KeyError::File {
+        path: path.display().to_string(),
+        source,
+    };
+    if !path.exists() {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let new = path.with_extension(format!("{}.new", std::process::id()));
+        write_private(&new, draft.expose()).map_err(failed)?;
+        // A hard link, unlike a rename, does not replace a file that is there.
+        let linked = std::fs::hard_link(&new, path);
+        std::fs::remove_file(&new).map_err(failed)?;
+        match linked {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(Secret::new(std::fs::read_to_string(path).map_err(failed)?))
+}
+
+/// A secret that an advertiser signs its webhooks with: `cswh_` and 238 random bits. Its bytes as they are shown are the key.
+///
+/// # Errors
+/// The system's random source failed.
+pub fn webhook_secret() -> Result<Secret, KeyError> {
+    Ok(Secret::new(format!("cswh_{}", random_base62(KEY_LENGTH)?)))
+}
+
+/// Whether a hexadecimal text is the HMAC-SHA256 of a message under a secret. Takes as long whatever differs.
+#[must_use]
+pub fn is_hmac(secret: &Secret, message: &[u8], hexadecimal: &str) -> bool {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    hex::decode(hexadecimal).is_ok_and(|tag| hmac::verify(&key, message, &tag).is_ok())
+}
+
+/// The HMAC-SHA256 of a message under a secret, in hexadecimal.
+#[must_use]
+pub fn hmac_hex(secret: &Secret, message: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
+    hex::encode(hmac::sign(&key, message).as_ref())
 }
 
 fn write_private(path: &Path, text: &str) -> std::io::Result<()> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, containing, load_pages};
 use super::schema::{advertisers, eligibility};
 use super::{Connection, Keyset};
 use crate::model::ApplicationRule;
@@ -28,6 +28,10 @@ pub struct Advertiser {
     pub minimum_trust: BigDecimal,
     /// When it was created.
     pub created_at: DateTime<Utc>,
+    /// Days after a rejection until the affiliate may apply again.
+    pub reapply_after_days: i32,
+    /// Whether its webhooks must carry the time at which they were signed.
+    pub require_timestamp: bool,
 }
 
 /// An advertiser to be created.
@@ -63,40 +67,86 @@ pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult
         .await
 }
 
-/// A page of the advertisers; only the one, and only those the affiliate is eligible for, where these are given.
+/// What the advertisers of a list have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct AdvertiserFilter {
+    /// This one only.
+    pub only: Option<i64>,
+    /// Those that this affiliate is eligible for.
+    pub eligible: Option<i64>,
+    /// Of this category.
+    pub category: Option<String>,
+    /// With this text in the name, the category or the web site.
+    pub search: Option<String>,
+}
+
+/// A page of each of these lists of advertisers.
 pub async fn list(
     connection: &mut Connection,
-    only: Option<i64>,
-    eligible: Option<i64>,
-    page: Keyset,
-) -> QueryResult<Slice<Advertiser>> {
-    load_page!(
+    lists: &[(AdvertiserFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Advertiser>>> {
+    load_pages!(
         connection,
         advertisers,
         Advertiser,
-        page,
-        narrowed(only, eligible)
+        lists,
+        |query, filter| narrowed(query, filter)
     )
 }
 
 type Boxed<'a, ST> = advertisers::BoxedQuery<'a, diesel::pg::Pg, ST>;
 
-fn narrowed<ST: 'static>(
-    mut query: Boxed<'_, ST>,
-    only: Option<i64>,
-    eligible: Option<i64>,
-) -> Boxed<'_, ST> {
-    if let Some(id) = only {
+fn narrowed<'a, ST: 'static>(mut query: Boxed<'a, ST>, filter: &AdvertiserFilter) -> Boxed<'a, ST> {
+    if let Some(id) = filter.only {
         query = query.filter(advertisers::id.eq(id));
     }
-    if let Some(affiliate) = eligible {
+    if let Some(affiliate) = filter.eligible {
         query = query.filter(diesel::dsl::exists(
             eligibility::table
                 .filter(eligibility::advertiser_id.eq(advertisers::id))
                 .filter(eligibility::affiliate_id.eq(affiliate)),
         ));
     }
+    if let Some(category) = &filter.category {
+        query = query.filter(advertisers::category.eq(category.clone()));
+    }
+    if let Some(text) = &filter.search {
+        let pattern = containing(text);
+        query = query.filter(
+            advertisers::name
+                .ilike(pattern.clone())
+                .or(advertisers::category.ilike(pattern.clone()))
+                .or(advertisers::website.ilike(pattern)),
+        );
+    }
     query
+}
+
+/// Locks an advertiser.
+pub async fn lock(connection: &mut Connection, id: i64) -> QueryResult<Option<Advertiser>> {
+    advertisers::table
+        .find(id)
+        .select(Advertiser::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Writes what an advertiser has become.
+pub async fn update(connection: &mut Connection, advertiser: &Advertiser) -> QueryResult<usize> {
+    diesel::update(advertisers::table.find(advertiser.id))
+        .set((
+            advertisers::name.eq(&advertiser.name),
+            advertisers::category.eq(&advertiser.category),
+            advertisers::website.eq(&advertiser.website),
+            advertisers::application_rule.eq(advertiser.application_rule),
+            advertisers::minimum_trust.eq(&advertiser.minimum_trust),
+            advertisers::reapply_after_days.eq(advertiser.reapply_after_days),
+            advertisers::require_timestamp.eq(advertiser.require_timestamp),
+        ))
+        .execute(connection)
+        .await
 }
 
 /// Makes affiliates eligible, or no longer so. What is so already stays so.

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::Connection;
+use super::keyset::{Slice, containing};
 use super::schema::{affiliates, applications, campaigns, posts};
-use super::{Connection, Keyset};
 
 /// Who posts and claims.
 #[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
@@ -81,36 +81,240 @@ pub async fn list_known_to(
         .await
 }
 
-/// A page of the affiliates; only those with an application or a post at the advertiser where one is given.
+/// What the affiliates of a list have in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AffiliateFilter {
+    /// With a post in this campaign.
+    pub campaign_id: Option<i64>,
+    /// Whether it may submit and apply.
+    pub is_active: Option<bool>,
+    /// With this trust score or a higher one.
+    pub minimum_trust: Option<BigDecimal>,
+    /// With this trust score or a lower one.
+    pub maximum_trust: Option<BigDecimal>,
+    /// With this text in the name.
+    pub search: Option<String>,
+}
+
+/// By what affiliates are ordered. What is equal is ordered by id, in the same direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AffiliateField {
+    /// When they joined.
+    CreatedAt,
+    /// By name, as bytes are ordered.
+    Name,
+    /// By trust score.
+    TrustScore,
+    /// By the number of claims that count.
+    TotalSubmissions,
+}
+
+/// A value that affiliates are ordered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AffiliateKey {
+    /// None but the id.
+    Id,
+    /// A name.
+    Name(String),
+    /// A score.
+    Score(BigDecimal),
+    /// A number.
+    Number(i64),
+}
+
+impl AffiliateField {
+    /// The value of a row.
+    #[must_use]
+    pub fn key(self, row: &Affiliate) -> AffiliateKey {
+        match self {
+            // Ids are given in the order of joining.
+            Self::CreatedAt => AffiliateKey::Id,
+            Self::Name => AffiliateKey::Name(row.name.clone()),
+            Self::TrustScore => AffiliateKey::Score(row.trust_score.clone()),
+            Self::TotalSubmissions => AffiliateKey::Number(row.total_submissions),
+        }
+    }
+}
+
+/// A page of a list of affiliates in an order of the caller's.
+#[derive(Debug, Clone)]
+pub struct AffiliatePage {
+    /// By what.
+    pub field: AffiliateField,
+    /// Whether the highest come first.
+    pub descending: bool,
+    /// Only rows that come after this one: its value and its id.
+    pub after: Option<(AffiliateKey, i64)>,
+    /// Only rows that come before this one.
+    pub before: Option<(AffiliateKey, i64)>,
+    /// At most this many.
+    pub limit: i64,
+    /// Whether the rows nearest to the end of the list are wanted.
+    pub from_end: bool,
+    /// Whether the length of the whole list is wanted too.
+    pub total: bool,
+}
+
+/// A page of the affiliates; only those with an application or a post at the advertiser, and only the one, where these are
+/// given.
 pub async fn list(
     connection: &mut Connection,
     advertiser_id: Option<i64>,
     only: Option<i64>,
-    page: Keyset,
+    filter: &AffiliateFilter,
+    page: &AffiliatePage,
 ) -> QueryResult<Slice<Affiliate>> {
-    load_page!(
-        connection,
-        affiliates,
-        Affiliate,
-        page,
-        narrowed(advertiser_id, only)
-    )
+    let total = if page.total {
+        let all = affiliates::table
+            .select(diesel::dsl::count_star())
+            .into_boxed();
+        let count: i64 = narrowed(all, advertiser_id, only, filter)
+            .get_result(connection)
+            .await?;
+        Some(count)
+    } else {
+        None
+    };
+    let mut query = narrowed(
+        affiliates::table
+            .select(Affiliate::as_select())
+            .into_boxed(),
+        advertiser_id,
+        only,
+        filter,
+    );
+    if let Some((key, id)) = &page.after {
+        query = beyond(query, key, *id, page.descending);
+    }
+    if let Some((key, id)) = &page.before {
+        query = beyond(query, key, *id, !page.descending);
+    }
+    // From the end the list is read backwards.
+    let query = match (page.field, page.descending != page.from_end) {
+        (AffiliateField::CreatedAt, true) => query.order(affiliates::id.desc()),
+        (AffiliateField::CreatedAt, false) => query.order(affiliates::id.asc()),
+        (AffiliateField::Name, true) => {
+            query.order((bytes(affiliates::name).desc(), affiliates::id.desc()))
+        }
+        (AffiliateField::Name, false) => {
+            query.order((bytes(affiliates::name).asc(), affiliates::id.asc()))
+        }
+        (AffiliateField::TrustScore, true) => {
+            query.order((affiliates::trust_score.desc(), affiliates::id.desc()))
+        }
+        (AffiliateField::TrustScore, false) => {
+            query.order((affiliates::trust_score.asc(), affiliates::id.asc()))
+        }
+        (AffiliateField::TotalSubmissions, true) => {
+            query.order((affiliates::total_submissions.desc(), affiliates::id.desc()))
+        }
+        (AffiliateField::TotalSubmissions, false) => {
+            query.order((affiliates::total_submissions.asc(), affiliates::id.asc()))
+        }
+    };
+    let rows = query.limit(page.limit + 1).load(connection).await?;
+    let mut slice = Slice::cut(rows, total, page.limit);
+    if page.from_end {
+        slice.rows.reverse();
+    }
+    Ok(slice)
+}
+
+diesel::postfix_operator!(Bytes, " COLLATE \"C\"", diesel::sql_types::Text, backend: diesel::pg::Pg);
+
+/// A name as its bytes are ordered, so that a cursor means the same on every machine.
+fn bytes<E>(name: E) -> Bytes<E> {
+    Bytes::new(name)
 }
 
 type Boxed<'a, ST> = affiliates::BoxedQuery<'a, diesel::pg::Pg, ST>;
 
-fn narrowed<ST: 'static>(
-    mut query: Boxed<'_, ST>,
+/// Only rows beyond one, in the direction of the order.
+fn beyond<'a, ST: 'static>(
+    query: Boxed<'a, ST>,
+    key: &AffiliateKey,
+    id: i64,
+    descending: bool,
+) -> Boxed<'a, ST> {
+    macro_rules! rows {
+        ($column:expr, $value:expr) => {
+            if descending {
+                query.filter(
+                    $column
+                        .lt($value.clone())
+                        .or($column.eq($value).and(affiliates::id.lt(id))),
+                )
+            } else {
+                query.filter(
+                    $column
+                        .gt($value.clone())
+                        .or($column.eq($value).and(affiliates::id.gt(id))),
+                )
+            }
+        };
+    }
+    match key {
+        AffiliateKey::Id if descending => query.filter(affiliates::id.lt(id)),
+        AffiliateKey::Id => query.filter(affiliates::id.gt(id)),
+        AffiliateKey::Name(name) => rows!(bytes(affiliates::name), name.clone()),
+        AffiliateKey::Score(score) => rows!(affiliates::trust_score, score.clone()),
+        AffiliateKey::Number(number) => rows!(affiliates::total_submissions, *number),
+    }
+}
+
+fn narrowed<'a, ST: 'static>(
+    mut query: Boxed<'a, ST>,
     advertiser_id: Option<i64>,
     only: Option<i64>,
-) -> Boxed<'_, ST> {
+    filter: &AffiliateFilter,
+) -> Boxed<'a, ST> {
     if let Some(advertiser_id) = advertiser_id {
         query = query.filter(known_to(advertiser_id));
     }
     if let Some(id) = only {
         query = query.filter(affiliates::id.eq(id));
     }
+    if let Some(id) = filter.campaign_id {
+        query = query.filter(diesel::dsl::exists(
+            posts::table
+                .filter(posts::affiliate_id.eq(affiliates::id))
+                .filter(posts::campaign_id.eq(id)),
+        ));
+        if let Some(advertiser_id) = advertiser_id {
+            // In a campaign of somebody else there is nobody.
+            query = query.filter(diesel::dsl::exists(
+                campaigns::table
+                    .filter(campaigns::id.eq(id))
+                    .filter(campaigns::advertiser_id.eq(advertiser_id)),
+            ));
+        }
+    }
+    if let Some(is_active) = filter.is_active {
+        query = query.filter(affiliates::is_active.eq(is_active));
+    }
+    if let Some(least) = &filter.minimum_trust {
+        query = query.filter(affiliates::trust_score.ge(least.clone()));
+    }
+    if let Some(most) = &filter.maximum_trust {
+        query = query.filter(affiliates::trust_score.le(most.clone()));
+    }
+    if let Some(text) = &filter.search {
+        query = query.filter(affiliates::name.ilike(containing(text)));
+    }
     query
+}
+
+/// Writes what an affiliate's profile has become.
+pub async fn update(connection: &mut Connection, affiliate: &Affiliate) -> QueryResult<usize> {
+    diesel::update(affiliates::table.find(affiliate.id))
+        .set((
+            affiliates::name.eq(&affiliate.name),
+            affiliates::email.eq(&affiliate.email),
+            affiliates::discord_user_id.eq(&affiliate.discord_user_id),
+            affiliates::is_active.eq(affiliate.is_active),
+        ))
+        .execute(connection)
+        .await
 }
 
 #[diesel::dsl::auto_type(no_type_alias)]

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, load_pages};
 use super::schema::affiliate_reports;
 use super::{Connection, Keyset};
 use crate::model::{Metrics, SubmissionMethod};
@@ -36,6 +36,16 @@ pub struct AffiliateReport {
 }
 
 impl AffiliateReport {
+    /// The claimed numbers as they are kept.
+    #[must_use]
+    pub const fn counts(&self) -> Metrics<Option<i64>> {
+        Metrics {
+            views: self.claimed_views,
+            clicks: self.claimed_clicks,
+            conversions: self.claimed_conversions,
+        }
+    }
+
     /// The claimed numbers.
     #[must_use]
     pub fn claimed(&self) -> Metrics<Option<u64>> {
@@ -61,25 +71,18 @@ pub async fn list_by_id(
         .await
 }
 
-/// A page of the reports of one post.
+/// A page of the reports of each of these posts.
 pub async fn list_by_post(
     connection: &mut Connection,
-    post_id: i64,
-    page: Keyset,
-) -> QueryResult<Slice<AffiliateReport>> {
-    load_page!(
+    lists: &[(i64, Keyset)],
+) -> QueryResult<Vec<Slice<AffiliateReport>>> {
+    load_pages!(
         connection,
         affiliate_reports,
         AffiliateReport,
-        page,
-        of_post(post_id)
+        lists,
+        |query, post_id| query.filter(affiliate_reports::post_id.eq(*post_id))
     )
-}
-
-type Boxed<'a, ST> = affiliate_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
-
-fn of_post<ST: 'static>(query: Boxed<'_, ST>, post_id: i64) -> Boxed<'_, ST> {
-    query.filter(affiliate_reports::post_id.eq(post_id))
 }
 
 /// The latest report of each of these posts.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, load_pages};
 use super::schema::{alert_events, alerts, campaigns};
 use super::{Connection, Keyset};
 use crate::model::{AlertEventKind, AlertKind, AlertStatus, DiscrepancyLevel, Finality, Scope};
@@ -205,7 +205,7 @@ pub async fn list_visible(
 }
 
 /// What the alerts of a list have in common. Empty lists do not narrow.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct AlertFilter {
     /// In this campaign.
     pub campaign_id: Option<i64>,
@@ -223,14 +223,15 @@ pub struct AlertFilter {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// A page of the alerts in the scope.
+/// A page of each of these lists of alerts in the scope.
 pub async fn list(
     connection: &mut Connection,
     scope: Scope,
-    filter: &AlertFilter,
-    page: Keyset,
-) -> QueryResult<Slice<Alert>> {
-    load_page!(connection, alerts, Alert, page, narrowed(scope, filter))
+    lists: &[(AlertFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Alert>>> {
+    load_pages!(connection, alerts, Alert, lists, |query, filter| narrowed(
+        query, scope, filter
+    ))
 }
 
 fn narrowed<'a, ST: 'static>(

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, load_pages};
 use super::schema::applications;
 use super::{Connection, Keyset};
 use crate::model::{ApplicationStatus, Scope};
@@ -88,10 +88,36 @@ pub async fn update_decided(
     reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Application>> {
+    let pending = ApplicationStatus::Pending;
+    update_status(connection, id, pending, status, reason, now).await
+}
+
+/// The latest decision by which this affiliate was rejected at this advertiser, where its latest application was.
+pub async fn latest_rejection(
+    connection: &mut Connection,
+    advertiser_id: i64,
+    affiliate_id: i64,
+) -> QueryResult<Option<DateTime<Utc>>> {
+    let latest = list_latest(connection, &[advertiser_id], affiliate_id).await?;
+    Ok(latest
+        .into_iter()
+        .find(|application| application.status == ApplicationStatus::Rejected)
+        .and_then(|application| application.decided_at))
+}
+
+/// Moves an application on, if it is where it is thought to be; none where it is not.
+pub async fn update_status(
+    connection: &mut Connection,
+    id: i64,
+    from: ApplicationStatus,
+    to: ApplicationStatus,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Application>> {
     diesel::update(applications::table.find(id))
-        .filter(applications::status.eq(ApplicationStatus::Pending))
+        .filter(applications::status.eq(from))
         .set((
-            applications::status.eq(status),
+            applications::status.eq(to),
             applications::reason.eq(reason),
             applications::decided_at.eq(now),
         ))
@@ -102,7 +128,7 @@ pub async fn update_decided(
 }
 
 /// What the applications of a list have in common.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct ApplicationFilter {
     /// At this advertiser.
     pub advertiser_id: Option<i64>,
@@ -112,19 +138,18 @@ pub struct ApplicationFilter {
     pub status: Option<ApplicationStatus>,
 }
 
-/// A page of the applications in the scope.
+/// A page of each of these lists of applications in the scope.
 pub async fn list(
     connection: &mut Connection,
     scope: Scope,
-    filter: &ApplicationFilter,
-    page: Keyset,
-) -> QueryResult<Slice<Application>> {
-    load_page!(
+    lists: &[(ApplicationFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Application>>> {
+    load_pages!(
         connection,
         applications,
         Application,
-        page,
-        narrowed(scope, filter)
+        lists,
+        |query, filter| narrowed(query, scope, filter)
     )
 }
 

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
-use super::schema::{applications, campaign_platforms, campaigns, platforms, policies, posts};
+use super::keyset::{Slice, containing, load_pages};
+use super::schema::{applications, campaign_platforms, campaigns, policies, posts};
 use super::{Connection, Keyset};
 use crate::model::{ApplicationStatus, CampaignStatus, DiscrepancyLevel, PlatformKind, Scope};
 
@@ -126,6 +126,30 @@ pub async fn insert_policy(connection: &mut Connection, new: &NewPolicy) -> Quer
         .await
 }
 
+/// Locks a campaign.
+pub async fn lock(connection: &mut Connection, id: i64) -> QueryResult<Option<Campaign>> {
+    campaigns::table
+        .find(id)
+        .select(Campaign::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Writes what a campaign has become.
+pub async fn update(connection: &mut Connection, campaign: &Campaign) -> QueryResult<usize> {
+    diesel::update(campaigns::table.find(campaign.id))
+        .set((
+            campaigns::name.eq(&campaign.name),
+            campaigns::status.eq(campaign.status),
+            campaigns::starts_at.eq(campaign.starts_at),
+            campaigns::ends_at.eq(campaign.ends_at),
+        ))
+        .execute(connection)
+        .await
+}
+
 /// Makes these the platforms that the campaign takes posts on. A platform that is no longer among them is withdrawn,
 /// one that comes back is in force again under the definition given now.
 pub async fn update_platforms(
@@ -189,7 +213,7 @@ pub async fn list_visible(
 }
 
 /// What the campaigns of a list have in common.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CampaignFilter {
     /// Of this advertiser.
     pub advertiser_id: Option<i64>,
@@ -197,22 +221,19 @@ pub struct CampaignFilter {
     pub status: Option<CampaignStatus>,
     /// That take posts on this platform.
     pub platform: Option<PlatformKind>,
+    /// With this text in the name.
+    pub search: Option<String>,
 }
 
-/// A page of the campaigns in the scope.
+/// A page of each of these lists of campaigns in the scope.
 pub async fn list(
     connection: &mut Connection,
     scope: Scope,
-    filter: &CampaignFilter,
-    page: Keyset,
-) -> QueryResult<Slice<Campaign>> {
-    load_page!(
-        connection,
-        campaigns,
-        Campaign,
-        page,
-        narrowed(scope, filter)
-    )
+    lists: &[(CampaignFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Campaign>>> {
+    load_pages!(connection, campaigns, Campaign, lists, |query, filter| {
+        narrowed(query, scope, filter)
+    })
 }
 
 fn narrowed<'a, ST: 'static>(
@@ -234,6 +255,9 @@ fn narrowed<'a, ST: 'static>(
                 .filter(campaign_platforms::platform.eq(platform))
                 .filter(campaign_platforms::withdrawn_at.is_null()),
         ));
+    }
+    if let Some(text) = &filter.search {
+        query = query.filter(campaigns::name.ilike(containing(text)));
     }
     query
 }
@@ -302,14 +326,6 @@ pub async fn list_policies_by_id(
     policies::table
         .filter(policies::id.eq_any(ids))
         .select(Policy::as_select())
-        .load(connection)
-        .await
-}
-
-/// Every platform, and whether operators have enabled it.
-pub async fn list_enabled(connection: &mut Connection) -> QueryResult<Vec<(PlatformKind, bool)>> {
-    platforms::table
-        .select((platforms::kind, platforms::enabled))
         .load(connection)
         .await
 }

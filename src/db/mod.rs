@@ -10,17 +10,21 @@ pub mod alert;
 pub mod application;
 pub mod campaign;
 pub mod constraint;
-pub mod dashboard;
 pub mod keyset;
 pub mod migrate;
+pub mod order;
+pub mod platform;
 pub mod platform_report;
 pub mod pool;
 pub mod post;
 pub mod queue;
 pub mod reconciliation;
+pub mod rollup;
+pub mod run;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod submission;
+pub mod submission_batch;
 pub mod trust_event;
 pub mod user;
 

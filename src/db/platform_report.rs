@@ -1,10 +1,11 @@
 //! Platform reports: what a platform said of a post at a time, append-only.
 
+use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, load_pages};
 use super::schema::{affiliate_reports, platform_reports};
 use super::{Connection, Keyset};
 use crate::model::{EvidenceGrade, Metric, Metrics, Observed, PlatformKind};
@@ -36,6 +37,8 @@ pub struct PlatformReport {
     pub raw_data: serde_json::Value,
     pub raw_hash: String,
     pub fetched_at: DateTime<Utc>,
+    pub spend: Option<BigDecimal>,
+    pub currency: Option<String>,
 }
 
 impl PlatformReport {
@@ -211,25 +214,18 @@ pub async fn list_by_id(
         .await
 }
 
-/// A page of the observations of one post.
+/// A page of the observations of each of these posts.
 pub async fn list_by_post(
     connection: &mut Connection,
-    post_id: i64,
-    page: Keyset,
-) -> QueryResult<Slice<PlatformReport>> {
-    load_page!(
+    lists: &[(i64, Keyset)],
+) -> QueryResult<Vec<Slice<PlatformReport>>> {
+    load_pages!(
         connection,
         platform_reports,
         PlatformReport,
-        page,
-        of_post(post_id)
+        lists,
+        |query, post_id| query.filter(platform_reports::post_id.eq(*post_id))
     )
-}
-
-type Boxed<'a, ST> = platform_reports::BoxedQuery<'a, diesel::pg::Pg, ST>;
-
-fn of_post<ST: 'static>(query: Boxed<'_, ST>, post_id: i64) -> Boxed<'_, ST> {
-    query.filter(platform_reports::post_id.eq(post_id))
 }
 
 /// The latest observation of each of these posts.
@@ -291,6 +287,70 @@ pub async fn list_seen(connection: &mut Connection, post_ids: &[i64]) -> QueryRe
         "SELECT post_id, max(fetched_at) AS last_at, \
          coalesce(bool_or(views_grade = 'OWNER_TOKEN'), false) AS as_own \
          FROM platform_reports WHERE post_id = ANY ($1) GROUP BY post_id",
+    )
+    .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)
+    .get_results(connection)
+    .await
+}
+
+/// The numbers of a post's latest observation that has one, as totals count them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Counted {
+    /// Which post.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub post_id: i64,
+    /// Which observation.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub id: i64,
+    /// When it was made.
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    pub fetched_at: DateTime<Utc>,
+    /// Views.
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    pub views: Option<i64>,
+    /// Clicks.
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    pub clicks: Option<i64>,
+    /// Conversions.
+    #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::BigInt>)]
+    pub conversions: Option<i64>,
+}
+
+impl Counted {
+    /// The numbers of an observation that is to be kept; none where it has none.
+    #[must_use]
+    pub fn of(id: i64, new: &NewPlatformReport) -> Option<Self> {
+        (new.views.is_some() || new.clicks.is_some() || new.conversions.is_some()).then_some(Self {
+            post_id: new.post_id,
+            id,
+            fetched_at: new.fetched_at,
+            views: new.views,
+            clicks: new.clicks,
+            conversions: new.conversions,
+        })
+    }
+
+    /// The numbers by metric.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics<Option<i64>> {
+        Metrics {
+            views: self.views,
+            clicks: self.clicks,
+            conversions: self.conversions,
+        }
+    }
+}
+
+/// The latest observation with a number of each of these posts; those that have none are left out.
+pub async fn list_counted(
+    connection: &mut Connection,
+    post_ids: &[i64],
+) -> QueryResult<Vec<Counted>> {
+    diesel::sql_query(
+        "SELECT p.id AS post_id, o.id, o.fetched_at, o.views, o.clicks, o.conversions \
+         FROM unnest($1) AS p (id) CROSS JOIN LATERAL (SELECT o.id, o.fetched_at, o.views, o.clicks, o.conversions \
+             FROM platform_reports o WHERE o.post_id = p.id AND num_nonnulls(o.views, o.clicks, o.conversions) > 0 \
+             ORDER BY o.fetched_at DESC, o.id DESC LIMIT 1) o",
     )
     .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)
     .get_results(connection)

@@ -4,15 +4,17 @@
 //! a database that does not answer makes requests fail with UNAVAILABLE, it does not pile them up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use ::deadpool::managed::Metrics;
+use diesel::connection::{Instrumentation, InstrumentationEvent};
 use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::pooled_connection::deadpool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
 };
-use diesel_async::{AsyncPgConnection, RunQueryDsl as _};
+use diesel_async::{AsyncConnection as _, AsyncPgConnection, RunQueryDsl as _};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -40,6 +42,7 @@ pub struct PoolError(String);
 pub struct Pool {
     inner: deadpool::Pool<AsyncPgConnection>,
     url: String,
+    statements: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Pool {
@@ -60,8 +63,18 @@ impl Pool {
     /// # Errors
     /// The URL is not one of PostgreSQL.
     pub fn new(url: &str, size: usize) -> Result<Self, PoolError> {
+        let statements: Arc<AtomicU64> = Arc::default();
+        let counter = Arc::clone(&statements);
         let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(establish);
+        config.custom_setup = Box::new(move |url| {
+            let counter = Arc::clone(&counter);
+            async move {
+                let mut connection = establish(url).await?;
+                connection.set_instrumentation(Counter(counter));
+                Ok(connection)
+            }
+            .boxed()
+        });
         config.recycling_method = RecyclingMethod::Fast;
         let manager =
             AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
@@ -73,7 +86,14 @@ impl Pool {
         Ok(Self {
             inner,
             url: url.to_owned(),
+            statements,
         })
+    }
+
+    /// How many statements the connections of the pool have run, those that begin and end transactions not counted.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        AtomicU64::load(&self.statements, Ordering::Relaxed)
     }
 
     /// A connection.
@@ -117,6 +137,17 @@ impl Pool {
             .await
             .map(|_| ())
             .map_err(|error| PoolError(error.to_string()))
+    }
+}
+
+/// Counts statements.
+struct Counter(Arc<AtomicU64>);
+
+impl Instrumentation for Counter {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 

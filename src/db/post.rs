@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
+use super::keyset::{Slice, containing, load_pages};
 use super::schema::{campaigns, posts};
 use super::{Connection, Keyset};
 use crate::model::{PlatformKind, PostStatus, Scope};
@@ -87,7 +87,7 @@ pub async fn find_same(
 }
 
 /// What the posts of a list have in common.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PostFilter {
     /// In this campaign.
     pub campaign_id: Option<i64>,
@@ -99,16 +99,23 @@ pub struct PostFilter {
     pub status: Option<PostStatus>,
     /// Whose latest claim has, or has not, its FINAL verdict.
     pub is_reconciled: Option<bool>,
+    /// Submitted at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Submitted before.
+    pub to: Option<DateTime<Utc>>,
+    /// With this text in the link, the native id, the title or the description.
+    pub search: Option<String>,
 }
 
-/// A page of the posts in the scope.
+/// A page of each of these lists of posts in the scope.
 pub async fn list(
     connection: &mut Connection,
     scope: Scope,
-    filter: &PostFilter,
-    page: Keyset,
-) -> QueryResult<Slice<Post>> {
-    load_page!(connection, posts, Post, page, narrowed(scope, filter))
+    lists: &[(PostFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Post>>> {
+    load_pages!(connection, posts, Post, lists, |query, filter| narrowed(
+        query, scope, filter
+    ))
 }
 
 type Boxed<'a, ST> = posts::BoxedQuery<'a, diesel::pg::Pg, ST>;
@@ -145,6 +152,23 @@ fn narrowed<'a, ST: 'static>(
     }
     if let Some(is_reconciled) = filter.is_reconciled {
         query = query.filter(posts::is_reconciled.eq(is_reconciled));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(posts::created_at.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(posts::created_at.lt(to));
+    }
+    if let Some(text) = &filter.search {
+        let pattern = containing(text);
+        query = query.filter(
+            posts::url
+                .ilike(pattern.clone())
+                .or(posts::canonical_url.ilike(pattern.clone()))
+                .or(posts::platform_post_id.ilike(pattern.clone()))
+                .or(posts::title.ilike(pattern.clone()))
+                .or(posts::description.ilike(pattern)),
+        );
     }
     query
 }

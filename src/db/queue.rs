@@ -213,6 +213,8 @@ pub struct DeadJob {
     pub last_error: String,
     /// When it was given up.
     pub died_at: DateTime<Utc>,
+    /// How often it was tried.
+    pub attempts: i32,
 }
 
 /// Every job that was given up, oldest first.
@@ -264,4 +266,117 @@ pub async fn is_overdue(
     .get_result(connection)
     .await?;
     Ok(row.number > 0)
+}
+
+/// What is in the queue, by the name of the job.
+#[derive(Debug, Clone, PartialEq, QueryableByName)]
+pub struct KindStatus {
+    /// The job's name.
+    #[diesel(sql_type = Text)]
+    pub name: String,
+    /// Due, and not taken.
+    #[diesel(sql_type = BigInt)]
+    pub ready: i64,
+    /// Due later.
+    #[diesel(sql_type = BigInt)]
+    pub delayed: i64,
+    /// Taken by a worker.
+    #[diesel(sql_type = BigInt)]
+    pub running: i64,
+    /// Given up.
+    #[diesel(sql_type = BigInt)]
+    pub dead: i64,
+    /// How long the oldest one that is due and not taken has been due, in seconds.
+    #[diesel(sql_type = Nullable<Double>)]
+    pub oldest_ready_seconds: Option<f64>,
+}
+
+/// What is in the queue.
+pub async fn status(connection: &mut Connection) -> QueryResult<Vec<KindStatus>> {
+    diesel::sql_query(
+        "WITH waiting AS (SELECT name, \
+             count(*) FILTER (WHERE worker_id IS NULL AND attempt_at <= countersign_now()) AS ready, \
+             count(*) FILTER (WHERE worker_id IS NULL AND attempt_at > countersign_now()) AS delayed, \
+             count(*) FILTER (WHERE worker_id IS NOT NULL) AS running, \
+             extract(epoch FROM countersign_now() - min(attempt_at) FILTER (WHERE worker_id IS NULL \
+                 AND attempt_at <= countersign_now()))::double precision AS oldest_ready_seconds \
+             FROM mq_msgs GROUP BY name), \
+         dead AS (SELECT name, count(*) AS dead FROM dead_jobs GROUP BY name) \
+         SELECT name, coalesce(ready, 0) AS ready, coalesce(delayed, 0) AS delayed, coalesce(running, 0) AS running, \
+             coalesce(dead, 0) AS dead, oldest_ready_seconds \
+         FROM waiting FULL JOIN dead USING (name) ORDER BY name",
+    )
+    .get_results(connection)
+    .await
+}
+
+/// A place in the list of dead jobs, which is ordered by when they died, newest first.
+pub type DeadKey = (DateTime<Utc>, Uuid);
+
+/// A page of the dead jobs, newest first.
+pub async fn list_dead_page(
+    connection: &mut Connection,
+    after: Option<DeadKey>,
+    before: Option<DeadKey>,
+    limit: i64,
+    from_end: bool,
+) -> QueryResult<super::keyset::Slice<DeadJob>> {
+    let mut query = dead_jobs::table.select(DeadJob::as_select()).into_boxed();
+    if let Some((at, id)) = after {
+        query = query.filter(
+            dead_jobs::died_at
+                .lt(at)
+                .or(dead_jobs::died_at.eq(at).and(dead_jobs::id.lt(id))),
+        );
+    }
+    if let Some((at, id)) = before {
+        query = query.filter(
+            dead_jobs::died_at
+                .gt(at)
+                .or(dead_jobs::died_at.eq(at).and(dead_jobs::id.gt(id))),
+        );
+    }
+    let query = if from_end {
+        query.order((dead_jobs::died_at.asc(), dead_jobs::id.asc()))
+    } else {
+        query.order((dead_jobs::died_at.desc(), dead_jobs::id.desc()))
+    };
+    let rows = query.limit(limit + 1).load(connection).await?;
+    let mut slice = super::keyset::Slice::cut(rows, None, limit);
+    if from_end {
+        slice.rows.reverse();
+    }
+    Ok(slice)
+}
+
+/// Puts a dead job back into the queue, with all its attempts; says whether it was there.
+pub async fn revive(
+    connection: &mut Connection,
+    id: Uuid,
+    attempts: i32,
+) -> QueryResult<Option<String>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        channel_name: String,
+    }
+    let row: Option<Row> = diesel::sql_query(
+        "WITH gone AS (DELETE FROM dead_jobs WHERE id = $1 RETURNING *) \
+         INSERT INTO mq_msgs (id, channel_name, name, payload_json, payload_bytes, created_at, attempts) \
+         SELECT id, channel_name, name, payload_json, payload_bytes, created_at, $2 FROM gone RETURNING channel_name",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Integer, _>(attempts)
+    .get_result(connection)
+    .await
+    .optional()?;
+    Ok(row.map(|row| row.channel_name))
+}
+
+/// Forgets a dead job; says whether it was there.
+pub async fn discard_dead(connection: &mut Connection, id: Uuid) -> QueryResult<bool> {
+    let gone = diesel::delete(dead_jobs::table.find(id))
+        .execute(connection)
+        .await?;
+    Ok(gone > 0)
 }

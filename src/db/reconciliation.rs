@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::keyset::{Slice, load_page};
-use super::schema::reconciliation_logs;
+use super::keyset::{Slice, load_pages};
+use super::schema::{campaigns, posts, reconciliation_logs, run_claims};
 use super::{Connection, Keyset};
-use crate::model::{DiscrepancyLevel, Finality, ReconciliationStatus};
+use crate::model::{DiscrepancyLevel, Finality, PlatformKind, ReconciliationStatus, Scope};
 
 /// A verdict.
 #[derive(Debug, Clone, Queryable, Selectable, Identifiable)]
@@ -90,27 +90,28 @@ pub async fn list_by_id(
         .await
 }
 
-/// Which verdicts a list is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whose verdicts a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Of {
     /// Those on a post's claims.
     Post(i64),
     /// Those on one claim.
     Report(i64),
+    /// Those that a run reached, or found.
+    Run(i64),
 }
 
-/// A page of verdicts.
+/// A page of each of these lists of verdicts.
 pub async fn list(
     connection: &mut Connection,
-    of: Of,
-    page: Keyset,
-) -> QueryResult<Slice<Reconciliation>> {
-    load_page!(
+    lists: &[(Of, Keyset)],
+) -> QueryResult<Vec<Slice<Reconciliation>>> {
+    load_pages!(
         connection,
         reconciliation_logs,
         Reconciliation,
-        page,
-        only(of)
+        lists,
+        |query, of| only(query, *of)
     )
 }
 
@@ -120,7 +121,244 @@ fn only<ST: 'static>(query: Boxed<'_, ST>, of: Of) -> Boxed<'_, ST> {
     match of {
         Of::Post(id) => query.filter(reconciliation_logs::post_id.eq(id)),
         Of::Report(id) => query.filter(reconciliation_logs::affiliate_report_id.eq(id)),
+        Of::Run(id) => query.filter(
+            reconciliation_logs::id.nullable().eq_any(
+                run_claims::table
+                    .filter(run_claims::run_id.eq(id))
+                    .filter(run_claims::reconciliation_id.is_not_null())
+                    .select(run_claims::reconciliation_id),
+            ),
+        ),
     }
+}
+
+/// What the verdicts of a list have in common. Empty lists do not narrow.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct DiscrepancyFilter {
+    /// On posts in this campaign.
+    pub campaign_id: Option<i64>,
+    /// On claims of this affiliate.
+    pub affiliate_id: Option<i64>,
+    /// On posts on this platform.
+    pub platform: Option<PlatformKind>,
+    /// Of one of these levels.
+    pub levels: Vec<DiscrepancyLevel>,
+    /// With one of these statuses; DISCREPANCY where the list is empty.
+    pub statuses: Vec<ReconciliationStatus>,
+    /// Provisional or final.
+    pub finality: Option<Finality>,
+    /// Reached at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Reached before.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// A page of each of these lists of verdicts that stand: the FINAL one of a claim or, where there is none, its latest.
+pub async fn list_standing(
+    connection: &mut Connection,
+    scope: Scope,
+    lists: &[(DiscrepancyFilter, Keyset)],
+) -> QueryResult<Vec<Slice<Reconciliation>>> {
+    load_pages!(
+        connection,
+        reconciliation_logs,
+        Reconciliation,
+        lists,
+        |query, filter| standing(query, scope, filter)
+    )
+}
+
+#[allow(missing_docs)]
+mod alias {
+    use super::reconciliation_logs;
+    diesel::alias!(reconciliation_logs as later: Later);
+}
+use alias::later;
+
+fn standing<'a, ST: 'static>(
+    query: Boxed<'a, ST>,
+    scope: Scope,
+    filter: &'a DiscrepancyFilter,
+) -> Boxed<'a, ST> {
+    // A FINAL verdict is the last one of its claim.
+    let mut query = query.filter(diesel::dsl::not(diesel::dsl::exists(
+        later
+            .filter(
+                later
+                    .field(reconciliation_logs::affiliate_report_id)
+                    .eq(reconciliation_logs::affiliate_report_id),
+            )
+            .filter(
+                later
+                    .field(reconciliation_logs::id)
+                    .gt(reconciliation_logs::id),
+            ),
+    )));
+    if filter.statuses.is_empty() {
+        query = query.filter(reconciliation_logs::status.eq(ReconciliationStatus::Discrepancy));
+    } else {
+        query = query.filter(reconciliation_logs::status.eq_any(&filter.statuses));
+    }
+    if !filter.levels.is_empty() {
+        query = query.filter(reconciliation_logs::discrepancy_level.eq_any(&filter.levels));
+    }
+    if let Some(finality) = filter.finality {
+        query = query.filter(reconciliation_logs::finality.eq(finality));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(reconciliation_logs::processed_at.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(reconciliation_logs::processed_at.lt(to));
+    }
+    if let Some(id) = filter.affiliate_id {
+        query = query.filter(reconciliation_logs::affiliate_id.eq(id));
+    }
+    if let Scope::Affiliate(id) = scope {
+        query = query.filter(reconciliation_logs::affiliate_id.eq(id));
+    }
+    let narrowed = match (scope, filter.campaign_id, filter.platform) {
+        (Scope::Advertiser(_), _, _) | (_, Some(_), _) | (_, _, Some(_)) => true,
+        (Scope::All | Scope::Affiliate(_), None, None) => false,
+    };
+    if !narrowed {
+        return query;
+    }
+    let mut of_post = posts::table.select(posts::id).into_boxed();
+    if let Some(id) = filter.campaign_id {
+        of_post = of_post.filter(posts::campaign_id.eq(id));
+    }
+    if let Some(platform) = filter.platform {
+        of_post = of_post.filter(posts::platform.eq(platform));
+    }
+    if let Scope::Advertiser(id) = scope {
+        of_post = of_post.filter(
+            posts::campaign_id.eq_any(
+                campaigns::table
+                    .filter(campaigns::advertiser_id.eq(id))
+                    .select(campaigns::id),
+            ),
+        );
+    }
+    query.filter(reconciliation_logs::post_id.eq_any(of_post))
+}
+
+/// The verdict that stands on each of these claims, as far as totals look at it.
+#[derive(Debug, Clone, Copy, Queryable)]
+pub struct Standing {
+    /// On which claim.
+    pub affiliate_report_id: i64,
+    /// The verdict.
+    pub id: i64,
+    /// On the claim as a whole.
+    pub status: ReconciliationStatus,
+    /// Its level.
+    pub level: Option<DiscrepancyLevel>,
+    /// Whether it is the claim's last.
+    pub finality: Finality,
+}
+
+/// The verdict that stands on each of these claims; those that have none are left out.
+pub async fn list_standing_by_report(
+    connection: &mut Connection,
+    affiliate_report_ids: &[i64],
+) -> QueryResult<Vec<Standing>> {
+    reconciliation_logs::table
+        .filter(reconciliation_logs::affiliate_report_id.eq_any(affiliate_report_ids))
+        .distinct_on(reconciliation_logs::affiliate_report_id)
+        .order((
+            reconciliation_logs::affiliate_report_id.asc(),
+            reconciliation_logs::id.desc(),
+        ))
+        .select((
+            reconciliation_logs::affiliate_report_id,
+            reconciliation_logs::id,
+            reconciliation_logs::status,
+            reconciliation_logs::discrepancy_level,
+            reconciliation_logs::finality,
+        ))
+        .load(connection)
+        .await
+}
+
+/// An affiliate's verdicts after a place in its audit trail, in their order.
+pub async fn list_trail(
+    connection: &mut Connection,
+    affiliate_id: i64,
+    after: i64,
+    limit: i64,
+) -> QueryResult<Vec<Reconciliation>> {
+    reconciliation_logs::table
+        .filter(reconciliation_logs::affiliate_id.eq(affiliate_id))
+        .filter(reconciliation_logs::chain_position.gt(after))
+        .order(reconciliation_logs::chain_position.asc())
+        .limit(limit)
+        .select(Reconciliation::as_select())
+        .load(connection)
+        .await
+}
+
+/// The highest number that was drawn for a verdict, whether it is committed or not.
+pub async fn last_number(connection: &mut Connection) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        last: i64,
+    }
+    let row: Row = diesel::sql_query(
+        "SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS last FROM reconciliation_logs_id_seq",
+    )
+    .get_result(connection)
+    .await?;
+    Ok(row.last)
+}
+
+/// The transactions that are writing verdicts now. See the migration that makes `hold_verdict_numbers`.
+pub async fn list_writers(connection: &mut Connection) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::Text)]
+        writer: String,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT virtualtransaction AS writer FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' \
+         AND granted AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+         AND (classid::bigint << 32) + objid::bigint = 8531350844713694323",
+    )
+    .get_results(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.writer).collect())
+}
+
+/// The verdicts with numbers after one and up to another, oldest first: those in scope, and only those on a post where it is named.
+pub async fn list_between(
+    connection: &mut Connection,
+    scope: Scope,
+    post_id: Option<i64>,
+    after: i64,
+    through: i64,
+    limit: i64,
+) -> QueryResult<Vec<Reconciliation>> {
+    let mut query = reconciliation_logs::table
+        .inner_join(posts::table)
+        .inner_join(campaigns::table.on(campaigns::id.eq(posts::campaign_id)))
+        .filter(reconciliation_logs::id.gt(after))
+        .filter(reconciliation_logs::id.le(through))
+        .into_boxed();
+    query = match scope {
+        Scope::All => query,
+        Scope::Affiliate(id) => query.filter(posts::affiliate_id.eq(id)),
+        Scope::Advertiser(id) => query.filter(campaigns::advertiser_id.eq(id)),
+    };
+    if let Some(id) = post_id {
+        query = query.filter(reconciliation_logs::post_id.eq(id));
+    }
+    query
+        .order(reconciliation_logs::id.asc())
+        .limit(limit)
+        .select(Reconciliation::as_select())
+        .load(connection)
+        .await
 }
 
 /// The latest verdict on each of these claims.
@@ -153,19 +391,6 @@ pub async fn list_latest_by_post(
             reconciliation_logs::id.desc(),
         ))
         .select(Reconciliation::as_select())
-        .load(connection)
-        .await
-}
-
-/// Which of these claims have their FINAL verdict.
-pub async fn list_final(
-    connection: &mut Connection,
-    affiliate_report_ids: &[i64],
-) -> QueryResult<Vec<i64>> {
-    reconciliation_logs::table
-        .filter(reconciliation_logs::affiliate_report_id.eq_any(affiliate_report_ids))
-        .filter(reconciliation_logs::finality.eq(Finality::Final))
-        .select(reconciliation_logs::affiliate_report_id)
         .load(connection)
         .await
 }

@@ -1,7 +1,7 @@
 //! The two statements of a submission: what decides whether it is taken, and what writes all of it.
 //!
 //! Both are written by hand and prepared once per connection: one round trip each is what a submission costs. The second
-//! writes idempotency key, post, claim and queued job, or none of them.
+//! writes idempotency key, post, claim, queued job and the difference to the campaign's totals, or none of them.
 
 use chrono::{DateTime, Utc};
 use diesel::pg::Pg;
@@ -270,8 +270,9 @@ const REPORT_AND_JOB: &str = ", report AS (\
     job AS (\
     INSERT INTO mq_msgs (channel_name, name, attempts, payload_json) \
     SELECT a.channel, a.job, a.attempts, json_build_object('affiliate_report_id', report.id)::text \
-    FROM allowed a, report) \
-    SELECT report.post_id, report.id, report.submitted_at FROM report";
+    FROM allowed a, report)";
+
+const WRITTEN: &str = " SELECT report.post_id, report.id, report.submitted_at FROM report";
 
 /// Writes a claim on a new post.
 struct NewPostStatement<'a>(&'a Submission);
@@ -345,6 +346,15 @@ impl QueryFragment<Pg> for NewPostStatement<'_> {
              FROM allowed a, ids RETURNING id)",
         );
         out.push_sql(REPORT_AND_JOB);
+        out.push_sql(
+            ", totals AS (INSERT INTO rollup_deltas (campaign_id, platform, affiliate_id, hour, posts, reports, \
+             claimed_views, claimed_clicks, claimed_conversions, \
+             claimed_views_posts, claimed_clicks_posts, claimed_conversions_posts) \
+             SELECT a.campaign_id, a.platform, a.affiliate_id, date_trunc('hour', report.submitted_at, 'UTC'), 1, 1, \
+             a.claimed_views, a.claimed_clicks, a.claimed_conversions, num_nonnulls(a.claimed_views), \
+             num_nonnulls(a.claimed_clicks), num_nonnulls(a.claimed_conversions) FROM allowed a, report)",
+        );
+        out.push_sql(WRITTEN);
         Ok(())
     }
 }
@@ -369,11 +379,13 @@ impl QueryFragment<Pg> for NewReportStatement<'_> {
              FROM allowed a WHERE p.id = a.post_id RETURNING p.id)",
         );
         out.push_sql(REPORT_AND_JOB);
+        out.push_sql(WRITTEN);
         Ok(())
     }
 }
 
-/// Writes the submission; none where the caller's key was used before, and then nothing is written.
+/// Writes the submission; none where the caller's key was used before, and then nothing is written. The totals of a claim on
+/// an existing post depend on the claim before it, and are for the caller to write.
 ///
 /// # Errors
 /// A violated constraint: [`super::post::URL_KEY`] or [`super::post::NATIVE_ID_KEY`] where the post is there already.

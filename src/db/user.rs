@@ -65,6 +65,8 @@ pub struct NewRefreshToken<'a> {
     pub user_id: i64,
     /// The sign-in that it descends from.
     pub family: Uuid,
+    /// The API key that the sign-in began with.
+    pub api_key_id: Option<i64>,
     /// SHA-256 of the token.
     pub hash: &'a [u8],
     /// When it stops working.
@@ -87,6 +89,8 @@ pub struct RefreshToken {
     pub used_at: Option<DateTime<Utc>>,
     /// When its family was revoked.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// The API key that the sign-in began with.
+    pub api_key_id: Option<i64>,
 }
 
 /// Adds a user.
@@ -145,12 +149,12 @@ pub async fn insert_api_key(
         .await
 }
 
-/// The user whose key this is, if it is neither expired nor revoked.
+/// The user whose key this is, with the key's id, if it is neither expired nor revoked.
 pub async fn find_by_api_key(
     connection: &mut Connection,
     hash: &[u8],
     now: DateTime<Utc>,
-) -> QueryResult<Option<User>> {
+) -> QueryResult<Option<(User, i64)>> {
     users::table
         .inner_join(api_keys::table)
         .filter(api_keys::hash.eq(hash))
@@ -160,7 +164,7 @@ pub async fn find_by_api_key(
                 .is_null()
                 .or(api_keys::expires_at.gt(now)),
         )
-        .select(User::as_select())
+        .select((User::as_select(), api_keys::id))
         .first(connection)
         .await
         .optional()
@@ -226,4 +230,110 @@ pub async fn update_family_revoked(
         .set(refresh_tokens::revoked_at.eq(now))
         .execute(connection)
         .await
+}
+
+/// The API key with this prefix, and whose it is.
+#[derive(Debug, Clone, Queryable)]
+pub struct KeyOwner {
+    /// The key.
+    pub id: i64,
+    /// Whose it is.
+    pub user_id: i64,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Locks the API key with this prefix.
+pub async fn lock_api_key(
+    connection: &mut Connection,
+    prefix: &str,
+) -> QueryResult<Option<KeyOwner>> {
+    api_keys::table
+        .filter(api_keys::prefix.eq(prefix))
+        .select((api_keys::id, api_keys::user_id, api_keys::revoked_at))
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Revokes an API key, and every sign-in that began with it.
+pub async fn revoke_api_key(
+    connection: &mut Connection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(api_keys::table.find(id))
+        .set(api_keys::revoked_at.eq(now))
+        .execute(connection)
+        .await?;
+    diesel::update(refresh_tokens::table.filter(refresh_tokens::api_key_id.eq(id)))
+        .filter(refresh_tokens::revoked_at.is_null())
+        .set(refresh_tokens::revoked_at.eq(now))
+        .execute(connection)
+        .await
+}
+
+/// Whether a sign-in has been ended: by its owner, by the reuse of a token, or with the API key that it began with.
+pub async fn is_revoked(connection: &mut Connection, family: Uuid) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::not(diesel::dsl::exists(
+        refresh_tokens::table
+            .filter(refresh_tokens::family.eq(family))
+            .filter(refresh_tokens::revoked_at.is_null()),
+    )))
+    .get_result(connection)
+    .await
+}
+
+/// Gives an affiliate's user another address to sign in with.
+pub async fn update_email(
+    connection: &mut Connection,
+    affiliate_id: i64,
+    email: Option<&str>,
+) -> QueryResult<usize> {
+    diesel::update(users::table.filter(users::affiliate_id.eq(affiliate_id)))
+        .set(users::email.eq(email))
+        .execute(connection)
+        .await
+}
+
+/// Whether an API key is neither expired nor revoked.
+pub async fn is_key_valid(
+    connection: &mut Connection,
+    id: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(
+        api_keys::table
+            .find(id)
+            .filter(api_keys::revoked_at.is_null())
+            .filter(
+                api_keys::expires_at
+                    .is_null()
+                    .or(api_keys::expires_at.gt(now)),
+            ),
+    ))
+    .get_result(connection)
+    .await
+}
+
+/// Ends every sign-in of an affiliate's user.
+pub async fn revoke_sign_ins(
+    connection: &mut Connection,
+    affiliate_id: i64,
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    diesel::update(
+        refresh_tokens::table.filter(
+            refresh_tokens::user_id.eq_any(
+                users::table
+                    .filter(users::affiliate_id.eq(affiliate_id))
+                    .select(users::id),
+            ),
+        ),
+    )
+    .filter(refresh_tokens::revoked_at.is_null())
+    .set(refresh_tokens::revoked_at.eq(now))
+    .execute(connection)
+    .await
 }

@@ -240,6 +240,16 @@ names! {
 }
 
 names! {
+    /// What an advertiser last told of an order.
+    OrderStatus {
+        /// It counts.
+        Accepted = "ACCEPTED",
+        /// It was taken back, and does not count any more.
+        Reversed = "REVERSED",
+    }
+}
+
+names! {
     /// Why an alert was raised.
     AlertKind {
         /// A claim is above what the platform reports.

@@ -9,8 +9,8 @@ mod secret;
 
 pub use enums::{
     AlertEventKind, AlertKind, AlertStatus, ApplicationRule, ApplicationStatus, CampaignStatus,
-    DiscrepancyLevel, EvidenceGrade, Finality, PlatformKind, PostStatus, ReconciliationStatus,
-    ReportStatus, Role, SubmissionMethod, UnknownName,
+    DiscrepancyLevel, EvidenceGrade, Finality, OrderStatus, PlatformKind, PostStatus,
+    ReconciliationStatus, ReportStatus, Role, SubmissionMethod, UnknownName,
 };
 pub use metrics::{Availability, Metric, Metrics, Observed};
 pub use secret::Secret;

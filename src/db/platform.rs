@@ -1,0 +1,135 @@
+//! Platforms: whether they are in use, what operators set over the environment, and how many calls may be made.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Double, Nullable, Text};
+use diesel_async::RunQueryDsl;
+
+use super::Connection;
+use super::schema::platforms;
+use crate::model::PlatformKind;
+
+/// What operators set. None: as the environment says.
+#[derive(Debug, Clone, Queryable, Selectable, Identifiable, PartialEq, Eq)]
+#[diesel(table_name = platforms, primary_key(kind), check_for_backend(diesel::pg::Pg))]
+pub struct Platform {
+    /// Which platform.
+    pub kind: PlatformKind,
+    /// Whether posts on it are taken.
+    pub enabled: bool,
+    /// The root of its API.
+    pub base_url: Option<String>,
+    /// The id of this program's registration there.
+    pub client_id: Option<String>,
+    /// The secret of that registration, encrypted.
+    pub client_secret_sealed: Option<Vec<u8>>,
+    /// Under which key.
+    pub client_secret_key_id: Option<String>,
+    /// A token that reads the figures of one account, encrypted.
+    pub access_token_sealed: Option<Vec<u8>>,
+    /// Under which key.
+    pub access_token_key_id: Option<String>,
+    /// The version in the path of its API.
+    pub api_version: Option<String>,
+    /// How many calls a minute all processes together may make.
+    pub requests_per_minute: Option<i32>,
+    /// Counts up with every change.
+    pub version: i64,
+}
+
+/// Every platform.
+pub async fn list(connection: &mut Connection) -> QueryResult<Vec<Platform>> {
+    platforms::table
+        .order(platforms::kind.asc())
+        .select(Platform::as_select())
+        .load(connection)
+        .await
+}
+
+/// Locks a platform.
+pub async fn lock(connection: &mut Connection, kind: PlatformKind) -> QueryResult<Platform> {
+    platforms::table
+        .find(kind)
+        .select(Platform::as_select())
+        .for_no_key_update()
+        .first(connection)
+        .await
+}
+
+/// Writes what was set, as another version.
+pub async fn update(connection: &mut Connection, platform: &Platform) -> QueryResult<Platform> {
+    diesel::update(platforms::table.find(platform.kind))
+        .set((
+            platforms::enabled.eq(platform.enabled),
+            platforms::base_url.eq(&platform.base_url),
+            platforms::client_id.eq(&platform.client_id),
+            platforms::client_secret_sealed.eq(&platform.client_secret_sealed),
+            platforms::client_secret_key_id.eq(&platform.client_secret_key_id),
+            platforms::access_token_sealed.eq(&platform.access_token_sealed),
+            platforms::access_token_key_id.eq(&platform.access_token_key_id),
+            platforms::api_version.eq(&platform.api_version),
+            platforms::requests_per_minute.eq(platform.requests_per_minute),
+            platforms::version.eq(platforms::version + 1),
+        ))
+        .returning(Platform::as_returning())
+        .get_result(connection)
+        .await
+}
+
+/// What changes with every change of a setting.
+pub async fn version(connection: &mut Connection) -> QueryResult<i64> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        version: i64,
+    }
+    let row: Row = diesel::sql_query("SELECT sum(version)::bigint AS version FROM platforms")
+        .get_result(connection)
+        .await?;
+    Ok(row.version)
+}
+
+/// Takes one of the calls that all processes together may make to a platform. None where it was taken, or there is no
+/// limit; else in how many seconds there is one again.
+pub async fn take_call(
+    connection: &mut Connection,
+    kind: PlatformKind,
+) -> QueryResult<Option<f64>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Nullable<Double>)]
+        wait: Option<f64>,
+    }
+    // Calls come back evenly, and what is not used is kept for ten seconds, so that a minute never sees many more.
+    let row: Row = diesel::sql_query(
+        "WITH now AS (SELECT countersign_now() + (clock_timestamp() - now()) AS at), \
+         filled AS (SELECT p.kind, now.at, least(greatest(p.requests_per_minute / 6.0, 1), \
+             coalesce(p.calls_left + p.requests_per_minute / 60.0 \
+                 * greatest(extract(epoch FROM now.at - p.calls_left_at), 0), \
+                 greatest(p.requests_per_minute / 6.0, 1))) AS calls \
+             FROM platforms p, now WHERE p.kind = $1 AND p.requests_per_minute IS NOT NULL FOR NO KEY UPDATE OF p), \
+         taken AS (UPDATE platforms p SET calls_left = f.calls - (f.calls >= 1)::integer, calls_left_at = f.at \
+             FROM filled f WHERE p.kind = f.kind \
+             RETURNING CASE WHEN f.calls < 1 THEN (1 - f.calls) * 60 / p.requests_per_minute END AS wait) \
+         SELECT max(wait)::double precision AS wait FROM taken",
+    )
+    .bind::<Text, _>(kind)
+    .get_result(connection)
+    .await?;
+    Ok(row.wait)
+}
+
+/// A platform with a secret under another key than this one, for moving it there.
+pub async fn list_under_other_keys(
+    connection: &mut Connection,
+    key_id: &str,
+) -> QueryResult<Vec<Platform>> {
+    platforms::table
+        .filter(
+            platforms::client_secret_key_id
+                .ne(key_id)
+                .or(platforms::access_token_key_id.ne(key_id)),
+        )
+        .select(Platform::as_select())
+        .load(connection)
+        .await
+}
