@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::db::Pool;
+use crate::domain::sign_ins::SignIns;
 use crate::domain::token::Tokens;
 use crate::events::Events;
 use crate::platform::Platforms;
+use crate::vault::Vault;
 
 /// The shared parts of a process. Built the same way by the program and by its tests; cloning is cheap.
 #[derive(Debug, Clone)]
@@ -19,6 +21,10 @@ pub struct App {
     pub clock: Clock,
     /// Makes and checks access tokens.
     pub tokens: Arc<Tokens>,
+    /// Which sign-ins have ended.
+    pub sign_ins: SignIns,
+    /// Encrypts and decrypts secrets that are kept.
+    pub vault: Arc<Vault>,
     /// Hints inside this process that there is something to read in the database.
     pub events: Events,
 }

@@ -1,5 +1,6 @@
 //! Settings, read from the environment once at start. An unreadable value is an error that names its variable.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use url::Url;
@@ -29,6 +30,9 @@ pub struct Config {
     /// `COUNTERSIGN_ALLOWED_ORIGINS`: origins of browser pages that may open a WebSocket or call the API, separated by
     /// commas; where empty, pages of the server itself.
     pub allowed_origins: Vec<String>,
+    /// `COUNTERSIGN_ENCRYPTION_KEYS`: what secrets in the database are encrypted under, `id:base64`, separated by commas; one
+    /// is made in the data folder where this is not set. Nodes that share a database must share them.
+    pub encryption_keys: Option<Secret>,
     /// `COUNTERSIGN_PLATFORM_<KIND>_…`: access to the platforms that are set up.
     pub platforms: Vec<(PlatformKind, PlatformConfig)>,
 }
@@ -93,8 +97,25 @@ impl Config {
                         .collect()
                 })
                 .unwrap_or_default(),
+            encryption_keys: lookup("COUNTERSIGN_ENCRYPTION_KEYS").map(Secret::new),
             platforms: platforms(lookup)?,
         })
+    }
+}
+
+/// Where to listen: the argument, or `COUNTERSIGN_LISTEN`, or 127.0.0.1:8000.
+///
+/// # Errors
+/// The variable is not an address and a port.
+pub fn listen_address(argument: Option<SocketAddr>) -> Result<SocketAddr, ConfigError> {
+    const VARIABLE: &str = "COUNTERSIGN_LISTEN";
+    match (argument, std::env::var(VARIABLE)) {
+        (Some(address), _) => Ok(address),
+        (None, Err(_)) => Ok(([127, 0, 0, 1], 8000).into()),
+        (None, Ok(text)) => text.parse().map_err(|_| ConfigError {
+            variable: VARIABLE.to_owned(),
+            problem: format!("{text:?} is not an address and a port, such as 127.0.0.1:8000"),
+        }),
     }
 }
 

@@ -31,6 +31,9 @@ pub enum RefusalCode {
     NotesRequired,
     AlreadyResolved,
     TryAgainLater,
+    ReapplyLater,
+    NotInForce,
+    PlatformUnreachable,
 }
 
 /// Something that the caller can mend.

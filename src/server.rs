@@ -14,13 +14,18 @@ use crate::config::Config;
 use crate::crypto::SigningKey;
 use crate::db::{Pool, migrate};
 use crate::domain::feed::AlertFeed;
+use crate::domain::platform;
+use crate::domain::sign_ins::SignIns;
 use crate::domain::token::Tokens;
+use crate::domain::verdict_feed::VerdictFeed;
 use crate::embedded::{EmbeddedConfig, EmbeddedPostgres, running_url};
 use crate::events::Events;
+use crate::graphql::Feeds;
 use crate::http::transport::{AllowedOrigins, Settings};
 use crate::http::{Acceptor, Readiness, routes};
 use crate::jobs::{self, Worker, WorkerOptions};
 use crate::platform::Platforms;
+use crate::vault::Vault;
 
 /// How long requests and sockets may take to end when the server is stopped.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -91,8 +96,12 @@ impl Process {
         config: Config,
         url: &str,
     ) -> anyhow::Result<(App, Config, CancellationToken)> {
-        let db = Pool::new(url, config.database_connections)?;
-        for version in migrate::run(&db).await? {
+        let named = || match config.database_url {
+            Some(_) => "DATABASE_URL",
+            None => "the private database",
+        };
+        let db = Pool::new(url, config.database_connections).context(named())?;
+        for version in migrate::run(&db).await.context(named())? {
             tracing::info!(version, "migrated");
         }
         let clock = Clock::default();
@@ -101,16 +110,24 @@ impl Process {
             Some(pem) => SigningKey::from_pem(pem).context("COUNTERSIGN_TOKEN_PRIVATE_KEY")?,
             None => SigningKey::load_or_create(&config.data_dir.join("token-key.pem"))?,
         };
+        let vault = match &config.encryption_keys {
+            Some(keys) => Vault::parse(keys).context("COUNTERSIGN_ENCRYPTION_KEYS")?,
+            None => Vault::load_or_create(&config.data_dir.join("encryption-key"))?,
+        };
         let app = App {
             db,
             platforms: Platforms::new(config.platforms.iter().cloned())?,
             clock,
             tokens: Arc::new(Tokens::new(&key, config.tokens.clone())?),
+            sign_ins: SignIns::default(),
+            vault: Arc::new(vault),
             events: Events::default(),
         };
+        platform::refresh(&app).await?;
         let background = CancellationToken::new();
         tokio::spawn(jobs::relay(app.clone(), background.clone()));
         tokio::spawn(keep_time(app.clone(), background.clone()));
+        tokio::spawn(platform::follow(app.clone(), background.clone()));
         Ok((app, config, background))
     }
 
@@ -125,13 +142,19 @@ impl Process {
     ) -> anyhow::Result<()> {
         let feed = AlertFeed::default();
         let reader = feed.start(&self.app, self.background.clone()).await?;
+        let verdicts = VerdictFeed::default();
+        let verdict_reader = verdicts.start(&self.app, self.background.clone()).await?;
         let readiness = Readiness::default();
         let settings = Settings {
             origins: AllowedOrigins::new(self.config.allowed_origins.iter()),
             ..Settings::default()
         };
         let sockets = settings.sockets.clone();
-        let endpoint = routes(&self.app, feed, readiness.clone(), settings);
+        let feeds = Feeds {
+            alerts: feed,
+            verdicts,
+        };
+        let endpoint = routes(&self.app, feeds, readiness.clone(), settings);
         let acceptor = Acceptor::new(listener)?;
         let closing = sockets.clone();
         poem::Server::new_with_acceptor(acceptor)
@@ -150,6 +173,7 @@ impl Process {
             tracing::warn!("some sockets did not close in time");
         }
         reader.abort();
+        verdict_reader.abort();
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Who may do what: the one table of rights.
 //!
-//! Each field of the API's root types has a row here, and the API refuses a field without one. What a caller reaches of
+//! Each field of the API's root types has a row here, and so has each export; the API refuses what has none. What a caller reaches of
 //! the things that a field gives (all of them, or its own) is [`Viewer::scope`]; that what lies outside of it answers as if
 //! it did not exist is [`super::visible`].
 
@@ -96,6 +96,7 @@ const ALL: Callers = Callers::Roles(&[Operator, Advertiser, Affiliate]);
 const PROGRAM: Callers = Callers::Roles(&[Operator, Advertiser]);
 const OPERATORS: Callers = Callers::Roles(&[Operator]);
 const AFFILIATES: Callers = Callers::Roles(&[Affiliate]);
+const OPERATORS_AND_AFFILIATES: Callers = Callers::Roles(&[Operator, Affiliate]);
 
 /// The table of rights: each root field and who may call it.
 pub const TABLE: &[(&str, Callers)] = &[
@@ -112,6 +113,12 @@ pub const TABLE: &[(&str, Callers)] = &[
     ("affiliates", ALL),
     ("affiliate", ALL),
     ("applications", ALL),
+    ("orders", ALL),
+    ("discrepancies", ALL),
+    ("reconciliationRun", ALL),
+    ("verifyAuditTrail", ALL),
+    ("simulatePolicy", PROGRAM),
+    ("queue", OPERATORS),
     ("reconciliation", ALL),
     ("alerts", ALL),
     ("platforms", ALL),
@@ -128,20 +135,47 @@ pub const TABLE: &[(&str, Callers)] = &[
     ("decideApplication", PROGRAM),
     ("createCampaign", PROGRAM),
     ("updateCampaignPlatforms", PROGRAM),
+    ("updateCampaign", PROGRAM),
+    ("updateAdvertiser", PROGRAM),
+    ("updateAffiliate", OPERATORS_AND_AFFILIATES),
+    ("revokeApiKey", ALL),
+    ("withdrawApplication", AFFILIATES),
+    ("endApplication", ALL),
+    ("rotateWebhookSecret", PROGRAM),
+    ("updatePlatformConfig", OPERATORS),
+    ("runReconciliation", PROGRAM),
+    ("fetchPlatformMetrics", PROGRAM),
+    ("retryJob", OPERATORS),
+    ("discardJob", OPERATORS),
     ("submitPost", AFFILIATES),
+    ("submitPosts", AFFILIATES),
     ("submitReport", AFFILIATES),
     ("acknowledgeAlert", PROGRAM),
     ("resolveAlert", PROGRAM),
     // Subscriptions.
     ("alertRaised", ALL),
+    ("reportReconciled", ALL),
 ];
 
-/// Whether the caller may call the root field.
+/// Lists as CSV, by HTTP, and who may ask for them. What is in them is what the list of the API holds.
+pub const EXPORTS: &[(&str, Callers)] = &[
+    ("export advertisers", ALL),
+    ("export affiliates", ALL),
+    ("export alerts", ALL),
+    ("export applications", ALL),
+    ("export campaigns", ALL),
+    ("export discrepancies", ALL),
+    ("export orders", ALL),
+    ("export posts", ALL),
+];
+
+/// Whether the caller may call the root field, or ask for the export.
 ///
 /// # Errors
 /// Nobody is signed in, the role may not, or the field has no row in the table.
 pub fn authorise(viewer: Option<&Viewer>, field: &str) -> Result<(), Error> {
-    let Some((_, callers)) = TABLE.iter().find(|(name, _)| *name == field) else {
+    let mut rows = TABLE.iter().chain(EXPORTS);
+    let Some((_, callers)) = rows.find(|(name, _)| *name == field) else {
         return Err(Error::internal(format!(
             "the table of rights has no row for {field}"
         )));

@@ -4,9 +4,11 @@ use diesel_async::AsyncConnection as _;
 
 use super::access::{Principal, Viewer};
 use super::input::Checks;
+use super::verification::TotalsChange;
 use super::visible;
 use crate::app::App;
 use crate::db::alert::{self, Alert, NewAlertEvent};
+use crate::db::{post, rollup};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::events::ALERT_EVENTS;
 use crate::model::{AlertEventKind, AlertStatus};
@@ -95,6 +97,13 @@ async fn change(
             }
             if let Some(kind) = apply(&mut alert, now) {
                 alert::update_many(connection, std::slice::from_ref(&alert)).await?;
+                if let (AlertStatus::Resolved, Some(post_id)) = (alert.status, alert.post_id) {
+                    let mut totals = TotalsChange::default();
+                    for post in post::list_by_id(connection, &[post_id]).await? {
+                        totals.alerts(&post, -1);
+                    }
+                    rollup::insert(connection, &totals.into_deltas()).await?;
+                }
                 let event = NewAlertEvent {
                     alert_id,
                     kind,

@@ -1,8 +1,9 @@
 //! An affiliate asks to work with an advertiser. The answer comes at once, the decision in the background.
 
+use chrono::TimeDelta;
 use diesel_async::AsyncConnection as _;
 
-use super::access::Viewer;
+use super::access::{Principal, Viewer};
 use super::input::Checks;
 use super::task::{self, DecideApplication};
 use super::trust::shown;
@@ -45,6 +46,18 @@ pub async fn apply(
                     "you are not eligible for this advertiser",
                 )
                 .into());
+            }
+            let rejected = application::latest_rejection(connection, advertiser_id, affiliate_id).await?;
+            let rule = advertiser::list_by_id(connection, &[advertiser_id]).await?.pop();
+            if let (Some(rejected_at), Some(rule)) = (rejected, rule) {
+                let again = rejected_at + TimeDelta::days(rule.reapply_after_days.into());
+                if now < again {
+                    let message = format!(
+                        "this advertiser rejected you; you may apply again from {} on",
+                        again.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+                    );
+                    return Err(Refusal::field(RefusalCode::ReapplyLater, "advertiserId", message).into());
+                }
             }
             let new = NewApplication { advertiser_id, affiliate_id, message: message.as_deref() };
             let application = application::insert(connection, &new).await.map_err(|error| {
@@ -110,6 +123,103 @@ pub async fn decide(
         let message = "this application was decided before";
         Refusal::field(RefusalCode::AlreadyDecided, "applicationId", message).into()
     })
+}
+
+/// Takes an application back that nobody has decided yet.
+///
+/// # Errors
+/// The application is not the caller's, or it is not pending.
+pub async fn withdraw(
+    app: &App,
+    viewer: &Viewer,
+    application_id: i64,
+    reason: Option<&str>,
+) -> Result<Application, Error> {
+    let pending = ApplicationStatus::Pending;
+    let withdrawn = ApplicationStatus::Withdrawn;
+    let message = "this application is not pending any more";
+    let refusal = Refusal::field(RefusalCode::AlreadyDecided, "applicationId", message);
+    move_on(
+        app,
+        viewer,
+        application_id,
+        reason,
+        (pending, withdrawn),
+        refusal,
+    )
+    .await
+}
+
+/// Longest reason for an end, in characters: with who ended it, it fits where reasons are kept.
+const MOST_OF_REASON: usize = 1900;
+
+/// Ends an approved relation; either side may.
+///
+/// # Errors
+/// The application is not at the caller's side, or it is not approved.
+pub async fn end(
+    app: &App,
+    viewer: &Viewer,
+    application_id: i64,
+    reason: Option<&str>,
+) -> Result<Application, Error> {
+    let approved = ApplicationStatus::Approved;
+    let ended = ApplicationStatus::Ended;
+    let message = "only an approved application can be ended";
+    let refusal = Refusal::field(RefusalCode::NotInForce, "applicationId", message);
+    let mut checks = Checks::default();
+    let reason = checks.optional_text("reason", reason, MOST_OF_REASON);
+    checks.finish()?;
+    let by = match viewer.principal {
+        Principal::Operator => "by an operator",
+        Principal::Advertiser(_) => "by the advertiser",
+        Principal::Affiliate(_) => "by the affiliate",
+    };
+    let reason = match reason {
+        Some(reason) => format!("Ended {by}: {reason}"),
+        None => format!("Ended {by}."),
+    };
+    move_on(
+        app,
+        viewer,
+        application_id,
+        Some(&reason),
+        (approved, ended),
+        refusal,
+    )
+    .await
+}
+
+async fn move_on(
+    app: &App,
+    viewer: &Viewer,
+    application_id: i64,
+    reason: Option<&str>,
+    (from, to): (ApplicationStatus, ApplicationStatus),
+    refusal: Refusal,
+) -> Result<Application, Error> {
+    let mut checks = Checks::default();
+    let reason = checks.optional_text("reason", reason, 2000);
+    checks.finish()?;
+    if visible::applications(app, viewer, &[application_id])
+        .await?
+        .is_empty()
+    {
+        let message = "applicationId names no application of yours";
+        return Err(Refusal::field(RefusalCode::NotFound, "applicationId", message).into());
+    }
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    application::update_status(
+        &mut connection,
+        application_id,
+        from,
+        to,
+        reason.as_deref(),
+        now,
+    )
+    .await?
+    .ok_or_else(|| refusal.into())
 }
 
 /// Decides an application by the advertiser's rule, as the queued job does, and finishes the job. One that was decided

@@ -14,7 +14,7 @@ use crate::db::{Connection, advertiser};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CampaignStatus, DiscrepancyLevel, Metric, PlatformKind};
 
-/// The thresholds that a caller gives; what is left out is the default.
+/// The thresholds that a caller gives; what is left out is the default, or stays as it is.
 #[derive(Debug, Default)]
 #[allow(missing_docs)]
 pub struct PolicyChoice {
@@ -22,14 +22,14 @@ pub struct PolicyChoice {
     pub high_above_percent: Option<BigDecimal>,
     pub absolute_floor: Option<i64>,
     pub alert_from: Option<DiscrepancyLevel>,
-    pub lag_window_hours: Option<i64>,
+    /// None inside: each definition's own.
+    pub lag_window_hours: Option<Option<i64>>,
     pub recheck_hours: Option<Vec<i64>>,
 }
 
 impl PolicyChoice {
-    /// A valid first policy; everything that is wrong goes to `checks`.
-    fn resolve(self, checks: &mut Checks) -> Policy {
-        let default = Policy::default();
+    /// A valid policy, which has what is left out from another; everything that is wrong goes to `checks`.
+    pub(super) fn resolve(self, default: Policy, checks: &mut Checks) -> Policy {
         let floor = self.absolute_floor.map(u64::try_from);
         if matches!(floor, Some(Err(_))) {
             let message = "absoluteFloor must not be negative";
@@ -38,14 +38,16 @@ impl PolicyChoice {
         // Hours beyond what a duration holds are refused by validate like any that are too many.
         let hours = |hours: i64| Duration::try_hours(hours).unwrap_or(Duration::MAX);
         let policy = Policy {
-            version: 1,
+            version: default.version,
             low_below_percent: self.low_below_percent.unwrap_or(default.low_below_percent),
             high_above_percent: self
                 .high_above_percent
                 .unwrap_or(default.high_above_percent),
             absolute_floor: floor.and_then(Result::ok).unwrap_or(default.absolute_floor),
             alert_from: self.alert_from.unwrap_or(default.alert_from),
-            lag_window: self.lag_window_hours.map(hours),
+            lag_window: self
+                .lag_window_hours
+                .map_or(default.lag_window, |lag| lag.map(hours)),
             rechecks: self.recheck_hours.map_or(default.rechecks, |ages| {
                 ages.into_iter().map(hours).collect()
             }),
@@ -127,17 +129,9 @@ pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result
     let advertiser_id = viewer.advertiser(input.advertiser_id)?;
     let mut checks = Checks::default();
     let name = checks.required_text("name", &input.name, 200);
-    if let (Some(starts_at), Some(ends_at)) = (input.starts_at, input.ends_at)
-        && starts_at >= ends_at
-    {
-        checks.refuse(
-            RefusalCode::OutOfRange,
-            "endsAt",
-            "endsAt must be after startsAt",
-        );
-    }
+    check_dates(&mut checks, input.starts_at, input.ends_at);
     let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions);
-    let policy = input.policy.resolve(&mut checks);
+    let policy = input.policy.resolve(Policy::default(), &mut checks);
     checks.finish()?;
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
@@ -180,10 +174,7 @@ pub async fn update_platforms(
     let mut checks = Checks::default();
     let platforms = resolve_platforms(&mut checks, platforms, definitions);
     checks.finish()?;
-    let Some(campaign) = visible::campaigns(app, viewer, &[campaign_id]).await?.pop() else {
-        let message = "campaignId names no campaign of yours";
-        return Err(Refusal::field(RefusalCode::NotFound, "campaignId", message).into());
-    };
+    let campaign = own_campaign(app, viewer, campaign_id).await?;
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
     connection
@@ -192,6 +183,91 @@ pub async fn update_platforms(
         })
         .await?;
     Ok(campaign)
+}
+
+/// The campaign, if it is one that the caller manages.
+pub(super) async fn own_campaign(
+    app: &App,
+    viewer: &Viewer,
+    campaign_id: i64,
+) -> Result<Campaign, Error> {
+    visible::campaigns(app, viewer, &[campaign_id])
+        .await?
+        .pop()
+        .ok_or_else(|| {
+            let message = "campaignId names no campaign of yours";
+            Refusal::field(RefusalCode::NotFound, "campaignId", message).into()
+        })
+}
+
+/// What is to be changed of a campaign. None: it stays; none inside: it is taken away.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct UpdateCampaign {
+    pub name: Option<String>,
+    pub status: Option<CampaignStatus>,
+    pub starts_at: Option<Option<DateTime<Utc>>>,
+    pub ends_at: Option<Option<DateTime<Utc>>>,
+    pub policy: Option<PolicyChoice>,
+}
+
+/// Changes a campaign. Another policy is a new version: claims that are there keep the one that they were made under.
+///
+/// # Errors
+/// A field is not what it must be, or the campaign is not the caller's.
+pub async fn update(
+    app: &App,
+    viewer: &Viewer,
+    campaign_id: i64,
+    input: UpdateCampaign,
+) -> Result<Campaign, Error> {
+    own_campaign(app, viewer, campaign_id).await?;
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            let internal = || Error::internal("a campaign that is there is not there");
+            // With the campaign's row locked, versions come one after the other.
+            let mut row = campaign::lock(connection, campaign_id)
+                .await?
+                .ok_or_else(internal)?;
+            let in_force = campaign::list_policies_in_force(connection, &[campaign_id])
+                .await?
+                .pop()
+                .ok_or_else(internal)?;
+            let mut checks = Checks::default();
+            if let Some(name) = &input.name {
+                row.name = checks.required_text("name", name, 200);
+            }
+            row.status = input.status.unwrap_or(row.status);
+            row.starts_at = input.starts_at.unwrap_or(row.starts_at);
+            row.ends_at = input.ends_at.unwrap_or(row.ends_at);
+            check_dates(&mut checks, row.starts_at, row.ends_at);
+            let before = policy_of(&in_force)?;
+            let policy = input
+                .policy
+                .map(|choice| choice.resolve(before.clone(), &mut checks));
+            checks.finish()?;
+            campaign::update(connection, &row).await?;
+            if let Some(mut policy) = policy.filter(|policy| *policy != before) {
+                policy.version = before.version + 1;
+                campaign::insert_policy(connection, &row_of(campaign_id, &policy)?).await?;
+            }
+            Ok(row)
+        })
+        .await
+}
+
+fn check_dates(
+    checks: &mut Checks,
+    starts_at: Option<DateTime<Utc>>,
+    ends_at: Option<DateTime<Utc>>,
+) {
+    if let (Some(starts_at), Some(ends_at)) = (starts_at, ends_at)
+        && starts_at >= ends_at
+    {
+        let message = "endsAt must be after startsAt";
+        checks.refuse(RefusalCode::OutOfRange, "endsAt", message);
+    }
 }
 
 /// Each platform with what a view means there.

@@ -53,7 +53,7 @@ impl Checks {
 
     /// An e-mail address, in lower case.
     pub fn email(&mut self, field: &str, text: Option<&str>) -> Option<String> {
-        let text = self.optional_text(field, text, 254)?.to_lowercase();
+        let text = self.optional_text(field, text.map(str::to_lowercase).as_deref(), 254)?;
         let plausible = text.split_once('@').is_some_and(|(name, host)| {
             !name.is_empty() && host.contains('.') && !host.starts_with('.') && !host.ends_with('.')
         });
@@ -68,6 +68,28 @@ impl Checks {
             );
         }
         Some(text)
+    }
+
+    /// An address of the web.
+    pub fn web_address(&mut self, field: &str, text: Option<&str>) -> Option<String> {
+        let text = self.optional_text(field, text, 2048)?;
+        let known =
+            url::Url::parse(&text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if !known {
+            let message = format!("{field} must be an http or https address");
+            self.refuse(RefusalCode::Invalid, field, message);
+        }
+        Some(text)
+    }
+
+    /// The id of a Discord user.
+    pub fn discord_user_id(&mut self, field: &str, text: Option<&str>) -> Option<String> {
+        let id = self.optional_text(field, text, 20)?;
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            let message = format!("{field} must be a Discord user id: up to 20 digits");
+            self.refuse(RefusalCode::Invalid, field, message);
+        }
+        Some(id)
     }
 
     /// A JSON value of at most `most_bytes`, without the character U+0000, which PostgreSQL cannot keep.

@@ -5,17 +5,20 @@ use super::access::{Principal, Viewer};
 use crate::app::App;
 use crate::db::{Keyset, keyset::Slice};
 use crate::db::{
-    advertiser, affiliate, affiliate_report, alert, application, campaign, platform_report, post,
-    reconciliation,
+    advertiser, affiliate, affiliate_report, alert, application, campaign, order, platform,
+    platform_report, post, reconciliation, trust_event,
 };
 use crate::error::Error;
 use crate::model::{PlatformKind, Scope};
 
+pub use crate::db::advertiser::AdvertiserFilter;
+pub use crate::db::affiliate::{AffiliateField, AffiliateFilter, AffiliateKey, AffiliatePage};
 pub use crate::db::alert::AlertFilter;
 pub use crate::db::application::ApplicationFilter;
 pub use crate::db::campaign::CampaignFilter;
+pub use crate::db::order::OrderFilter;
 pub use crate::db::post::PostFilter;
-pub use crate::db::reconciliation::Of;
+pub use crate::db::reconciliation::{DiscrepancyFilter, Of};
 
 /// Functions that read rows by a batch of keys.
 macro_rules! batches {
@@ -85,22 +88,28 @@ pub async fn latest_applications(
     Ok(application::list_latest(&mut *app.db.get().await?, advertisers, affiliate_id).await?)
 }
 
-/// A page of the advertisers that the viewer may see; only those that an affiliate is eligible for where one is given.
+/// Pages of the advertisers that the viewer may see.
 ///
 /// # Errors
 /// The database failed.
 pub async fn advertisers(
     app: &App,
     viewer: &Viewer,
-    eligible_for: Option<i64>,
-    page: Keyset,
-) -> Result<Slice<advertiser::Advertiser>, Error> {
-    let (only, eligible) = match viewer.principal {
-        Principal::Operator => (None, eligible_for),
-        Principal::Advertiser(id) => (Some(id), eligible_for),
-        Principal::Affiliate(id) => (None, Some(id)),
-    };
-    Ok(advertiser::list(&mut *app.db.get().await?, only, eligible, page).await?)
+    lists: &[(AdvertiserFilter, Keyset)],
+) -> Result<Vec<Slice<advertiser::Advertiser>>, Error> {
+    let lists: Vec<(AdvertiserFilter, Keyset)> = lists
+        .iter()
+        .cloned()
+        .map(|(mut filter, page)| {
+            match viewer.principal {
+                Principal::Operator => {}
+                Principal::Advertiser(id) => filter.only = Some(id),
+                Principal::Affiliate(id) => filter.eligible = Some(id),
+            }
+            (filter, page)
+        })
+        .collect();
+    Ok(advertiser::list(&mut *app.db.get().await?, &lists).await?)
 }
 
 /// A page of the affiliates that the viewer may see.
@@ -110,106 +119,75 @@ pub async fn advertisers(
 pub async fn affiliates(
     app: &App,
     viewer: &Viewer,
-    page: Keyset,
+    filter: &AffiliateFilter,
+    page: &AffiliatePage,
 ) -> Result<Slice<affiliate::Affiliate>, Error> {
     let (advertiser, only) = match viewer.scope() {
         Scope::All => (None, None),
         Scope::Advertiser(id) => (Some(id), None),
         Scope::Affiliate(id) => (None, Some(id)),
     };
-    Ok(affiliate::list(&mut *app.db.get().await?, advertiser, only, page).await?)
+    Ok(affiliate::list(&mut *app.db.get().await?, advertiser, only, filter, page).await?)
 }
 
-/// A page of the applications that the viewer may see.
-///
-/// # Errors
-/// The database failed.
-pub async fn applications(
-    app: &App,
-    viewer: &Viewer,
-    filter: &ApplicationFilter,
-    page: Keyset,
-) -> Result<Slice<application::Application>, Error> {
-    Ok(application::list(&mut *app.db.get().await?, viewer.scope(), filter, page).await?)
+/// Functions that read pages of lists within what the viewer may see, all of them in one statement.
+macro_rules! pages {
+    ($($(#[$doc:meta])* $name:ident = $module:ident::$query:ident($filter:ty) -> $row:ty;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// The database failed.
+        pub async fn $name(
+            app: &App,
+            viewer: &Viewer,
+            lists: &[($filter, Keyset)],
+        ) -> Result<Vec<Slice<$row>>, Error> {
+            Ok($module::$query(&mut *app.db.get().await?, viewer.scope(), lists).await?)
+        }
+    )+};
 }
 
-/// A page of the campaigns that the viewer may see.
-///
-/// # Errors
-/// The database failed.
-pub async fn campaigns(
-    app: &App,
-    viewer: &Viewer,
-    filter: &CampaignFilter,
-    page: Keyset,
-) -> Result<Slice<campaign::Campaign>, Error> {
-    Ok(campaign::list(&mut *app.db.get().await?, viewer.scope(), filter, page).await?)
+pages! {
+    /// Pages of the applications that the viewer may see.
+    applications = application::list(ApplicationFilter) -> application::Application;
+    /// Pages of the campaigns that the viewer may see.
+    campaigns = campaign::list(CampaignFilter) -> campaign::Campaign;
+    /// Pages of the posts that the viewer may see.
+    posts = post::list(PostFilter) -> post::Post;
+    /// Pages of the alerts that the viewer may see.
+    alerts = alert::list(AlertFilter) -> alert::Alert;
+    /// Pages of the orders that the viewer may see.
+    orders = order::list(OrderFilter) -> order::Order;
+    /// Pages of the standing verdicts that the viewer may see.
+    discrepancies = reconciliation::list_standing(DiscrepancyFilter) -> reconciliation::Reconciliation;
 }
 
-/// A page of the posts that the viewer may see.
-///
-/// # Errors
-/// The database failed.
-pub async fn posts(
-    app: &App,
-    viewer: &Viewer,
-    filter: &PostFilter,
-    page: Keyset,
-) -> Result<Slice<post::Post>, Error> {
-    Ok(post::list(&mut *app.db.get().await?, viewer.scope(), filter, page).await?)
+/// Functions that read pages of what belongs to things whose rights were checked on the way there.
+macro_rules! pages_of {
+    ($($(#[$doc:meta])* $name:ident = $module:ident::$query:ident($key:ty) -> $row:ty;)+) => {$(
+        $(#[$doc])*
+        ///
+        /// # Errors
+        /// The database failed.
+        pub async fn $name(app: &App, lists: &[($key, Keyset)]) -> Result<Vec<Slice<$row>>, Error> {
+            Ok($module::$query(&mut *app.db.get().await?, lists).await?)
+        }
+    )+};
 }
 
-/// A page of the alerts that the viewer may see.
-///
-/// # Errors
-/// The database failed.
-pub async fn alerts(
-    app: &App,
-    viewer: &Viewer,
-    filter: &AlertFilter,
-    page: Keyset,
-) -> Result<Slice<alert::Alert>, Error> {
-    Ok(alert::list(&mut *app.db.get().await?, viewer.scope(), filter, page).await?)
-}
-
-/// A page of the claims on a post.
-///
-/// # Errors
-/// The database failed.
-pub async fn reports_of_post(
-    app: &App,
-    post_id: i64,
-    page: Keyset,
-) -> Result<Slice<affiliate_report::AffiliateReport>, Error> {
-    Ok(affiliate_report::list_by_post(&mut *app.db.get().await?, post_id, page).await?)
-}
-
-/// A page of the observations of a post.
-///
-/// # Errors
-/// The database failed.
-pub async fn platform_reports_of_post(
-    app: &App,
-    post_id: i64,
-    page: Keyset,
-) -> Result<Slice<platform_report::PlatformReport>, Error> {
-    Ok(platform_report::list_by_post(&mut *app.db.get().await?, post_id, page).await?)
-}
-
-/// A page of the verdicts on a post or a claim.
-///
-/// # Errors
-/// The database failed.
-pub async fn reconciliations(
-    app: &App,
-    of: Of,
-    page: Keyset,
-) -> Result<Slice<reconciliation::Reconciliation>, Error> {
-    Ok(reconciliation::list(&mut *app.db.get().await?, of, page).await?)
+pages_of! {
+    /// Pages of the claims on posts.
+    reports_of_posts = affiliate_report::list_by_post(i64) -> affiliate_report::AffiliateReport;
+    /// Pages of the observations of posts.
+    platform_reports_of_posts = platform_report::list_by_post(i64) -> platform_report::PlatformReport;
+    /// Pages of the verdicts on posts or claims, or of runs.
+    reconciliations = reconciliation::list(Of) -> reconciliation::Reconciliation;
+    /// Pages of the trust events of affiliates.
+    trust_events_of_affiliates = trust_event::list_by_affiliate(i64) -> trust_event::TrustEvent;
 }
 
 /// A platform, and whether posts on it can be submitted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Platform {
     /// Which.
     pub kind: PlatformKind,
@@ -217,6 +195,8 @@ pub struct Platform {
     pub available: bool,
     /// Whether operators have it enabled.
     pub enabled: bool,
+    /// The root of its API.
+    pub base_url: String,
 }
 
 /// Every platform.
@@ -224,14 +204,37 @@ pub struct Platform {
 /// # Errors
 /// The database failed.
 pub async fn platforms(app: &App) -> Result<Vec<Platform>, Error> {
-    let mut rows = campaign::list_enabled(&mut *app.db.get().await?).await?;
-    rows.sort_unstable();
+    let mut rows = platform::list(&mut *app.db.get().await?).await?;
+    rows.sort_unstable_by_key(|row| row.kind);
     Ok(rows
         .into_iter()
-        .map(|(kind, enabled)| Platform {
-            kind,
-            enabled,
-            available: app.platforms.available(kind),
+        .map(|row| Platform {
+            kind: row.kind,
+            enabled: row.enabled,
+            available: app.platforms.available(row.kind),
+            base_url: app.platforms.base_url(row.kind).into(),
         })
         .collect())
+}
+
+/// Most characters of a text that lists are narrowed by.
+const MAX_SEARCH: usize = 200;
+
+/// A text that a list is narrowed by; one that is empty does not narrow.
+///
+/// # Errors
+/// It is too long, or holds what PostgreSQL cannot.
+pub fn text(argument: &str, text: Option<String>) -> Result<Option<String>, Error> {
+    let Some(text) = text
+        .map(|text| text.trim().to_owned())
+        .filter(|text| !text.is_empty())
+    else {
+        return Ok(None);
+    };
+    if text.chars().count() > MAX_SEARCH || text.contains('\0') {
+        return Err(Error::BadInput(format!(
+            "{argument}: at most {MAX_SEARCH} characters, and not the character U+0000"
+        )));
+    }
+    Ok(Some(text))
 }

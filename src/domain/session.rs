@@ -52,15 +52,16 @@ static HASHING: Semaphore = Semaphore::const_new(4);
 /// The credentials do not hold; which part of them is not said.
 pub async fn issue(app: &App, credentials: Credentials) -> Result<SignedIn, Error> {
     let mut connection = app.db.get().await?;
-    let user = match credentials {
+    let (user, api_key_id) = match credentials {
         Credentials::ApiKey(key) => {
             if !ApiKey::is_well_formed(key.expose()) {
                 return Err(rejected("apiKey"));
             }
             let hash = sha256(key.expose().as_bytes());
-            user::find_by_api_key(&mut connection, &hash, app.clock.now())
+            let (user, key) = user::find_by_api_key(&mut connection, &hash, app.clock.now())
                 .await?
-                .ok_or_else(|| rejected("apiKey"))?
+                .ok_or_else(|| rejected("apiKey"))?;
+            (user, Some(key))
         }
         Credentials::Password { email, password } => {
             let email = email.trim().to_lowercase();
@@ -76,10 +77,10 @@ pub async fn issue(app: &App, credentials: Credentials) -> Result<SignedIn, Erro
                 return Err(rejected("password"));
             }
             connection = app.db.get().await?;
-            found.ok_or_else(|| rejected("password"))?
+            (found.ok_or_else(|| rejected("password"))?, None)
         }
     };
-    sign_in(app, &mut connection, &user, Uuid::now_v7()).await
+    sign_in(app, &mut connection, &user, Uuid::now_v7(), api_key_id).await
 }
 
 /// Exchanges a refresh token for new tokens.
@@ -107,17 +108,25 @@ pub async fn refresh(app: &App, token: &Secret) -> Result<SignedIn, Error> {
             let Some(user) = user::find(connection, stored.user_id).await? else {
                 return Ok(None);
             };
-            match sign_in(app, connection, &user, stored.family).await {
+            if let Some(key) = stored.api_key_id
+                && !user::is_key_valid(connection, key, now).await?
+            {
+                return Ok(None);
+            }
+            match sign_in(app, connection, &user, stored.family, stored.api_key_id).await {
                 Ok(signed_in) => Ok(Some(signed_in)),
                 Err(Error::Refused(_)) => Ok(None),
                 Err(error) => Err(error),
             }
         })
         .await?;
+    if outcome.is_none() {
+        app.sign_ins.forget();
+    }
     outcome.ok_or_else(|| rejected("refreshToken"))
 }
 
-/// Ends a sign-in: no token that descends from it can be refreshed. Says whether the token was known.
+/// Ends a sign-in: no token that descends from it holds any more. Says whether the token was known.
 ///
 /// # Errors
 /// The database failed.
@@ -125,7 +134,7 @@ pub async fn revoke(app: &App, token: &Secret) -> Result<bool, Error> {
     let hash = sha256(token.expose().as_bytes());
     let mut connection = app.db.get().await?;
     let now = app.clock.now();
-    connection
+    let revoked = connection
         .transaction::<_, Error, _>(async |connection| {
             let Some(stored) = user::lock_refresh_token(connection, &hash).await? else {
                 return Ok(false);
@@ -133,7 +142,9 @@ pub async fn revoke(app: &App, token: &Secret) -> Result<bool, Error> {
             user::update_family_revoked(connection, stored.family, now).await?;
             Ok(true)
         })
-        .await
+        .await?;
+    app.sign_ins.forget();
+    Ok(revoked)
 }
 
 async fn sign_in(
@@ -141,6 +152,7 @@ async fn sign_in(
     connection: &mut Connection,
     user: &User,
     family: Uuid,
+    api_key_id: Option<i64>,
 ) -> Result<SignedIn, Error> {
     if !user::is_active(connection, user).await? {
         let message = "the affiliate is not active";
@@ -153,12 +165,13 @@ async fn sign_in(
         &NewRefreshToken {
             user_id: user.id,
             family,
+            api_key_id,
             hash: &sha256(refresh.expose().as_bytes()),
             expires_at: app.clock.now() + app.tokens.refresh_life(),
         },
     )
     .await?;
-    let access = app.tokens.issue(&viewer).map_err(Error::internal)?;
+    let access = app.tokens.issue(&viewer, family).map_err(Error::internal)?;
     Ok(SignedIn { access, refresh })
 }
 

@@ -2,17 +2,20 @@
 //!
 //! What is acknowledged is durable: post, claim and the job that checks it are written in one statement, or none of them.
 
+use diesel_async::AsyncConnection as _;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Viewer;
 use super::input::Checks;
 use super::task;
+use super::verification::TotalsChange;
 use super::visible;
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
 use crate::db::post::{self, Post};
+use crate::db::rollup;
 use crate::db::submission::{self, Admission, IdempotencyKey, NewJob, Submission, Target};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{
@@ -73,19 +76,13 @@ pub async fn submit_post(
 ) -> Result<Submitted, Error> {
     let affiliate_id = viewer.affiliate()?;
     let typed = Typed::check(&input)?;
-    let idempotency = key(viewer, "submitPost", &input.claim, |hash| {
-        hash_part(hash, Some(&input.campaign_id.to_string()));
-        hash_part(hash, Some(&input.url));
-        for part in [&typed.title, &typed.description, &typed.handle] {
-            hash_part(hash, part.as_deref());
-        }
-    });
+    let idempotency = typed.key(viewer, "submitPost", &input);
     let mut connection = app.db.get().await?;
     // A key that was used answers as it did then, whatever has changed since.
     if let Some(answer) = answered(&mut connection, idempotency.as_ref()).await? {
         return Ok(answer);
     }
-    let link = typed.link;
+    let link = typed.link.clone();
     let admission = submission::find_admission(
         &mut connection,
         input.campaign_id,
@@ -94,27 +91,8 @@ pub async fn submit_post(
     )
     .await?;
     let admitted = admit(app, admission, link.platform, ("campaignId", "url"))?;
-    let native_id = link.native_id().map(ToOwned::to_owned);
     let new = Submission {
-        target: Target::New {
-            campaign_id: input.campaign_id,
-            affiliate_id,
-            platform: link.platform,
-            url: input.url.trim().to_owned(),
-            canonical_url: link.canonical_url.clone(),
-            status: if native_id.is_some() {
-                PostStatus::Tracking
-            } else {
-                PostStatus::Resolving
-            },
-            platform_post_id: native_id,
-            account_handle: typed
-                .handle
-                .map(|handle| handle.trim_start_matches('@').to_lowercase())
-                .or_else(|| link.account.clone()),
-            title: typed.title,
-            description: typed.description,
-        },
+        target: typed.target(affiliate_id, &input),
         policy_id: admitted.policy_id,
         views_definition: admitted.views_definition,
         claimed: stored_counts(&input.claim.claimed)?,
@@ -163,20 +141,21 @@ pub async fn submit_post(
 }
 
 /// What was typed, checked.
-struct Typed {
-    link: PostLink,
-    title: Option<String>,
-    description: Option<String>,
-    handle: Option<String>,
+pub(super) struct Typed {
+    pub(super) link: PostLink,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
+    pub(super) handle: Option<String>,
 }
 
 impl Typed {
-    fn check(input: &SubmitPost) -> Result<Self, Error> {
+    pub(super) fn check(input: &SubmitPost) -> Result<Self, Error> {
         let mut checks = Checks::default();
         check_claim(&mut checks, &input.claim);
         let title = checks.optional_text("title", input.title.as_deref(), 500);
         let description = checks.optional_text("description", input.description.as_deref(), 5000);
-        let handle = checks.optional_text("accountHandle", input.account_handle.as_deref(), 100);
+        let handle = input.account_handle.as_deref().map(normal_handle);
+        let handle = checks.optional_text("accountHandle", handle.as_deref(), 100);
         let link = PostLink::parse(&input.url).map_err(|refusal| {
             let code = match refusal {
                 LinkRefusal::TooLong => RefusalCode::TooLong,
@@ -196,6 +175,48 @@ impl Typed {
             handle,
         })
     }
+
+    /// The caller's key with the hash of everything that was typed.
+    pub(super) fn key(
+        &self,
+        viewer: &Viewer,
+        mutation: &'static str,
+        input: &SubmitPost,
+    ) -> Option<IdempotencyKey> {
+        key(viewer, mutation, &input.claim, |hash| {
+            hash_part(hash, Some(&input.campaign_id.to_string()));
+            hash_part(hash, Some(&input.url));
+            for part in [&self.title, &self.description, &self.handle] {
+                hash_part(hash, part.as_deref());
+            }
+        })
+    }
+
+    /// The post as it is to be written.
+    pub(super) fn target(self, affiliate_id: i64, input: &SubmitPost) -> Target {
+        let native_id = self.link.native_id().map(ToOwned::to_owned);
+        Target::New {
+            campaign_id: input.campaign_id,
+            affiliate_id,
+            platform: self.link.platform,
+            url: input.url.trim().to_owned(),
+            canonical_url: self.link.canonical_url.clone(),
+            status: if native_id.is_some() {
+                PostStatus::Tracking
+            } else {
+                PostStatus::Resolving
+            },
+            platform_post_id: native_id,
+            account_handle: self.handle.or_else(|| self.link.account.clone()),
+            title: self.title,
+            description: self.description,
+        }
+    }
+}
+
+/// A handle in its one spelling.
+fn normal_handle(handle: &str) -> String {
+    handle.trim().trim_start_matches('@').to_lowercase()
 }
 
 /// Makes a newer claim on a post of the caller's.
@@ -249,7 +270,24 @@ pub async fn submit_report(
         job: reconcile_job(post.platform),
         idempotency,
     };
-    if let Some(written) = submission::insert(&mut connection, &new).await? {
+    let written = connection
+        .transaction::<_, Error, _>(async |connection| {
+            // With the post's row locked, the claim before this one is known.
+            post::lock(connection, &[post_id]).await?;
+            let before = affiliate_report::list_latest(connection, &[post_id])
+                .await?
+                .pop();
+            let Some(written) = submission::insert(connection, &new).await? else {
+                return Ok(None);
+            };
+            let mut totals = TotalsChange::default();
+            let claimed = before.map(|before| before.counts()).unwrap_or_default();
+            totals.claimed(&post, claimed, new.claimed);
+            rollup::insert(connection, &totals.into_deltas()).await?;
+            Ok(Some(written))
+        })
+        .await?;
+    if let Some(written) = written {
         app.events.hint(new.job.channel);
         return Ok(new.report(written));
     }
@@ -273,10 +311,7 @@ async fn answered(
         return Ok(None);
     };
     if request_hash != key.request_hash {
-        let message = "this idempotencyKey was used before with another input";
-        return Err(
-            Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message).into(),
-        );
+        return Err(key_reused().into());
     }
     let missing = || Error::internal("a key names a claim that is not there");
     let report = affiliate_report::list_by_id(connection, &[report_id])
@@ -291,6 +326,12 @@ async fn answered(
         post: Box::new(post),
         report: Box::new(report),
     }))
+}
+
+/// What there is to say of a key that was used before with another input.
+pub(super) fn key_reused() -> Refusal {
+    let message = "this idempotencyKey was used before with another input";
+    Refusal::field(RefusalCode::IdempotencyKeyReused, "idempotencyKey", message)
 }
 
 fn check_claim(checks: &mut Checks, claim: &Claim) {
@@ -315,14 +356,14 @@ fn check_claim(checks: &mut Checks, claim: &Claim) {
     }
 }
 
-struct Admitted {
-    policy_id: i64,
-    views_definition: String,
+pub(super) struct Admitted {
+    pub(super) policy_id: i64,
+    pub(super) views_definition: String,
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
 /// does not exist. A refusal names the input field of the campaign, or that of the post.
-fn admit(
+pub(super) fn admit(
     app: &App,
     admission: Option<Admission>,
     platform: PlatformKind,
@@ -378,7 +419,7 @@ fn admit(
     })
 }
 
-fn stored_counts(claimed: &Metrics<Option<u64>>) -> Result<Metrics<Option<i64>>, Error> {
+pub(super) fn stored_counts(claimed: &Metrics<Option<u64>>) -> Result<Metrics<Option<i64>>, Error> {
     let stored = |count: Option<u64>| {
         count
             .map(i64::try_from)
@@ -392,7 +433,7 @@ fn stored_counts(claimed: &Metrics<Option<u64>>) -> Result<Metrics<Option<i64>>,
     })
 }
 
-const fn reconcile_job(platform: PlatformKind) -> NewJob {
+pub(super) const fn reconcile_job(platform: PlatformKind) -> NewJob {
     NewJob {
         channel: task::reconcile_channel(platform),
         name: task::RECONCILE,

@@ -11,6 +11,10 @@ use crate::model::PlatformKind;
 pub const RECONCILE: &str = "reconcile";
 /// The job that decides an application.
 pub const DECIDE_APPLICATION: &str = "decide_application";
+/// The job that writes the claims of a run that was too large to be written at once.
+pub const EXTEND_RUN: &str = "extend_run";
+/// The channel of [`EXTEND_RUN`].
+pub const RUNS: &str = "runs.1";
 /// The channel of [`DECIDE_APPLICATION`].
 pub const APPLICATIONS: &str = "applications.1";
 /// How often a job is tried before it is given up.
@@ -34,6 +38,16 @@ pub const fn reconcile_channel(platform: PlatformKind) -> &'static str {
 pub struct Reconcile {
     /// The claim.
     pub affiliate_report_id: i64,
+    /// The run that asked for the check; none for those that the claim's policy asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_id: Option<i64>,
+}
+
+/// The payload of [`EXTEND_RUN`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendRun {
+    /// The run.
+    pub run_id: i64,
 }
 
 /// The payload of [`DECIDE_APPLICATION`].

@@ -1,13 +1,17 @@
 //! Access tokens: short-lived JWTs signed with Ed25519, which other programs can check by the published key.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::access::{Principal, Viewer};
 use crate::clock::machine_now;
 use crate::config::TokenConfig;
-use crate::crypto::{KeyError, SigningKey};
+use crate::crypto::{KeyError, SigningKey, sha256};
 use crate::model::Role;
 
 /// The longest token that is looked at, in bytes.
@@ -15,7 +19,9 @@ const MAX_LENGTH: usize = 4096;
 /// The type of token in its header (RFC 9068): no other kind of token is taken for one.
 const TYPE: &str = "at+jwt";
 /// By how many seconds clocks may differ.
-const LEEWAY_SECONDS: u64 = 5;
+const LEEWAY_SECONDS: i64 = 5;
+/// Tokens whose signature was checked and is not checked again: it costs more than all else that is done with a token.
+const REMEMBERED: usize = 10_000;
 
 /// Makes and checks access tokens.
 pub struct Tokens {
@@ -26,6 +32,18 @@ pub struct Tokens {
     config: TokenConfig,
     public_x: String,
     key_id: String,
+    checked: Mutex<HashMap<[u8; 32], Bearer>>,
+}
+
+/// Whose token it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bearer {
+    /// Who.
+    pub viewer: Viewer,
+    /// The sign-in that it was made for.
+    pub sign_in: Uuid,
+    /// Until when it works.
+    pub expires_at: DateTime<Utc>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -47,6 +65,8 @@ struct Claims {
     nbf: i64,
     exp: i64,
     jti: String,
+    /// The sign-in that it was made for.
+    sid: Uuid,
     role: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     advertiser_id: Option<i64>,
@@ -86,7 +106,7 @@ impl Tokens {
         validation.set_audience(&[&config.audience]);
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.validate_nbf = true;
-        validation.leeway = LEEWAY_SECONDS;
+        validation.leeway = LEEWAY_SECONDS.unsigned_abs();
         Ok(Self {
             encoding,
             decoding,
@@ -95,6 +115,7 @@ impl Tokens {
             config,
             public_x: key.public_x(),
             key_id: key.key_id(),
+            checked: Mutex::default(),
         })
     }
 
@@ -104,11 +125,15 @@ impl Tokens {
         TimeDelta::days(self.config.refresh_days)
     }
 
-    /// A token for a viewer.
+    /// A token for a viewer, made for a sign-in.
     ///
     /// # Errors
     /// It cannot be signed.
-    pub fn issue(&self, viewer: &Viewer) -> Result<AccessToken, jsonwebtoken::errors::Error> {
+    pub fn issue(
+        &self,
+        viewer: &Viewer,
+        sign_in: Uuid,
+    ) -> Result<AccessToken, jsonwebtoken::errors::Error> {
         // Whole seconds, as the claims have.
         let now = machine_now().trunc_subsecs(0);
         let expires_at = now + TimeDelta::seconds(self.config.access_seconds);
@@ -124,7 +149,8 @@ impl Tokens {
             iat: now.timestamp(),
             nbf: now.timestamp(),
             exp: expires_at.timestamp(),
-            jti: uuid::Uuid::new_v4().to_string(),
+            jti: Uuid::new_v4().to_string(),
+            sid: sign_in,
             role: viewer.role().to_string(),
             advertiser_id,
             affiliate_id,
@@ -140,10 +166,30 @@ impl Tokens {
     ///
     /// # Errors
     /// It does not hold.
-    pub fn check(&self, token: &str) -> Result<(Viewer, DateTime<Utc>), InvalidToken> {
+    pub fn check(&self, token: &str) -> Result<Bearer, InvalidToken> {
         if token.len() > MAX_LENGTH {
             return Err(InvalidToken);
         }
+        let hash = sha256(token.as_bytes());
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bearer) = checked.get(&hash) {
+            if bearer.expires_at + TimeDelta::seconds(LEEWAY_SECONDS) > machine_now() {
+                return Ok(*bearer);
+            }
+            checked.remove(&hash);
+            return Err(InvalidToken);
+        }
+        drop(checked);
+        let bearer = self.verify(token)?;
+        let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+        if checked.len() >= REMEMBERED {
+            checked.clear();
+        }
+        checked.insert(hash, bearer);
+        Ok(bearer)
+    }
+
+    fn verify(&self, token: &str) -> Result<Bearer, InvalidToken> {
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| InvalidToken)?;
         // The key decides the algorithm; a token that names another key was not made by this one.
@@ -165,7 +211,11 @@ impl Tokens {
         };
         let user_id = claims.sub.parse().map_err(|_| InvalidToken)?;
         let expires_at = DateTime::from_timestamp(claims.exp, 0).ok_or(InvalidToken)?;
-        Ok((Viewer { user_id, principal }, expires_at))
+        Ok(Bearer {
+            viewer: Viewer { user_id, principal },
+            sign_in: claims.sid,
+            expires_at,
+        })
     }
 
     /// The public key as a JSON Web Key Set (RFC 7517, RFC 8037).
@@ -213,17 +263,35 @@ mod tests {
     #[test]
     fn a_token_says_who_its_holder_is() {
         let tokens = tokens("i", 900);
-        let token = tokens.issue(&VIEWER).unwrap();
-        let (viewer, expires_at) = tokens.check(token.text.expose()).unwrap();
-        assert_eq!(viewer, VIEWER);
-        assert_eq!(expires_at.timestamp(), token.expires_at.timestamp());
+        let sign_in = Uuid::from_u128(5);
+        let token = tokens.issue(&VIEWER, sign_in).unwrap();
+        // The second time it is remembered.
+        for _ in 0..2 {
+            let bearer = tokens.check(token.text.expose()).unwrap();
+            assert_eq!((bearer.viewer, bearer.sign_in), (VIEWER, sign_in));
+            assert_eq!(bearer.expires_at, token.expires_at);
+        }
+    }
+
+    #[test]
+    fn a_remembered_token_expires_like_any_other() {
+        // Within the leeway: it holds for a moment more, and then no more.
+        let tokens = tokens("i", -4);
+        let token = tokens.issue(&VIEWER, Uuid::nil()).unwrap();
+        assert!(tokens.check(token.text.expose()).is_ok());
+        let mut checked = tokens.checked.lock().unwrap();
+        for bearer in checked.values_mut() {
+            bearer.expires_at -= TimeDelta::seconds(LEEWAY_SECONDS);
+        }
+        drop(checked);
+        assert_eq!(tokens.check(token.text.expose()), Err(InvalidToken));
     }
 
     #[test]
     fn a_token_that_was_altered_expired_or_made_elsewhere_does_not_hold() {
         let key = SigningKey::from_pem(&SigningKey::generate_pem().unwrap()).unwrap();
         let ours = with_key(&key, "i", 900);
-        let text = ours.issue(&VIEWER).unwrap().text;
+        let text = ours.issue(&VIEWER, Uuid::nil()).unwrap().text;
         let mut altered = text.expose().to_owned();
         let middle = altered.find('.').unwrap() + 10;
         altered.replace_range(
@@ -245,7 +313,9 @@ mod tests {
             tokens("i", 900).check(text.expose()).is_err(),
             "another key"
         );
-        let expired = with_key(&key, "i", -60).issue(&VIEWER).unwrap();
+        let expired = with_key(&key, "i", -60)
+            .issue(&VIEWER, Uuid::nil())
+            .unwrap();
         assert_eq!(ours.check(expired.text.expose()), Err(InvalidToken));
     }
 }

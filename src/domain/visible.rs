@@ -5,10 +5,10 @@
 use super::access::{Principal, Viewer};
 use crate::app::App;
 use crate::db::{
-    advertiser, affiliate, affiliate_report, alert, application, campaign, platform_report, post,
-    reconciliation,
+    advertiser, affiliate, affiliate_report, alert, application, campaign, order, platform_report,
+    post, reconciliation, run,
 };
-use crate::error::Error;
+use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::Scope;
 
 /// The campaigns out of these that the viewer may see.
@@ -184,4 +184,50 @@ pub fn sees_alert(viewer: &Viewer, alert: &alert::Alert, advertiser_id: Option<i
         Scope::Advertiser(id) => advertiser_id == Some(id),
         Scope::Affiliate(id) => alert.affiliate_id == Some(id),
     }
+}
+
+/// The orders out of these that the viewer may see: an advertiser its own, an affiliate those credited to it.
+///
+/// # Errors
+/// The database failed.
+pub async fn orders(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<order::Order>, Error> {
+    let mut rows = order::list_by_id(&mut *app.db.get().await?, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Advertiser(id) => rows.retain(|row| row.advertiser_id == id),
+        Principal::Affiliate(id) => rows.retain(|row| row.affiliate_id == id),
+    }
+    Ok(rows)
+}
+
+/// The runs out of these that the viewer may see: an advertiser those in its campaigns, an affiliate those of its posts.
+///
+/// # Errors
+/// The database failed.
+pub async fn runs(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<run::Run>, Error> {
+    Ok(run::list_visible(&mut *app.db.get().await?, viewer.scope(), ids).await?)
+}
+
+/// The advertiser that the viewer acts for by a mutation: its own, or the one that an operator names. Another's answers as
+/// one that does not exist.
+///
+/// # Errors
+/// It is another's, or an operator names none.
+pub fn own_advertiser(viewer: &Viewer, named: Option<i64>) -> Result<i64, Error> {
+    match (viewer.principal, named) {
+        (Principal::Advertiser(own), Some(named)) if own != named => {
+            Err(no_such_advertiser().into())
+        }
+        _ => viewer.advertiser(named),
+    }
+}
+
+/// What there is to say of an advertiser that is not the viewer's, or not there.
+#[must_use]
+pub fn no_such_advertiser() -> Refusal {
+    Refusal::field(
+        RefusalCode::NotFound,
+        "advertiserId",
+        "advertiserId names no advertiser of yours",
+    )
 }

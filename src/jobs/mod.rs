@@ -5,9 +5,11 @@
 //! the same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
 
 mod application;
+mod folder;
 mod reaper;
 mod reconcile;
 mod relay;
+mod run;
 mod worker;
 mod writer;
 

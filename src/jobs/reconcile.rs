@@ -1,5 +1,6 @@
 //! Checks of claims on one platform: gathered, so that one call asks for as many posts as the platform allows.
 
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use uuid::Uuid;
 use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
+use crate::domain::platform;
 use crate::domain::task::{self, Reconcile};
 use crate::domain::verification::{self, Checked, Loaded, Outcome, Task};
 use crate::error::Error;
@@ -118,7 +120,8 @@ impl Gathering {
         for id in unknown {
             bury(&self.app, id, "the job names a claim that is not there").await;
         }
-        let Some(adapter) = self.app.platforms.get(self.platform) else {
+        let adapter = self.app.platforms.get(self.platform);
+        let Some(adapter) = adapter.filter(|_| self.app.platforms.serves(self.platform)) else {
             // A check that cannot be attempted is not a check.
             let ids: Vec<Uuid> = tasks.iter().map(|task| task.job_id).collect();
             self.snooze(&ids, SNOOZE_SECONDS).await;
@@ -182,9 +185,11 @@ impl Gathering {
             let error = PlatformError::Refused {
                 detail: "the link cannot be read any more".into(),
             };
-            self.report(on_post, Err(error), None).await;
+            self.report(on_post, Err(error), None, self.app.clock.now())
+                .await;
             return None;
         };
+        let on_post = self.within_budget(vec![on_post]).await.pop()?;
         let answer = {
             let _permit = self.calls.acquire().await.ok()?;
             adapter.resolve(&link).await
@@ -203,31 +208,62 @@ impl Gathering {
                 Some((refer(native_id, handle), Some(found), on_post))
             }
             Ok(Resolved::Gone { reason } | Resolved::NotAPost { reason }) => {
-                self.report(on_post, Ok(gone(reason)), None).await;
+                self.report(on_post, Ok(gone(reason)), None, self.app.clock.now())
+                    .await;
                 None
             }
             Err(error) => {
-                self.report(on_post, Err(error), None).await;
+                self.report(on_post, Err(error), None, self.app.clock.now())
+                    .await;
                 None
+            }
+        }
+    }
+
+    /// Takes a call out of the platform's budget for these posts. Where there is none left their jobs wait for one, and cost no
+    /// attempt.
+    async fn within_budget(&self, posts: Vec<OnPost>) -> Vec<OnPost> {
+        match platform::take_call(&self.app, self.platform).await {
+            Ok(None) => posts,
+            Ok(Some(wait)) => {
+                let ids: Vec<Uuid> = posts
+                    .iter()
+                    .flatten()
+                    .map(|running| running.task.job_id)
+                    .collect();
+                self.snooze(&ids, wait.as_secs_f64()).await;
+                Vec::new()
+            }
+            // The jobs come back with their leases.
+            Err(error) => {
+                self.log_failure(Err(error));
+                Vec::new()
             }
         }
     }
 
     async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<(PostRef, Option<PostLink>, OnPost)>) {
         let mut refs = Vec::with_capacity(chunk.len());
-        let mut waiting = Vec::with_capacity(chunk.len());
+        let mut links = Vec::with_capacity(chunk.len());
+        let mut posts = Vec::with_capacity(chunk.len());
         for (post, resolved, on_post) in chunk {
             refs.push(post);
-            waiting.push((resolved, on_post));
+            links.push(resolved);
+            posts.push(on_post);
         }
-        let answers = {
+        let posts = self.within_budget(posts).await;
+        if posts.is_empty() {
+            return;
+        }
+        let (asked_at, answers) = {
             let Ok(_permit) = self.calls.acquire().await else {
                 return;
             };
-            adapter.fetch(&refs).await
+            // A claim that is made while the platform answers is not held to a figure from before it.
+            (self.app.clock.now(), adapter.fetch(&refs).await)
         };
-        for ((resolved, on_post), answer) in waiting.into_iter().zip(answers) {
-            self.report(on_post, answer, resolved).await;
+        for ((resolved, on_post), answer) in links.into_iter().zip(posts).zip(answers) {
+            self.report(on_post, answer, resolved, asked_at).await;
         }
     }
 
@@ -237,16 +273,16 @@ impl Gathering {
         on_post: OnPost,
         answer: Result<Fetched, PlatformError>,
         resolved: Option<PostLink>,
+        asked_at: DateTime<Utc>,
     ) {
         let error = match answer {
             Ok(fetched) => {
-                let fetched_at = self.app.clock.now();
                 return self
                     .finish(
                         on_post,
                         Outcome::Answered {
                             fetched,
-                            fetched_at,
+                            fetched_at: asked_at,
                             resolved,
                         },
                     )
@@ -277,14 +313,18 @@ impl Gathering {
                 self.finish(last, Outcome::Unreachable { detail }).await;
             }
             Advice::GiveUp => {
-                let outcome = self.given_up(&error, resolved);
+                let outcome = Self::given_up(&error, resolved, asked_at);
                 self.finish(on_post, outcome).await;
             }
         }
     }
 
     /// A refusal of this post is an answer: there is no permission. Credentials that do not hold are none.
-    fn given_up(&self, error: &PlatformError, resolved: Option<PostLink>) -> Outcome {
+    fn given_up(
+        error: &PlatformError,
+        resolved: Option<PostLink>,
+        asked_at: DateTime<Utc>,
+    ) -> Outcome {
         match error {
             PlatformError::Refused { detail } => {
                 let reason = format!("The platform refused to tell: {detail}");
@@ -299,7 +339,7 @@ impl Gathering {
                 });
                 Outcome::Answered {
                     fetched,
-                    fetched_at: self.app.clock.now(),
+                    fetched_at: asked_at,
                     resolved,
                 }
             }

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::writer::{self, Writers};
-use super::{application, reaper, reconcile};
+use super::{application, folder, reaper, reconcile, run};
 use crate::app::App;
 use crate::db::{self, queue};
 use crate::domain::task;
@@ -65,6 +65,7 @@ impl Worker {
         let tasks = vec![
             tokio::spawn(supervise(app.clone(), options, stop.clone())),
             tokio::spawn(reaper::run(app.clone(), stop.clone())),
+            tokio::spawn(folder::run(app.clone(), stop.clone())),
         ];
         Self { stop, tasks }
     }
@@ -103,7 +104,14 @@ fn channels() -> Vec<&'static str> {
         .map(|kind| task::reconcile_channel(*kind))
         .collect();
     channels.push(task::APPLICATIONS);
+    channels.push(task::RUNS);
     channels
+}
+
+/// The platforms that can be asked now.
+fn served(app: &App) -> Vec<PlatformKind> {
+    let kinds = PlatformKind::ALL.iter().copied();
+    kinds.filter(|kind| app.platforms.serves(*kind)).collect()
 }
 
 /// Everything that lives and dies with one connection.
@@ -113,6 +121,8 @@ struct Generation {
     pool: sqlx::PgPool,
     runners: Vec<JobRunnerHandle>,
     channels: Vec<&'static str>,
+    /// The platforms that jobs are taken of.
+    served: Vec<PlatformKind>,
     pipelines: Vec<JoinHandle<()>>,
     running: Arc<AtomicUsize>,
 }
@@ -143,6 +153,7 @@ impl Generation {
             pool,
             runners: Vec::new(),
             channels: channels(),
+            served: served(app),
             pipelines: Vec::new(),
             running: Arc::default(),
         };
@@ -154,10 +165,7 @@ impl Generation {
     async fn start_runners(&mut self, app: &App, options: WorkerOptions) -> Result<(), Error> {
         let (done, writers) = Writers::start(app);
         self.pipelines.extend(writers);
-        for platform in PlatformKind::ALL.iter().copied() {
-            if !app.platforms.available(platform) {
-                continue;
-            }
+        for platform in self.served.clone() {
             let (jobs, taken) = mpsc::unbounded_channel::<CurrentJob>();
             let pipeline = reconcile::run(app.clone(), platform, taken, done.clone());
             self.pipelines.push(tokio::spawn(pipeline));
@@ -178,7 +186,12 @@ impl Generation {
             min_concurrency: 8,
             max_concurrency: 16,
         };
-        self.start_runner(task::APPLICATIONS, few, dispatch).await
+        self.start_runner(task::APPLICATIONS, few, dispatch).await?;
+        let for_runs = app.clone();
+        let dispatch = move |job: CurrentJob| {
+            tokio::spawn(run::extend(for_runs.clone(), job));
+        };
+        self.start_runner(task::RUNS, few, dispatch).await
     }
 
     async fn start_runner(
@@ -210,7 +223,11 @@ impl Generation {
                 () = stop.cancelled() => return self.end(app).await,
                 () = tokio::time::sleep(BEAT) => {}
             }
-            match tokio::time::timeout(Duration::from_secs(5), self.beat(app)).await {
+            if served(app) != self.served {
+                tracing::info!("other platforms can be asked now: the runners are started anew");
+                return self.end(app).await;
+            }
+            match tokio::time::timeout(Duration::from_secs(5), self.beat()).await {
                 Ok(Ok(false)) => overdue = 0,
                 Ok(Ok(true)) => overdue += 1,
                 Ok(Err(error)) => {
@@ -235,7 +252,7 @@ impl Generation {
     }
 
     /// Wakes the runners, in case a notification was lost, and says whether jobs are due that nobody takes.
-    async fn beat(&mut self, app: &App) -> Result<bool, Error> {
+    async fn beat(&mut self) -> Result<bool, Error> {
         queue::notify(&mut self.lock, &self.channels, false).await?;
         let taken = self.running.swap(0, Ordering::Relaxed);
         let held: usize = self
@@ -252,7 +269,7 @@ impl Generation {
             .copied()
             .filter(|channel| {
                 PlatformKind::ALL.iter().all(|kind| {
-                    task::reconcile_channel(*kind) != *channel || app.platforms.available(*kind)
+                    task::reconcile_channel(*kind) != *channel || self.served.contains(kind)
                 })
             })
             .collect();

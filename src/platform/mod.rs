@@ -31,7 +31,7 @@ use crate::model::{Metrics, Observed, PlatformKind};
 
 pub use self::config::PlatformConfig;
 pub use self::error::{Advice, PlatformError};
-pub use self::registry::{PlatformSetupError, Platforms};
+pub use self::registry::{Overrides, PlatformSetupError, Platforms};
 
 /// A post to ask for.
 #[derive(Debug, Clone)]

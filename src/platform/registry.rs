@@ -1,13 +1,14 @@
 //! Which platforms can be asked: one adapter for each kind whose credentials are configured.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::instagram::Instagram;
 use super::meta::Meta;
 use super::reddit::Reddit;
 use super::{Adapter, PlatformConfig};
 use crate::model::{PlatformKind, Secret};
+use url::Url;
 
 /// Why an adapter cannot be made from its configuration. Missing credentials are no error; then
 /// there is no adapter.
@@ -29,10 +30,36 @@ pub enum PlatformSetupError {
     },
 }
 
+/// What is set at run time, over what the environment says. None: as the environment says.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)]
+pub struct Overrides {
+    pub base_url: Option<Url>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<Secret>,
+    pub access_token: Option<Secret>,
+    pub api_version: Option<String>,
+    /// Whether the platform is in use at all.
+    pub enabled: bool,
+    /// Whether calls are counted.
+    pub is_limited: bool,
+}
+
+/// One platform as it is set up now.
+#[derive(Debug, Clone)]
+struct Entry {
+    adapter: Option<Arc<dyn Adapter>>,
+    base_url: Url,
+    enabled: bool,
+    is_limited: bool,
+}
+
 /// The adapters at hand. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Platforms {
-    adapters: Arc<HashMap<PlatformKind, Arc<dyn Adapter>>>,
+    /// What the environment says.
+    base: Arc<HashMap<PlatformKind, PlatformConfig>>,
+    entries: Arc<RwLock<HashMap<PlatformKind, Entry>>>,
 }
 
 impl Platforms {
@@ -44,41 +71,147 @@ impl Platforms {
     pub fn new(
         configs: impl IntoIterator<Item = (PlatformKind, PlatformConfig)>,
     ) -> Result<Self, PlatformSetupError> {
-        let mut adapters: HashMap<PlatformKind, Arc<dyn Adapter>> = HashMap::new();
-        for (kind, config) in configs {
-            let adapter = match kind {
-                PlatformKind::Reddit => shared(Reddit::new(&config)?),
-                PlatformKind::Instagram => shared(Instagram::new(&config)?),
-                PlatformKind::Meta => shared(Meta::new(&config)?),
-                PlatformKind::YouTube | PlatformKind::TikTok | PlatformKind::X => None,
-            };
-            if let Some(adapter) = adapter {
-                adapters.insert(kind, adapter);
-            }
+        let base: HashMap<PlatformKind, PlatformConfig> = configs.into_iter().collect();
+        let mut entries = HashMap::new();
+        for (kind, config) in &base {
+            entries.insert(*kind, Entry::new(*kind, config, true, false)?);
         }
         Ok(Self {
-            adapters: Arc::new(adapters),
+            base: Arc::new(base),
+            entries: Arc::new(RwLock::new(entries)),
         })
     }
 
-    /// The adapter of a platform, where there is one.
-    pub fn get(&self, kind: PlatformKind) -> Option<&Arc<dyn Adapter>> {
-        self.adapters.get(&kind)
+    /// Sets a platform up anew: what the environment says, with what is given now over it.
+    ///
+    /// Fails as [`Platforms::new`]; the platform stays as it was then.
+    pub fn configure(
+        &self,
+        kind: PlatformKind,
+        overrides: &Overrides,
+    ) -> Result<(), PlatformSetupError> {
+        let entry = self.prepare(kind, overrides)?;
+        self.entries
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(kind, entry);
+        Ok(())
     }
 
-    /// Whether a platform can be asked.
+    /// Whether a platform can be set up so. Fails as [`Platforms::new`].
+    pub fn check(
+        &self,
+        kind: PlatformKind,
+        overrides: &Overrides,
+    ) -> Result<(), PlatformSetupError> {
+        self.prepare(kind, overrides).map(|_| ())
+    }
+
+    fn prepare(
+        &self,
+        kind: PlatformKind,
+        overrides: &Overrides,
+    ) -> Result<Entry, PlatformSetupError> {
+        let mut config = self
+            .base
+            .get(&kind)
+            .cloned()
+            .unwrap_or_else(|| PlatformConfig::defaults(kind));
+        if let Some(base_url) = &overrides.base_url {
+            config.base_url = base_url.clone();
+            config.operator_set_hosts = true;
+        }
+        let set = |target: &mut Option<Secret>, value: &Option<Secret>| {
+            if value.is_some() {
+                target.clone_from(value);
+            }
+        };
+        set(&mut config.client_secret, &overrides.client_secret);
+        set(&mut config.access_token, &overrides.access_token);
+        if overrides.client_id.is_some() {
+            config.client_id.clone_from(&overrides.client_id);
+        }
+        if let Some(version) = &overrides.api_version {
+            config.api_version.clone_from(version);
+        }
+        Entry::new(kind, &config, overrides.enabled, overrides.is_limited)
+    }
+
+    fn entry<T>(&self, kind: PlatformKind, read: impl FnOnce(&Entry) -> T) -> Option<T> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(&kind).map(read)
+    }
+
+    /// The adapter of a platform, where there is one.
+    pub fn get(&self, kind: PlatformKind) -> Option<Arc<dyn Adapter>> {
+        self.entry(kind, |entry| entry.adapter.clone()).flatten()
+    }
+
+    /// Whether this server has access to a platform.
     pub fn available(&self, kind: PlatformKind) -> bool {
-        self.adapters.contains_key(&kind)
+        self.entry(kind, |entry| entry.adapter.is_some())
+            .unwrap_or(false)
+    }
+
+    /// Whether a platform can be asked now: there is access, and it is in use.
+    pub fn serves(&self, kind: PlatformKind) -> bool {
+        self.entry(kind, |entry| entry.adapter.is_some() && entry.enabled)
+            .unwrap_or(false)
+    }
+
+    /// Whether calls to a platform are counted.
+    pub fn is_limited(&self, kind: PlatformKind) -> bool {
+        self.entry(kind, |entry| entry.is_limited).unwrap_or(false)
+    }
+
+    /// The root of a platform's API.
+    pub fn base_url(&self, kind: PlatformKind) -> Url {
+        self.entry(kind, |entry| entry.base_url.clone())
+            .unwrap_or_else(|| PlatformConfig::defaults(kind).base_url)
     }
 
     /// These adapters and one more, in the place of the one of its kind.
     #[must_use]
     pub fn with_adapter(self, adapter: Arc<dyn Adapter>) -> Self {
-        let mut adapters = (*self.adapters).clone();
-        adapters.insert(adapter.kind(), adapter);
+        let mut entries = self
+            .entries
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let kind = adapter.kind();
+        let entry = Entry {
+            adapter: Some(adapter),
+            base_url: self.base_url(kind),
+            enabled: true,
+            is_limited: false,
+        };
+        entries.insert(kind, entry);
         Self {
-            adapters: Arc::new(adapters),
+            base: self.base,
+            entries: Arc::new(RwLock::new(entries)),
         }
+    }
+}
+
+impl Entry {
+    fn new(
+        kind: PlatformKind,
+        config: &PlatformConfig,
+        enabled: bool,
+        is_limited: bool,
+    ) -> Result<Self, PlatformSetupError> {
+        let adapter = match kind {
+            PlatformKind::Reddit => shared(Reddit::new(config)?),
+            PlatformKind::Instagram => shared(Instagram::new(config)?),
+            PlatformKind::Meta => shared(Meta::new(config)?),
+            PlatformKind::YouTube | PlatformKind::TikTok | PlatformKind::X => None,
+        };
+        Ok(Self {
+            adapter,
+            base_url: config.base_url.clone(),
+            enabled,
+            is_limited,
+        })
     }
 }
 
@@ -173,7 +306,7 @@ mod tests {
     fn an_adapter_can_be_added_to_a_copy() {
         let full =
             Platforms::new([(PlatformKind::Reddit, complete(PlatformKind::Reddit))]).unwrap();
-        let reddit = Arc::clone(full.get(PlatformKind::Reddit).unwrap());
+        let reddit = full.get(PlatformKind::Reddit).unwrap();
         let empty = Platforms::default();
         let extended = empty.clone().with_adapter(reddit);
         assert!(extended.available(PlatformKind::Reddit));

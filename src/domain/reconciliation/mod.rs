@@ -41,8 +41,8 @@
 //!
 //! **9. Conversions** that the platform does not report are checked against the orders that the
 //! advertiser signed; B is what is left of them for this claim. They are unavailable until the
-//! advertiser has delivered one signed order at all. Counting the orders is not done here: see
-//! [`OrderCount`]. An excess is `UNSIGNED_CONVERSIONS`.
+//! advertiser has delivered one signed order at all. [`orders_for`] says which are left. An excess is
+//! `UNSIGNED_CONVERSIONS`.
 //!
 //! **10. Status of the whole.** Any metric over: DISCREPANCY with the highest level. All metrics
 //! claimed above 0 verified: MATCHED. Some verified, others not: `PARTIALLY_MATCHED`. None
@@ -74,6 +74,7 @@ mod finality;
 mod finding;
 mod input;
 mod level;
+mod orders;
 mod policy;
 mod reason;
 pub mod schedule;
@@ -85,6 +86,7 @@ mod verdict;
 
 pub use definition::default_definition;
 pub use input::{Check, Claim, Context, Observation, OrderCount, SignedOrders};
+pub use orders::{Conversions, OrderPool, orders_for};
 pub use policy::{Policy, PolicyError, PolicyProblem};
 pub use reason::ReasonCode;
 pub use stored::MalformedComparison;

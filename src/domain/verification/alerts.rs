@@ -11,10 +11,12 @@ use super::load::Task;
 use super::trail::Movement;
 use crate::db::Connection;
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
-use crate::domain::reconciliation::Verdict;
+use crate::domain::reconciliation::{ReasonCode, Verdict};
 use crate::domain::trust::shown;
 use crate::error::Error;
-use crate::model::{AlertEventKind, AlertKind, AlertStatus, Finality, ReconciliationStatus};
+use crate::model::{
+    AlertEventKind, AlertKind, AlertStatus, DiscrepancyLevel, Finality, ReconciliationStatus,
+};
 
 /// Who resolves an alert whose cause did not hold.
 const RESOLVED_BY: &str = "countersign";
@@ -38,15 +40,49 @@ pub(super) enum Cause<'a> {
 }
 
 impl Cause<'_> {
-    fn key(&self) -> String {
+    /// The kinds of alert that this may concern, with what they are about.
+    fn kinds(&self) -> Vec<(AlertKind, i64)> {
         match self {
-            Self::Verdict { task, .. } => format!("{}:{}", AlertKind::Overclaim, task.report.id),
-            Self::Removed { task, .. } => format!("{}:{}", AlertKind::PostRemoved, task.post.id),
-            Self::TrustDrop { task, .. } => {
-                format!("{}:{}", AlertKind::TrustDrop, task.post.affiliate_id)
+            Self::Verdict { task, .. } => {
+                let mut kinds = vec![(AlertKind::Overclaim, task.report.id)];
+                if task.report.claimed_conversions > Some(0) {
+                    kinds.push((AlertKind::UnsignedConversions, task.report.id));
+                }
+                kinds
             }
+            Self::Removed { task, .. } => vec![(AlertKind::PostRemoved, task.post.id)],
+            Self::TrustDrop { task, .. } => vec![(AlertKind::TrustDrop, task.post.affiliate_id)],
         }
     }
+
+    fn keys(&self) -> impl Iterator<Item = (AlertKind, String)> {
+        self.kinds()
+            .into_iter()
+            .map(|(kind, about)| (kind, format!("{kind}:{about}")))
+    }
+}
+
+/// What the alerts of a batch leave to be written.
+#[derive(Debug, Default)]
+pub(super) struct Raised {
+    /// Posts with alerts that were opened, or closed, and how many.
+    pub(super) open: Vec<(i64, i64)>,
+    /// What subscribers are to get.
+    pub(super) events: Vec<NewAlertEvent>,
+}
+
+/// The level at which a verdict concerns a kind of alert: that of its conversions where signed orders do not bear them out,
+/// that of all else where the platform does not.
+fn level_of(verdict: &Verdict, kind: AlertKind) -> Option<DiscrepancyLevel> {
+    verdict
+        .comparisons
+        .iter()
+        .filter(|comparison| {
+            let unsigned = comparison.reason_code == ReasonCode::UnsignedConversions;
+            unsigned == (kind == AlertKind::UnsignedConversions)
+        })
+        .filter_map(|comparison| comparison.level)
+        .max()
 }
 
 /// What becomes of the alert under a key.
@@ -61,23 +97,30 @@ enum Entry {
 struct Desk {
     now: DateTime<Utc>,
     entries: HashMap<String, Entry>,
+    /// How many alerts were opened on each post, or closed.
+    open: HashMap<i64, i64>,
     /// Keys in the order in which something happened to them.
     events: Vec<(String, AlertEventKind)>,
 }
 
-/// Writes what the causes do to alerts, and says whether there is an event to pass on. The events come last in the
-/// transaction: see [`alert::insert_events`].
+/// Writes what the causes do to alerts, and gives what is left to be written: the events come last in the transaction, see
+/// [`alert::insert_events`].
 pub(super) async fn write(
     connection: &mut Connection,
     causes: &[Cause<'_>],
     now: DateTime<Utc>,
-) -> Result<bool, Error> {
-    let mut keys: Vec<String> = causes.iter().map(Cause::key).collect();
+) -> Result<Raised, Error> {
+    let mut keys: Vec<String> = causes
+        .iter()
+        .flat_map(Cause::keys)
+        .map(|(_, key)| key)
+        .collect();
     keys.sort_unstable();
     keys.dedup();
     let stored = alert::lock_latest(connection, &keys).await?;
     let mut desk = Desk {
         now,
+        open: HashMap::new(),
         entries: stored
             .into_iter()
             .map(|alert| {
@@ -92,23 +135,24 @@ pub(super) async fn write(
             .collect(),
         events: Vec::new(),
     };
-    for cause in causes {
+    for (cause, (kind, key)) in causes
+        .iter()
+        .flat_map(|cause| cause.keys().map(move |key| (cause, key)))
+    {
         match cause {
             Cause::Verdict {
                 task,
                 verdict,
                 reconciliation_id,
             } => {
-                desk.verdict(cause.key(), task, verdict, *reconciliation_id);
+                desk.verdict(key, kind, task, verdict, *reconciliation_id);
             }
             Cause::Removed { task, reason } => {
                 let message = format!(
                     "The post {} is no longer on {}: {reason}",
                     task.post.canonical_url, task.post.platform
                 );
-                desk.occurrence(cause.key(), || {
-                    on_post(task, AlertKind::PostRemoved, &message, now)
-                });
+                desk.occurrence(key, || on_post(task, kind, &message, now));
             }
             Cause::TrustDrop {
                 task,
@@ -121,11 +165,11 @@ pub(super) async fn write(
                     shown(&movement.before),
                     shown(&movement.after)
                 );
-                desk.occurrence(cause.key(), || NewAlert {
+                desk.occurrence(key, || NewAlert {
                     campaign_id: None,
                     post_id: None,
                     reconciliation_id: Some(*reconciliation_id),
-                    ..on_post(task, AlertKind::TrustDrop, &message, now)
+                    ..on_post(task, kind, &message, now)
                 });
             }
         }
@@ -151,12 +195,33 @@ fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> N
 
 impl Desk {
     /// A verdict raises, changes or withdraws the alert of its claim.
-    fn verdict(&mut self, key: String, task: &Task, verdict: &Verdict, reconciliation_id: i64) {
-        let level = verdict.level.filter(|level| {
+    fn verdict(
+        &mut self,
+        key: String,
+        kind: AlertKind,
+        task: &Task,
+        verdict: &Verdict,
+        reconciliation_id: i64,
+    ) {
+        let level = level_of(verdict, kind).filter(|level| {
             verdict.status == ReconciliationStatus::Discrepancy && *level >= task.policy.alert_from
         });
+        // What was withdrawn here holds after all: that is another alert. What a person resolved stays as that person left it.
+        let withdrawn = |alert: &Alert| {
+            alert.status == AlertStatus::Resolved
+                && alert.resolved_by.as_deref() == Some(RESOLVED_BY)
+        };
         match (self.entries.get_mut(&key), level) {
-            (Some(Entry::Stored { alert, changed }), Some(level)) => {
+            // Two checks of one claim in one batch.
+            (Some(Entry::New(alert)), Some(level)) => {
+                alert.level = Some(level);
+                alert.finality = Some(verdict.finality);
+                alert.reconciliation_id = Some(reconciliation_id);
+                alert.message.clone_from(&verdict.explanation);
+            }
+            (Some(Entry::Stored { alert, changed }), Some(level))
+                if !withdrawn(alert) || *changed =>
+            {
                 let rose = alert.level.is_none_or(|before| level > before);
                 let confirmed = verdict.finality == Finality::Final
                     && alert.finality == Some(Finality::Provisional);
@@ -186,6 +251,9 @@ impl Desk {
                     ));
                     alert.reconciliation_id = Some(reconciliation_id);
                     *changed = true;
+                    if let Some(post) = alert.post_id {
+                        *self.open.entry(post).or_default() -= 1;
+                    }
                     self.events.push((key, AlertEventKind::Withdrawn));
                 }
             }
@@ -195,7 +263,7 @@ impl Desk {
                     level: Some(level),
                     finality: Some(verdict.finality),
                     reconciliation_id: Some(reconciliation_id),
-                    ..on_post(task, AlertKind::Overclaim, &verdict.explanation, self.now)
+                    ..on_post(task, kind, &verdict.explanation, self.now)
                 },
             ),
             (_, None) => {}
@@ -223,11 +291,14 @@ impl Desk {
             dedupe_key: key.clone(),
             ..new
         };
+        if let Some(post) = new.post_id {
+            *self.open.entry(post).or_default() += 1;
+        }
         self.events.push((key.clone(), AlertEventKind::Raised));
         self.entries.insert(key, Entry::New(new));
     }
 
-    async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
+    async fn write(self, connection: &mut Connection) -> Result<Raised, Error> {
         let mut ids: HashMap<String, i64> = HashMap::new();
         let mut new = Vec::new();
         let mut changed = Vec::new();
@@ -263,10 +334,9 @@ impl Desk {
                 })
             })
             .collect();
-        if events.is_empty() {
-            return Ok(false);
-        }
-        alert::insert_events(connection, &events).await?;
-        Ok(true)
+        Ok(Raised {
+            open: self.open.into_iter().collect(),
+            events,
+        })
     }
 }

@@ -11,11 +11,13 @@ use crate::db::campaign::Policy as PolicyRow;
 use crate::db::platform_report::Seen;
 use crate::db::post::Post;
 use crate::db::queue::{Exhausted, NewJob};
+use crate::db::run::{self, Ended};
 use crate::db::{Connection, affiliate_report, campaign, platform_report, post, queue};
 use crate::domain::campaign::policy_of;
 use crate::domain::reconciliation::{self, Policy, schedule};
 use crate::domain::task::{self, Reconcile};
 use crate::error::Error;
+use crate::model::PlatformKind;
 
 /// An observation younger than this is used again instead of asking the platform.
 const REUSE: TimeDelta = TimeDelta::seconds(60);
@@ -39,6 +41,8 @@ pub struct Task {
     pub reusable: bool,
     /// Whether the platform ever told this post's figures to its owner.
     pub seen_as_own: bool,
+    /// The run that asked for the check.
+    pub run_id: Option<i64>,
 }
 
 impl Task {
@@ -47,12 +51,16 @@ impl Task {
         claim_of(&self.report, &self.post)
     }
 
-    /// The job of the claim's next check after `now`, and when it is due.
+    /// The job of the claim's next check after `now`, and when it is due. A check that a run asked for comes between those of
+    /// the policy and has no next.
     pub(super) fn next_check(
         &self,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Option<NewJob>, Error> {
+        if self.run_id.is_some() {
+            return Ok(None);
+        }
         schedule::next_check(&self.claim(), policy, now)
             .map(|at| check_job(&self.report, &self.post, at))
             .transpose()
@@ -60,7 +68,7 @@ impl Task {
 }
 
 /// A claim in the terms of the rules.
-pub(super) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation::Claim {
+pub(crate) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation::Claim {
     reconciliation::Claim {
         report_id: report.id,
         submitted_at: report.submitted_at,
@@ -73,9 +81,19 @@ pub(super) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation:
 fn check_job(report: &AffiliateReport, post: &Post, at: DateTime<Utc>) -> Result<NewJob, Error> {
     let payload = Reconcile {
         affiliate_report_id: report.id,
+        run_id: None,
     };
+    reconcile_job(payload, post.platform, at)
+}
+
+/// A job that checks a claim.
+pub(crate) fn reconcile_job(
+    payload: Reconcile,
+    platform: PlatformKind,
+    at: DateTime<Utc>,
+) -> Result<NewJob, Error> {
     Ok(NewJob {
-        channel_name: task::reconcile_channel(post.platform),
+        channel_name: task::reconcile_channel(platform),
         name: task::RECONCILE,
         payload_json: serde_json::to_string(&payload).map_err(Error::internal)?,
         attempts: task::ATTEMPTS,
@@ -126,13 +144,20 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
             loaded.unknown.push(*job_id);
             continue;
         };
+        let rules = policy_of(policy)?;
+        let claim = claim_of(report, post);
+        // The last check looks for itself: what was seen before it confirms nothing.
+        let is_last = |at| schedule::is_last(&claim, &rules, at);
         loaded.tasks.push(Task {
             job_id: *job_id,
             attempts_left: *attempts_left,
-            reusable: seen
-                .get(&post.id)
-                .is_some_and(|seen| seen.last_at >= report.submitted_at && seen.last_at > young),
+            reusable: seen.get(&post.id).is_some_and(|seen| {
+                seen.last_at >= report.submitted_at
+                    && seen.last_at > young
+                    && (is_last(seen.last_at) || !is_last(app.clock.now()))
+            }),
             seen_as_own: seen.get(&post.id).is_some_and(|seen| seen.as_own),
+            run_id: job.run_id,
             report: report.clone(),
             post: post.clone(),
             policy: policy.clone(),
@@ -178,10 +203,28 @@ pub async fn requeue_dead(
     dead: &[Exhausted],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let report_ids: Vec<i64> = dead
+    let died: Vec<Reconcile> = dead
         .iter()
         .filter(|job| job.name == task::RECONCILE)
-        .filter_map(|job| serde_json::from_str::<Reconcile>(job.payload_json.as_deref()?).ok())
+        .filter_map(|job| serde_json::from_str(job.payload_json.as_deref()?).ok())
+        .collect();
+    let failed: Vec<Ended> = died
+        .iter()
+        .filter_map(|job| {
+            Some(Ended {
+                run_id: job.run_id?,
+                affiliate_report_id: job.affiliate_report_id,
+                reconciliation_id: None,
+                completed: false,
+            })
+        })
+        .collect();
+    if !failed.is_empty() {
+        run::end(connection, &failed).await?;
+    }
+    let report_ids: Vec<i64> = died
+        .iter()
+        .filter(|job| job.run_id.is_none())
         .map(|job| job.affiliate_report_id)
         .collect();
     if report_ids.is_empty() {
@@ -190,19 +233,17 @@ pub async fn requeue_dead(
     let mut jobs = Vec::new();
     let mut next = Vec::new();
     for (report, post, policy) in claims(connection, &report_ids).await?.into_values() {
-        let claim = reconciliation::Claim {
-            report_id: report.id,
-            submitted_at: report.submitted_at,
-            platform: post.platform,
-            claimed: report.claimed(),
-            views_definition: report.views_definition.clone(),
-        };
+        let claim = claim_of(&report, &post);
         let at =
             schedule::next_check(&claim, &policy_of(&policy)?, now).unwrap_or(now + AFTER_DEATH);
         jobs.push(check_job(&report, &post, at)?);
         next.push((post.id, at));
     }
     queue::insert(connection, &jobs).await?;
+    // In the order in which everybody locks posts.
+    let mut post_ids: Vec<i64> = next.iter().map(|(id, _)| *id).collect();
+    post_ids.sort_unstable();
+    post::lock(connection, &post_ids).await?;
     post::update_next_check(connection, &next).await?;
     Ok(())
 }

@@ -6,13 +6,19 @@
 //! half-done, and a job that ran twice has its effects once.
 
 mod alerts;
+mod credit;
 mod load;
+mod observe;
 mod rows;
 mod settle;
+mod totals;
 mod trail;
 
 pub use load::{Loaded, Task, load, requeue_dead};
+pub(crate) use load::{claim_of, reconcile_job};
+pub use observe::fetch_now;
 pub use settle::settle;
+pub(crate) use totals::TotalsChange;
 
 use chrono::{DateTime, Utc};
 

@@ -7,24 +7,25 @@ use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
 use super::alerts::{self, Cause};
+use super::credit::Credits;
 use super::load::{Task, claim_of};
 use super::rows::{Evidence, platform_report};
+use super::totals::TotalsChange;
 use super::trail::{Movement, Trails};
 use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::affiliate_report::{self, AffiliateReport};
-use crate::db::platform_report as observations;
+use crate::db::platform_report::{self as observations, Counted};
 use crate::db::post::{self as posts, Post, PostChange};
 use crate::db::reconciliation::NewReconciliation;
+use crate::db::run::{self, Ended};
 use crate::db::trust_event::{self, NewTrustEvent};
-use crate::db::{Connection, affiliate, campaign, queue, reconciliation};
+use crate::db::{Connection, affiliate, alert, campaign, queue, reconciliation, rollup};
 use crate::domain::campaign::policy_of;
-use crate::domain::reconciliation::{
-    Check, Context, Policy, SignedOrders, Verdict, reconcile, schedule,
-};
+use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, schedule};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
-use crate::model::{Finality, PostStatus};
+use crate::model::{DiscrepancyLevel, Finality, PostStatus, ReconciliationStatus};
 use crate::platform::Fetched;
 
 /// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
@@ -37,6 +38,30 @@ pub async fn settle(app: &App, batch: &[Checked]) -> Result<(), Error> {
     let mut connection = app.db.get().await?;
     let raised = connection
         .transaction::<_, Error, _>(async |connection| write(connection, batch, now).await)
+        .await?;
+    if raised {
+        app.events.hint(ALERT_EVENTS);
+    }
+    Ok(())
+}
+
+/// Keeps an observation that somebody asked for, in one transaction. Nothing is judged.
+///
+/// # Errors
+/// The database failed; nothing was written.
+pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    let raised = connection
+        .transaction::<_, Error, _>(async |connection| {
+            let batch = [checked];
+            let posts = posts::lock(connection, &[checked.task.post.id]).await?;
+            let nobody = Trails::new(&[])?;
+            let mut ledger = Ledger::read(connection, &batch, nobody, posts, now).await?;
+            ledger.resolve(connection, checked).await?;
+            ledger.observe(connection, &batch).await?;
+            ledger.write(connection).await
+        })
         .await?;
     if raised {
         app.events.hint(ALERT_EVENTS);
@@ -119,6 +144,31 @@ struct Judged {
     movement: Option<Movement>,
 }
 
+/// A verdict that is there, or one that the batch reaches.
+#[derive(Debug, Clone, Copy)]
+enum VerdictId {
+    Stored(i64),
+    /// Its place among the judged ones.
+    Judged(usize),
+}
+
+/// The verdict that stands on a claim.
+#[derive(Debug, Clone, Copy)]
+struct Standing {
+    id: VerdictId,
+    status: ReconciliationStatus,
+    level: Option<DiscrepancyLevel>,
+    finality: Finality,
+}
+
+/// What came of a claim that a run asked for.
+struct RunEnd {
+    run_id: i64,
+    affiliate_report_id: i64,
+    verdict: Option<VerdictId>,
+    completed: bool,
+}
+
 /// What a batch reads and writes.
 struct Ledger {
     now: DateTime<Utc>,
@@ -127,8 +177,13 @@ struct Ledger {
     posts: HashMap<i64, Post>,
     /// For each claim, the observations of its post since it was made.
     evidence: HashMap<i64, Vec<Evidence>>,
-    /// Claims that have their FINAL verdict.
-    settled: HashSet<i64>,
+    /// The verdict that stands on each claim.
+    standing: HashMap<i64, Standing>,
+    /// The latest observation with a number of each post.
+    counted: HashMap<i64, Counted>,
+    credits: Credits,
+    totals: TotalsChange,
+    ended: Vec<RunEnd>,
     judged: Vec<Judged>,
     removed: Vec<(Task, String)>,
     jobs: Vec<queue::NewJob>,
@@ -164,10 +219,27 @@ impl Ledger {
             trails,
             posts: posts.into_iter().map(|post| (post.id, post)).collect(),
             evidence,
-            settled: reconciliation::list_final(connection, &report_ids)
+            standing: reconciliation::list_standing_by_report(connection, &report_ids)
                 .await?
                 .into_iter()
+                .map(|row| {
+                    let standing = Standing {
+                        id: VerdictId::Stored(row.id),
+                        status: row.status,
+                        level: row.level,
+                        finality: row.finality,
+                    };
+                    (row.affiliate_report_id, standing)
+                })
                 .collect(),
+            counted: observations::list_counted(connection, &post_ids)
+                .await?
+                .into_iter()
+                .map(|counted| (counted.post_id, counted))
+                .collect(),
+            credits: Credits::read(connection, batch).await?,
+            totals: TotalsChange::default(),
+            ended: Vec::new(),
             judged: Vec::new(),
             removed: Vec::new(),
             jobs: Vec::new(),
@@ -225,6 +297,14 @@ impl Ledger {
         connection: &mut Connection,
         batch: &[&Checked],
     ) -> Result<(), Error> {
+        // Of several answers on one post, the latest.
+        let mut latest: HashMap<i64, DateTime<Utc>> = HashMap::new();
+        for checked in batch {
+            if let Outcome::Answered { fetched_at, .. } = &checked.outcome {
+                let at = latest.entry(checked.task.post.id).or_insert(*fetched_at);
+                *at = (*at).max(*fetched_at);
+            }
+        }
         let mut seen: HashSet<i64> = HashSet::new();
         let mut rows = Vec::new();
         let mut metrics = Vec::new();
@@ -238,7 +318,10 @@ impl Ledger {
                 continue;
             };
             let post_id = checked.task.post.id;
-            if self.post_mut(post_id)?.status == PostStatus::Duplicate || !seen.insert(post_id) {
+            if self.post_mut(post_id)?.status == PostStatus::Duplicate
+                || latest.get(&post_id) != Some(fetched_at)
+                || !seen.insert(post_id)
+            {
                 continue;
             }
             // The fetch began after these claims were committed, whatever two machines' clocks say.
@@ -259,6 +342,7 @@ impl Ledger {
         let ids = observations::insert(connection, &rows).await?;
         let mut fresh: HashMap<i64, Evidence> = HashMap::new();
         for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
+            self.count(id, row);
             fresh.insert(row.post_id, Evidence::of_new(id, row, observed));
         }
         for checked in batch {
@@ -270,6 +354,20 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// An observation with a number is what totals show of its post, unless a later one was written before it.
+    fn count(&mut self, id: i64, row: &observations::NewPlatformReport) {
+        let Some(new) = Counted::of(id, row) else {
+            return;
+        };
+        let before = self.counted.get(&new.post_id).copied();
+        let is_latest =
+            before.is_none_or(|old| (new.fetched_at, new.id) > (old.fetched_at, old.id));
+        if let (true, Some(post)) = (is_latest, self.posts.get(&new.post_id)) {
+            self.totals.observed(post, before.as_ref(), &new);
+            self.counted.insert(new.post_id, new);
+        }
     }
 
     /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
@@ -295,7 +393,8 @@ impl Ledger {
         let policy = policy_of(&task.policy)?;
         let claim = task.claim();
         let duplicate = self.post_mut(task.post.id)?.status == PostStatus::Duplicate;
-        let mut is_final = self.settled.contains(&task.report.id);
+        let before = self.standing.get(&task.report.id).copied();
+        let mut is_final = before.is_some_and(|before| before.finality == Finality::Final);
         if !is_final {
             let evidence = self
                 .evidence
@@ -316,7 +415,7 @@ impl Ledger {
                 policy: &policy,
                 observations: &seen,
                 check: &check,
-                orders: &SignedOrders::NoneDelivered,
+                orders: &self.credits.of(task),
                 now,
                 last_check: schedule::is_last(&claim, &policy, now),
                 duplicate,
@@ -329,11 +428,37 @@ impl Ledger {
                 .map(|evidence| evidence.raw_hash.clone());
             let (row, movement) = self.trails.add(task, &verdict, raw_hash.as_deref(), now)?;
             is_final = verdict.finality == Finality::Final;
+            self.totals.verdict(
+                &task.post,
+                before.map(|before| (before.status, before.level)),
+                (verdict.status, verdict.level),
+            );
+            if let Some(movement) = &movement {
+                self.totals.counts(&task.post, movement.accurate);
+            }
+            let standing = Standing {
+                id: VerdictId::Judged(self.judged.len()),
+                status: verdict.status,
+                level: verdict.level,
+                finality: verdict.finality,
+            };
+            self.standing.insert(task.report.id, standing);
             self.judged.push(Judged {
                 task: task.clone(),
                 verdict,
                 row,
                 movement,
+            });
+        }
+        if let Some(run_id) = task.run_id {
+            self.ended.push(RunEnd {
+                run_id,
+                affiliate_report_id: task.report.id,
+                verdict: self
+                    .standing
+                    .get(&task.report.id)
+                    .map(|standing| standing.id),
+                completed: !matches!(checked.outcome, Outcome::Unreachable { .. }),
             });
         }
         let on_post = self
@@ -362,7 +487,7 @@ impl Ledger {
         Ok(())
     }
 
-    async fn write(self, connection: &mut Connection) -> Result<bool, Error> {
+    async fn write(mut self, connection: &mut Connection) -> Result<bool, Error> {
         let rows: Vec<NewReconciliation> = self
             .judged
             .iter()
@@ -375,7 +500,7 @@ impl Ledger {
         };
         let mut trust = Vec::new();
         let mut causes = Vec::new();
-        for (judged, id) in self.judged.iter().zip(ids) {
+        for (judged, id) in self.judged.iter().zip(ids.iter().copied()) {
             let Judged {
                 task,
                 verdict,
@@ -419,11 +544,11 @@ impl Ledger {
         }
         let changes: Vec<PostChange> = self
             .posts
-            .into_values()
+            .values()
             .map(|post| PostChange {
                 id: post.id,
                 status: post.status,
-                platform_post_id: post.platform_post_id,
+                platform_post_id: post.platform_post_id.clone(),
                 duplicate_of: post.duplicate_of,
                 is_reconciled: post.is_reconciled,
                 next_check_at: post.next_check_at,
@@ -433,6 +558,34 @@ impl Ledger {
         if !self.jobs.is_empty() {
             queue::insert(connection, &self.jobs).await?;
         }
-        alerts::write(connection, &causes, self.now).await
+        let raised = alerts::write(connection, &causes, self.now).await?;
+        for (post_id, change) in raised.open {
+            if let Some(post) = self.posts.get(&post_id) {
+                self.totals.alerts(post, change);
+            }
+        }
+        let ended: Vec<Ended> = self
+            .ended
+            .iter()
+            .map(|end| Ended {
+                run_id: end.run_id,
+                affiliate_report_id: end.affiliate_report_id,
+                reconciliation_id: end.verdict.and_then(|verdict| match verdict {
+                    VerdictId::Stored(id) => Some(id),
+                    VerdictId::Judged(place) => ids.get(place).copied(),
+                }),
+                completed: end.completed,
+            })
+            .collect();
+        if !ended.is_empty() {
+            run::end(connection, &ended).await?;
+        }
+        rollup::insert(connection, &self.totals.into_deltas()).await?;
+        // Last: see `insert_events`.
+        if raised.events.is_empty() {
+            return Ok(false);
+        }
+        alert::insert_events(connection, &raised.events).await?;
+        Ok(true)
     }
 }

@@ -1,0 +1,73 @@
+//! The queue, for operators: what waits, and what was given up.
+
+use uuid::Uuid;
+
+use super::task;
+use crate::app::App;
+use crate::db::keyset::Slice;
+use crate::db::queue;
+pub use crate::db::queue::{DeadJob, DeadKey, KindStatus};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::PlatformKind;
+
+/// What is in the queue, by the name of the job.
+///
+/// # Errors
+/// The database failed.
+pub async fn status(app: &App) -> Result<Vec<KindStatus>, Error> {
+    Ok(queue::status(&mut *app.db.get().await?).await?)
+}
+
+/// A page of the jobs that were given up, newest first.
+///
+/// # Errors
+/// The database failed.
+pub async fn dead(
+    app: &App,
+    after: Option<DeadKey>,
+    before: Option<DeadKey>,
+    limit: i64,
+    from_end: bool,
+) -> Result<Slice<DeadJob>, Error> {
+    let mut connection = app.db.get().await?;
+    Ok(queue::list_dead_page(&mut connection, after, before, limit, from_end).await?)
+}
+
+/// Puts a job that was given up back into the queue, with all its attempts.
+///
+/// # Errors
+/// There is no such job.
+pub async fn retry(app: &App, id: Uuid) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    let channel = queue::revive(&mut connection, id, task::ATTEMPTS)
+        .await?
+        .ok_or_else(missing)?;
+    // A channel that no worker of this version serves needs no hint.
+    let known = PlatformKind::ALL
+        .iter()
+        .map(|kind| task::reconcile_channel(*kind))
+        .chain([task::APPLICATIONS, task::RUNS])
+        .find(|known| *known == channel);
+    if let Some(channel) = known {
+        app.events.hint(channel);
+    }
+    Ok(())
+}
+
+/// Forgets a job that was given up.
+///
+/// # Errors
+/// There is no such job.
+pub async fn discard(app: &App, id: Uuid) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    if queue::discard_dead(&mut connection, id).await? {
+        Ok(())
+    } else {
+        Err(missing())
+    }
+}
+
+fn missing() -> Error {
+    let message = "jobId names no job that was given up";
+    Refusal::field(RefusalCode::NotFound, "jobId", message).into()
+}

@@ -1,0 +1,308 @@
+//! What operators set of the platforms, over what the environment says.
+//!
+//! Settings are rows. Each process reads them when it starts and looks once a second whether they have changed, so that a
+//! change takes effect everywhere without a restart. Secrets are encrypted in their rows and never read out.
+
+use std::time::Duration;
+
+use diesel_async::AsyncConnection as _;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::input::Checks;
+use super::read;
+use crate::app::App;
+use crate::db::Connection;
+use crate::db::order::{self, WebhookSecret};
+use crate::db::platform::{self, Platform};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::{PlatformKind, Secret};
+use crate::platform::Overrides;
+use crate::vault::VaultError;
+
+/// How often a process looks for changes.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What is to be changed. None: it stays; none inside: as the environment says.
+#[derive(Debug, Default)]
+#[allow(missing_docs)]
+pub struct UpdateConfig {
+    pub enabled: Option<bool>,
+    pub base_url: Option<Option<String>>,
+    pub client_id: Option<Option<String>>,
+    pub client_secret: Option<Option<Secret>>,
+    pub access_token: Option<Option<Secret>>,
+    pub api_version: Option<Option<String>>,
+    pub requests_per_minute: Option<Option<i64>>,
+}
+
+impl UpdateConfig {
+    fn check(&self) -> Result<(), Error> {
+        let mut checks = Checks::default();
+        if let Some(Some(address)) = &self.base_url {
+            let fits = address.len() <= 2048
+                && !address.contains(|c: char| c.is_control() || c.is_whitespace())
+                && Url::parse(address).is_ok_and(|url| {
+                    matches!(url.scheme(), "http" | "https")
+                        && url.has_host()
+                        && url.username().is_empty()
+                        && url.password().is_none()
+                        && url.query().is_none()
+                        && url.fragment().is_none()
+                });
+            if !fits {
+                let message = "baseUrl must be an http or https address without credentials, query and fragment";
+                checks.refuse(RefusalCode::Invalid, "baseUrl", message);
+            }
+        }
+        if let Some(Some(id)) = &self.client_id {
+            checks.required_text("clientId", id, 500);
+        }
+        for (field, secret) in [
+            ("clientSecret", &self.client_secret),
+            ("accessToken", &self.access_token),
+        ] {
+            if let Some(Some(secret)) = secret {
+                checks.required_text(field, secret.expose(), 5000);
+            }
+        }
+        if let Some(Some(version)) = &self.api_version {
+            let fits = (1..=50).contains(&version.len())
+                && version
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+            if !fits {
+                let message = "apiVersion must be 1 to 50 letters, digits, dots, hyphens and underscores, such as v26.0";
+                checks.refuse(RefusalCode::Invalid, "apiVersion", message);
+            }
+        }
+        if let Some(Some(limit)) = self.requests_per_minute
+            && !(1..=1_000_000).contains(&limit)
+        {
+            let message = "requestsPerMinute must be from 1 to 1000000";
+            checks.refuse(RefusalCode::OutOfRange, "requestsPerMinute", message);
+        }
+        checks.finish()
+    }
+}
+
+/// Changes what is set of a platform, for every process within a second.
+///
+/// # Errors
+/// A field is not what it must be; nothing was changed then.
+pub async fn update_config(
+    app: &App,
+    kind: PlatformKind,
+    input: UpdateConfig,
+) -> Result<read::Platform, Error> {
+    input.check()?;
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            let mut row = platform::lock(connection, kind).await?;
+            if let Some(enabled) = input.enabled {
+                row.enabled = enabled;
+            }
+            let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
+            if let Some(base_url) = input.base_url {
+                row.base_url = trimmed(base_url);
+            }
+            if let Some(client_id) = input.client_id {
+                row.client_id = trimmed(client_id);
+            }
+            if let Some(api_version) = input.api_version {
+                row.api_version = api_version;
+            }
+            if let Some(limit) = input.requests_per_minute {
+                row.requests_per_minute = limit
+                    .map(i32::try_from)
+                    .transpose()
+                    .map_err(Error::internal)?;
+            }
+            if let Some(secret) = input.client_secret {
+                set_client_secret(app, &mut row, secret.as_ref())?;
+            }
+            if let Some(token) = input.access_token {
+                set_access_token(app, &mut row, token.as_ref())?;
+            }
+            let row = platform::update(connection, &row).await?;
+            // An address that no adapter can be made of is refused before it is kept.
+            let overrides = overrides(app, &row)?;
+            app.platforms.check(kind, &overrides).map_err(|error| {
+                let message = error.to_string();
+                Refusal::field(RefusalCode::Invalid, "baseUrl", message).into()
+            })
+        })
+        .await?;
+    drop(connection);
+    // Here at once; in other processes when they look.
+    refresh(app).await?;
+    read::platforms(app)
+        .await?
+        .into_iter()
+        .find(|platform| platform.kind == kind)
+        .ok_or_else(|| Error::internal(format!("no row for {kind}")))
+}
+
+fn client_secret_place(kind: PlatformKind) -> String {
+    format!("client secret of {kind}")
+}
+
+fn access_token_place(kind: PlatformKind) -> String {
+    format!("access token of {kind}")
+}
+
+fn set_client_secret(app: &App, row: &mut Platform, secret: Option<&Secret>) -> Result<(), Error> {
+    let sealed = secret
+        .map(|secret| app.vault.seal(&client_secret_place(row.kind), secret))
+        .transpose()
+        .map_err(Error::internal)?;
+    (row.client_secret_sealed, row.client_secret_key_id) =
+        sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+    Ok(())
+}
+
+fn set_access_token(app: &App, row: &mut Platform, token: Option<&Secret>) -> Result<(), Error> {
+    let sealed = token
+        .map(|token| app.vault.seal(&access_token_place(row.kind), token))
+        .transpose()
+        .map_err(Error::internal)?;
+    (row.access_token_sealed, row.access_token_key_id) =
+        sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+    Ok(())
+}
+
+fn client_secret(app: &App, row: &Platform) -> Result<Option<Secret>, VaultError> {
+    match (&row.client_secret_sealed, &row.client_secret_key_id) {
+        (Some(sealed), Some(key)) => app
+            .vault
+            .open(&client_secret_place(row.kind), key, sealed)
+            .map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn access_token(app: &App, row: &Platform) -> Result<Option<Secret>, VaultError> {
+    match (&row.access_token_sealed, &row.access_token_key_id) {
+        (Some(sealed), Some(key)) => app
+            .vault
+            .open(&access_token_place(row.kind), key, sealed)
+            .map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
+    Ok(Overrides {
+        base_url: row
+            .base_url
+            .as_deref()
+            .map(Url::parse)
+            .transpose()
+            .map_err(Error::internal)?,
+        client_id: row.client_id.clone(),
+        client_secret: client_secret(app, row).map_err(Error::internal)?,
+        access_token: access_token(app, row).map_err(Error::internal)?,
+        api_version: row.api_version.clone(),
+        enabled: row.enabled,
+        is_limited: row.requests_per_minute.is_some(),
+    })
+}
+
+/// Takes over what is set. A platform whose settings cannot be used stays as it was.
+///
+/// # Errors
+/// The database failed.
+pub async fn refresh(app: &App) -> Result<i64, Error> {
+    let rows = platform::list(&mut *app.db.get().await?).await?;
+    let mut version = 0;
+    for row in rows {
+        version += row.version;
+        let configured = overrides(app, &row).and_then(|overrides| {
+            app.platforms
+                .configure(row.kind, &overrides)
+                .map_err(Error::internal)
+        });
+        if let Err(error) = configured {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::error!(platform = %row.kind, cause, "the settings of a platform cannot be used");
+        }
+    }
+    Ok(version)
+}
+
+/// Follows what is set until it is stopped.
+pub async fn follow(app: App, stop: CancellationToken) {
+    let mut known = None;
+    loop {
+        let looked = async {
+            let version = platform::version(&mut *app.db.get().await?).await?;
+            if known != Some(version) {
+                known = Some(refresh(&app).await?);
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = looked.await {
+            tracing::debug!(%error, "the settings of platforms were not read");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+/// Takes one of the calls that all processes together may make to a platform. None where it was taken; else how long until
+/// there is one again.
+///
+/// # Errors
+/// The database failed.
+pub async fn take_call(app: &App, kind: PlatformKind) -> Result<Option<Duration>, Error> {
+    if !app.platforms.is_limited(kind) {
+        return Ok(None);
+    }
+    let wait = platform::take_call(&mut *app.db.get().await?, kind).await?;
+    Ok(wait.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 3600.0))))
+}
+
+/// Brings every secret under the first encryption key, and says how many were under another.
+///
+/// # Errors
+/// A secret cannot be decrypted, or the database failed; secrets before it are under the new key already.
+pub async fn reencrypt(app: &App) -> Result<usize, Error> {
+    let key = app.vault.key_id().to_owned();
+    let mut connection = app.db.get().await?;
+    let mut moved = 0;
+    for secret in order::list_secrets_under_other_keys(&mut connection, &key).await? {
+        moved += move_webhook_secret(app, &mut connection, &secret).await?;
+    }
+    for row in platform::list_under_other_keys(&mut connection, &key).await? {
+        connection
+            .transaction::<_, Error, _>(async |connection| {
+                let mut row = platform::lock(connection, row.kind).await?;
+                let secret = client_secret(app, &row).map_err(Error::internal)?;
+                set_client_secret(app, &mut row, secret.as_ref())?;
+                let token = access_token(app, &row).map_err(Error::internal)?;
+                set_access_token(app, &mut row, token.as_ref())?;
+                platform::update(connection, &row).await?;
+                Ok(())
+            })
+            .await?;
+        moved += 1;
+    }
+    Ok(moved)
+}
+
+async fn move_webhook_secret(
+    app: &App,
+    connection: &mut Connection,
+    secret: &WebhookSecret,
+) -> Result<usize, Error> {
+    let place = super::order::secret_place(secret.advertiser_id);
+    let open = app
+        .vault
+        .open(&place, &secret.key_id, &secret.sealed)
+        .map_err(Error::internal)?;
+    let sealed = app.vault.seal(&place, &open).map_err(Error::internal)?;
+    Ok(order::update_sealed(connection, secret, &sealed.bytes, &sealed.key_id).await?)
+}
