@@ -1,15 +1,17 @@
 //! Advertisers: who pays, and which affiliates may apply to them.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::application::Application;
 use super::campaign::Campaign;
-use super::connection::{Page, Paging, cost, page};
+use super::connection::{Page, Paging, connection, cost};
 use super::enums::ApplicationRule;
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
+use super::loader::{AdvertiserPages, CampaignPages, Eligible, LatestApplication, load, require};
 use super::scalars::{DateTime, Decimal, Url};
+use super::update::Changes;
 use crate::domain::access::Principal;
 use crate::domain::read::CampaignFilter;
 use crate::domain::{self, account, read, visible};
@@ -47,22 +49,15 @@ impl Advertiser {
         let Principal::Affiliate(id) = viewer(ctx)?.principal else {
             return Ok(None);
         };
-        Ok(Some(
-            !read::eligible(app(ctx), id, &[self.0.id])
-                .await
-                .top()?
-                .is_empty(),
-        ))
+        require::<Eligible, _>(ctx, (id, self.0.id)).await.map(Some)
     }
     /// The viewing affiliate's latest application here; null to others.
     async fn application(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Application>> {
         let Principal::Affiliate(id) = viewer(ctx)?.principal else {
             return Ok(None);
         };
-        Ok(read::latest_applications(app(ctx), id, &[self.0.id])
-            .await
-            .top()?
-            .pop()
+        Ok(load::<LatestApplication, _>(ctx, (id, self.0.id))
+            .await?
             .map(Application))
     }
     /// How applications here are decided; to the advertiser itself and operators, null to affiliates.
@@ -80,6 +75,16 @@ impl Advertiser {
             .is_managed_by(ctx)?
             .then(|| Decimal(self.0.minimum_trust.clone())))
     }
+    /// Days after a rejection until the affiliate may apply again; to the advertiser itself and operators.
+    async fn reapply_after_days(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i32>> {
+        Ok(self
+            .is_managed_by(ctx)?
+            .then_some(self.0.reapply_after_days))
+    }
+    /// Whether its order webhooks must carry the time of their signing; to the advertiser itself and operators.
+    async fn require_timestamp(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
+        Ok(self.is_managed_by(ctx)?.then_some(self.0.require_timestamp))
+    }
     /// Its campaigns that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
     async fn campaigns(
@@ -93,22 +98,17 @@ impl Advertiser {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Campaign>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let filter = CampaignFilter {
             advertiser_id: Some(self.0.id),
             ..CampaignFilter::default()
         };
-        let slice = read::campaigns(app(ctx), viewer(ctx)?, &filter, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Campaign))
+        connection::<CampaignPages, _, _, _>(ctx, filter, &paging, |row| row.id, Campaign).await
     }
 }
 
@@ -140,6 +140,9 @@ impl AdvertiserQuery {
         eligible_only: Option<bool>,
         #[graphql(desc = "Only those that this affiliate is eligible for; operators only.")]
         eligible_for: Option<ID>,
+        #[graphql(desc = "Only those of this category.")] category: Option<String>,
+        #[graphql(desc = "Only those with this text in the name, the category or the web site.")]
+        search: Option<String>,
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
@@ -159,18 +162,19 @@ impl AdvertiserQuery {
             ))
             .top();
         }
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let slice = read::advertisers(app(ctx), viewer, eligible_for, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Advertiser))
+        };
+        let filter = read::AdvertiserFilter {
+            only: None,
+            eligible: eligible_for,
+            category: read::text("category", category).top()?,
+            search: read::text("search", search).top()?,
+        };
+        connection::<AdvertiserPages, _, _, _>(ctx, filter, &paging, |row| row.id, Advertiser).await
     }
 
     /// One advertiser. To an affiliate that is not eligible for it: FORBIDDEN, whether or not there is such an advertiser.
@@ -235,6 +239,8 @@ pub struct CreateAdvertiserPayload {
     advertiser: Option<Advertiser>,
     /// Its first API key. It is shown this once.
     api_key: Option<String>,
+    /// What it signs its orders with. It is shown this once.
+    webhook_secret: Option<String>,
     /// What the caller can mend.
     user_errors: Vec<UserError>,
 }
@@ -253,6 +259,36 @@ pub struct SetEligibilityInput {
 /// The advertiser whose eligibility was set.
 #[derive(SimpleObject)]
 pub struct SetEligibilityPayload {
+    /// The advertiser; null where userErrors says why not.
+    advertiser: Option<Advertiser>,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
+/// What is to be changed of an advertiser. What is left out stays; what may be missing is taken away by null.
+#[derive(InputObject)]
+pub struct UpdateAdvertiserInput {
+    /// Which advertiser; operators only, an advertiser itself otherwise.
+    advertiser_id: Option<ID>,
+    /// Unique name, 1 to 200 characters.
+    name: MaybeUndefined<String>,
+    /// What it sells, up to 100 characters.
+    category: MaybeUndefined<String>,
+    /// Its web site, an http or https address.
+    website: MaybeUndefined<Url>,
+    /// How its applications are decided.
+    application_rule: MaybeUndefined<ApplicationRule>,
+    /// The trust score that ABOVE_TRUST asks for, 0 to 1 with at most two decimal places.
+    minimum_trust: MaybeUndefined<Decimal>,
+    /// Days after a rejection until the affiliate may apply again, 0 to 3650.
+    reapply_after_days: MaybeUndefined<i32>,
+    /// Whether its order webhooks must carry the time of their signing.
+    require_timestamp: MaybeUndefined<bool>,
+}
+
+/// The advertiser that was changed.
+#[derive(SimpleObject)]
+pub struct UpdateAdvertiserPayload {
     /// The advertiser; null where userErrors says why not.
     advertiser: Option<Advertiser>,
     /// What the caller can mend.
@@ -280,18 +316,63 @@ impl AdvertiserMutation {
         };
         Ok(
             match outcome(account::create_advertiser(app(ctx), create).await)? {
-                Ok((advertiser, key)) => CreateAdvertiserPayload {
-                    advertiser: Some(Advertiser(advertiser)),
-                    api_key: Some(key.expose().to_owned()),
+                Ok(account) => CreateAdvertiserPayload {
+                    advertiser: Some(Advertiser(account.row)),
+                    api_key: Some(account.api_key.expose().to_owned()),
+                    webhook_secret: account.webhook_secret.map(|s| s.expose().to_owned()),
                     user_errors: Vec::new(),
                 },
                 Err(user_errors) => CreateAdvertiserPayload {
                     advertiser: None,
                     api_key: None,
+                    webhook_secret: None,
                     user_errors,
                 },
             },
         )
+    }
+
+    /// Changes an advertiser: its profile, and the rules by which it takes applications and orders.
+    async fn update_advertiser(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be changed.")] input: UpdateAdvertiserInput,
+    ) -> async_graphql::Result<UpdateAdvertiserPayload> {
+        let id = Kind::Advertiser
+            .optional_row("advertiserId", input.advertiser_id.as_ref())
+            .top()?;
+        let mut changes = Changes::of(ctx);
+        let update = account::UpdateAdvertiser {
+            name: changes.required("name", input.name),
+            category: changes.optional("category", input.category),
+            website: changes
+                .optional("website", input.website)
+                .map(|url| url.map(|url| url.0)),
+            application_rule: changes
+                .required("applicationRule", input.application_rule)
+                .map(Into::into),
+            minimum_trust: changes
+                .required("minimumTrust", input.minimum_trust)
+                .map(|decimal| decimal.0),
+            reapply_after_days: changes
+                .required("reapplyAfterDays", input.reapply_after_days)
+                .map(Into::into),
+            require_timestamp: changes.required("requireTimestamp", input.require_timestamp),
+        };
+        let result = match changes.finish() {
+            Ok(()) => account::update_advertiser(app(ctx), viewer(ctx)?, id, update).await,
+            Err(error) => Err(error),
+        };
+        Ok(match outcome(result)? {
+            Ok(row) => UpdateAdvertiserPayload {
+                advertiser: Some(Advertiser(row)),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => UpdateAdvertiserPayload {
+                advertiser: None,
+                user_errors,
+            },
+        })
     }
 
     /// Says which affiliates may see an advertiser and apply to it. What is so already stays so.

@@ -10,12 +10,12 @@ use futures_util::stream;
 
 use super::affiliate::Affiliate;
 use super::campaign::Campaign;
-use super::connection::{Page, Paging, TimeRange, cost, cursor, page, parse_cursor};
+use super::connection::{Page, Paging, TimeRange, connection, cost, cursor, parse_cursor};
 use super::enums::{AlertEventKind, AlertKind, AlertStatus, DiscrepancyLevel, Finality};
 use super::errors::{ToTop as _, UserError, outcome, top_level};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{AffiliateById, CampaignById, PostById, ReconciliationById, load};
+use super::loader::{AffiliateById, AlertPages, CampaignById, PostById, ReconciliationById, load};
 use super::post::Post;
 use super::reconciliation::Reconciliation;
 use super::scalars::DateTime;
@@ -62,21 +62,21 @@ impl Alert {
     /// In which campaign.
     async fn campaign(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Campaign>> {
         match self.0.campaign_id {
-            Some(id) => Ok(load::<CampaignById>(ctx, id).await?.map(Campaign)),
+            Some(id) => Ok(load::<CampaignById, _>(ctx, id).await?.map(Campaign)),
             None => Ok(None),
         }
     }
     /// On which post.
     async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Post>> {
         match self.0.post_id {
-            Some(id) => Ok(load::<PostById>(ctx, id).await?.map(Post)),
+            Some(id) => Ok(load::<PostById, _>(ctx, id).await?.map(Post)),
             None => Ok(None),
         }
     }
     /// About whom.
     async fn affiliate(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Affiliate>> {
         match self.0.affiliate_id {
-            Some(id) => Ok(load::<AffiliateById>(ctx, id).await?.map(Affiliate)),
+            Some(id) => Ok(load::<AffiliateById, _>(ctx, id).await?.map(Affiliate)),
             None => Ok(None),
         }
     }
@@ -86,7 +86,7 @@ impl Alert {
         ctx: &Context<'_>,
     ) -> async_graphql::Result<Option<Reconciliation>> {
         match self.0.reconciliation_id {
-            Some(id) => Ok(load::<ReconciliationById>(ctx, id)
+            Some(id) => Ok(load::<ReconciliationById, _>(ctx, id)
                 .await?
                 .map(Reconciliation)),
             None => Ok(None),
@@ -204,19 +204,14 @@ impl AlertQuery {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Alert>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let filter = filter.unwrap_or_default().rows().top()?;
-        let slice = read::alerts(app(ctx), viewer(ctx)?, &filter, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Alert))
+        connection::<AlertPages, _, _, _>(ctx, filter, &paging, |row| row.id, Alert).await
     }
 }
 

@@ -4,12 +4,12 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::advertiser::Advertiser;
 use super::affiliate::Affiliate;
-use super::connection::{Page, Paging, cost, page};
+use super::connection::{Page, Paging, connection, cost};
 use super::enums::ApplicationStatus;
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{AdvertiserById, AffiliateById, require};
+use super::loader::{AdvertiserById, AffiliateById, ApplicationPages, require};
 use super::scalars::DateTime;
 use crate::domain::{self, application, read};
 use crate::error::Error;
@@ -26,13 +26,13 @@ impl Application {
     }
     /// At whom.
     async fn advertiser(&self, ctx: &Context<'_>) -> async_graphql::Result<Advertiser> {
-        require::<AdvertiserById>(ctx, self.0.advertiser_id)
+        require::<AdvertiserById, _>(ctx, self.0.advertiser_id)
             .await
             .map(Advertiser)
     }
     /// Who asks.
     async fn affiliate(&self, ctx: &Context<'_>) -> async_graphql::Result<Affiliate> {
-        require::<AffiliateById>(ctx, self.0.affiliate_id)
+        require::<AffiliateById, _>(ctx, self.0.affiliate_id)
             .await
             .map(Affiliate)
     }
@@ -70,7 +70,11 @@ pub struct ApplicationFilter {
 }
 
 impl ApplicationFilter {
-    fn rows(&self) -> Result<read::ApplicationFilter, Error> {
+    /// The filter in terms of rows.
+    ///
+    /// # Errors
+    /// An id is none, or one of another kind.
+    pub fn rows(&self) -> Result<read::ApplicationFilter, Error> {
         Ok(read::ApplicationFilter {
             advertiser_id: Kind::Advertiser
                 .optional_row("filter.advertiserId", self.advertiser_id.as_ref())?,
@@ -101,19 +105,15 @@ impl ApplicationQuery {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Application>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let filter = filter.unwrap_or_default().rows().top()?;
-        let slice = read::applications(app(ctx), viewer(ctx)?, &filter, keyset)
+        connection::<ApplicationPages, _, _, _>(ctx, filter, &paging, |row| row.id, Application)
             .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Application))
     }
 }
 
@@ -134,6 +134,15 @@ pub struct DecideApplicationInput {
     /// Whether it is approved; otherwise it is rejected.
     approve: bool,
     /// Why, up to 2000 characters; the affiliate reads it.
+    reason: Option<String>,
+}
+
+/// An application that is to be withdrawn or ended.
+#[derive(InputObject)]
+pub struct ApplicationIdInput {
+    /// Which application.
+    application_id: ID,
+    /// Why, up to 1900 characters; the other side reads it.
     reason: Option<String>,
 }
 
@@ -200,5 +209,31 @@ impl ApplicationMutation {
             )
             .await,
         )
+    }
+
+    /// Takes an application back that nobody has decided yet.
+    async fn withdraw_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The application.")] input: ApplicationIdInput,
+    ) -> async_graphql::Result<ApplicationPayload> {
+        let id = Kind::Application
+            .row("applicationId", &input.application_id)
+            .top()?;
+        let reason = input.reason.as_deref();
+        ApplicationPayload::of(application::withdraw(app(ctx), viewer(ctx)?, id, reason).await)
+    }
+
+    /// Ends an approved relation; either side may. The affiliate's posts stay and are checked on, and it submits no new ones.
+    async fn end_application(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The application.")] input: ApplicationIdInput,
+    ) -> async_graphql::Result<ApplicationPayload> {
+        let id = Kind::Application
+            .row("applicationId", &input.application_id)
+            .top()?;
+        let reason = input.reason.as_deref();
+        ApplicationPayload::of(application::end(app(ctx), viewer(ctx)?, id, reason).await)
     }
 }

@@ -1,19 +1,23 @@
 //! Campaigns, their platforms and policies, and their dashboard.
 
-use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::advertiser::Advertiser;
 use super::alert::{Alert, AlertFilter};
-use super::connection::{Page, Paging, TimeRange, cost, page};
+use super::connection::{Page, Paging, TimeRange, connection, cost};
 use super::dashboard::CampaignDashboard;
 use super::enums::{CampaignStatus, DiscrepancyLevel, PlatformKind};
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{AdvertiserById, PlatformsByCampaign, PolicyByCampaign, load, require};
+use super::loader::{
+    AdvertiserById, AlertPages, CampaignPages, PlatformsByCampaign, PolicyByCampaign, PostPages,
+    load, require,
+};
 use super::platform::Platform;
 use super::post::{Post, PostFilter};
 use super::scalars::{Count, DateTime, Decimal};
+use super::update::{Changes, is_given};
 use crate::domain::access::Principal;
 use crate::domain::{self, campaign, dashboard, read, visible};
 use crate::error::Error;
@@ -35,7 +39,7 @@ impl Campaign {
     }
     /// Whose it is.
     async fn advertiser(&self, ctx: &Context<'_>) -> async_graphql::Result<Advertiser> {
-        require::<AdvertiserById>(ctx, self.0.advertiser_id)
+        require::<AdvertiserById, _>(ctx, self.0.advertiser_id)
             .await
             .map(Advertiser)
     }
@@ -57,14 +61,14 @@ impl Campaign {
     }
     /// The platforms that it takes posts on.
     async fn platforms(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<CampaignPlatform>> {
-        let rows = load::<PlatformsByCampaign>(ctx, self.0.id)
+        let rows = load::<PlatformsByCampaign, _>(ctx, self.0.id)
             .await?
             .unwrap_or_default();
         Ok(rows.into_iter().map(CampaignPlatform).collect())
     }
     /// The thresholds in force.
     async fn policy(&self, ctx: &Context<'_>) -> async_graphql::Result<Policy> {
-        require::<PolicyByCampaign>(ctx, self.0.id)
+        require::<PolicyByCampaign, _>(ctx, self.0.id)
             .await
             .map(Policy)
     }
@@ -82,23 +86,18 @@ impl Campaign {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Post>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let mut filter = filter.unwrap_or_default().rows().top()?;
         if filter.campaign_id.is_some_and(|id| id != self.0.id) {
             filter.affiliate_id = Some(0);
         }
         filter.campaign_id = Some(self.0.id);
-        let slice = read::posts(app(ctx), viewer(ctx)?, &filter, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Post))
+        connection::<PostPages, _, _, _>(ctx, filter, &paging, |row| row.id, Post).await
     }
     /// Its alerts that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
@@ -114,30 +113,29 @@ impl Campaign {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<Page<Alert>>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let mut filter = filter.unwrap_or_default().rows().top()?;
         if filter.campaign_id.is_some_and(|id| id != self.0.id) {
             filter.affiliate_id = Some(0);
         }
         filter.campaign_id = Some(self.0.id);
-        let slice = read::alerts(app(ctx), viewer(ctx)?, &filter, keyset)
+        connection::<AlertPages, _, _, _>(ctx, filter, &paging, |row| row.id, Alert)
             .await
-            .top()?;
-        Ok(Some(page(keyset, slice, |row| row.id, Alert)))
+            .map(Some)
     }
     /// Its totals; to its advertiser and operators, null to affiliates.
     #[graphql(complexity = "20 + child_complexity")]
     async fn dashboard(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only posts submitted in this range.")] range: Option<TimeRange>,
+        #[graphql(desc = "Only posts submitted and orders received in this range.")] range: Option<
+            TimeRange,
+        >,
     ) -> async_graphql::Result<Option<CampaignDashboard>> {
         let allowed = match viewer(ctx)?.principal {
             Principal::Operator => true,
@@ -148,11 +146,11 @@ impl Campaign {
             return Ok(None);
         }
         let range = range.unwrap_or_default();
-        let (from, to) = (range.from.map(|at| at.0), range.to.map(|at| at.0));
-        let dashboard = dashboard::of_campaign(app(ctx), self.0.id, from, to)
-            .await
-            .top()?;
-        Ok(Some(CampaignDashboard(dashboard)))
+        let range = dashboard::Range {
+            from: range.from.map(|at| at.0),
+            to: range.to.map(|at| at.0),
+        };
+        Ok(Some(CampaignDashboard::new(self.0.id, range)))
     }
 }
 
@@ -217,6 +215,24 @@ pub struct CampaignFilter {
     status: Option<CampaignStatus>,
     /// That take posts on this platform.
     platform: Option<PlatformKind>,
+    /// With this text in the name, up to 200 characters.
+    search: Option<String>,
+}
+
+impl CampaignFilter {
+    /// The filter in terms of rows.
+    ///
+    /// # Errors
+    /// An id is none, or one of another kind.
+    pub fn rows(self) -> Result<read::CampaignFilter, Error> {
+        Ok(read::CampaignFilter {
+            advertiser_id: Kind::Advertiser
+                .optional_row("filter.advertiserId", self.advertiser_id.as_ref())?,
+            status: self.status.map(Into::into),
+            platform: self.platform.map(Into::into),
+            search: read::text("filter.search", self.search)?,
+        })
+    }
 }
 
 /// Queries on campaigns.
@@ -240,26 +256,14 @@ impl CampaignQuery {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Campaign>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let filter = filter.unwrap_or_default();
-        let filter = read::CampaignFilter {
-            advertiser_id: Kind::Advertiser
-                .optional_row("filter.advertiserId", filter.advertiser_id.as_ref())
-                .top()?,
-            status: filter.status.map(Into::into),
-            platform: filter.platform.map(Into::into),
         };
-        let slice = read::campaigns(app(ctx), viewer(ctx)?, &filter, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Campaign))
+        let filter = filter.unwrap_or_default().rows().top()?;
+        connection::<CampaignPages, _, _, _>(ctx, filter, &paging, |row| row.id, Campaign).await
     }
 
     /// One campaign; null where there is none that the viewer may see.
@@ -277,7 +281,7 @@ impl CampaignQuery {
     }
 }
 
-/// Thresholds. What is left out is the default.
+/// Thresholds. What is left out is the default, or stays as it is.
 #[derive(Default, InputObject)]
 pub struct PolicyInput {
     /// An excess below this percentage is LOW; 0 to 1000000, 5 by default.
@@ -288,21 +292,33 @@ pub struct PolicyInput {
     absolute_floor: Option<i32>,
     /// Alerts are raised from this level up: LOW, MEDIUM (the default) or HIGH.
     alert_from: Option<DiscrepancyLevel>,
-    /// Hours until a platform's figure is taken as settled, 0 to 720; each definition's own where left out.
-    lag_window_hours: Option<i32>,
+    /// Hours until a platform's figure is taken as settled, 0 to 720; null: each definition's own, which is the default.
+    lag_window_hours: MaybeUndefined<i32>,
     /// Ages of a claim, in hours, at which it is checked again: up to 16, each 1 to 8760; 1, 24, 72, 168 by default.
     recheck_hours: Option<Vec<i32>>,
 }
 
-impl From<PolicyInput> for campaign::PolicyChoice {
-    fn from(input: PolicyInput) -> Self {
-        Self {
-            low_below_percent: input.low_below_percent.map(|decimal| decimal.0),
-            high_above_percent: input.high_above_percent.map(|decimal| decimal.0),
-            absolute_floor: input.absolute_floor.map(Into::into),
-            alert_from: input.alert_from.map(Into::into),
-            lag_window_hours: input.lag_window_hours.map(Into::into),
-            recheck_hours: input
+impl PolicyInput {
+    /// The thresholds that were given, in an argument and under a path in it.
+    pub fn choice(
+        self,
+        ctx: &Context<'_>,
+        argument: &str,
+        path: &[&str],
+    ) -> campaign::PolicyChoice {
+        let path: Vec<&str> = path.iter().copied().chain(["lagWindowHours"]).collect();
+        let lag = match self.lag_window_hours {
+            MaybeUndefined::Value(hours) => Some(Some(hours.into())),
+            MaybeUndefined::Null if is_given(ctx, argument, &path) => Some(None),
+            MaybeUndefined::Null | MaybeUndefined::Undefined => None,
+        };
+        campaign::PolicyChoice {
+            low_below_percent: self.low_below_percent.map(|decimal| decimal.0),
+            high_above_percent: self.high_above_percent.map(|decimal| decimal.0),
+            absolute_floor: self.absolute_floor.map(Into::into),
+            alert_from: self.alert_from.map(Into::into),
+            lag_window_hours: lag,
+            recheck_hours: self
                 .recheck_hours
                 .map(|hours| hours.into_iter().map(Into::into).collect()),
         }
@@ -346,6 +362,23 @@ pub struct CreateCampaignInput {
     policy: Option<PolicyInput>,
     /// What a view means where it is not the platform's default.
     views_definitions: Option<Vec<ViewsDefinitionInput>>,
+}
+
+/// What is to be changed of a campaign. What is left out stays; what may be missing is taken away by null.
+#[derive(InputObject)]
+pub struct UpdateCampaignInput {
+    /// Which campaign.
+    campaign_id: ID,
+    /// Its name, 1 to 200 characters.
+    name: MaybeUndefined<String>,
+    /// Whether it takes posts. Posts that are there are checked on whatever it says.
+    status: MaybeUndefined<CampaignStatus>,
+    /// From when it takes posts.
+    starts_at: MaybeUndefined<DateTime>,
+    /// Until when it takes posts, exclusive.
+    ends_at: MaybeUndefined<DateTime>,
+    /// Other thresholds, over those in force: a new version, for claims that are made from now on.
+    policy: MaybeUndefined<PolicyInput>,
 }
 
 /// The platforms that a campaign takes posts on from now on.
@@ -404,10 +437,38 @@ impl CampaignMutation {
             status: input.status.unwrap_or(CampaignStatus::Active).into(),
             starts_at: input.starts_at.map(|at| at.0),
             ends_at: input.ends_at.map(|at| at.0),
-            policy: input.policy.unwrap_or_default().into(),
+            policy: input
+                .policy
+                .unwrap_or_default()
+                .choice(ctx, "input", &["policy"]),
             views_definitions: definitions(input.views_definitions),
         };
         CampaignPayload::of(campaign::create(app(ctx), viewer(ctx)?, create).await)
+    }
+
+    /// Changes a campaign: its name, whether and when it takes posts, and the thresholds for the claims to come.
+    async fn update_campaign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be changed.")] input: UpdateCampaignInput,
+    ) -> async_graphql::Result<CampaignPayload> {
+        let id = Kind::Campaign.row("campaignId", &input.campaign_id).top()?;
+        let mut changes = Changes::of(ctx);
+        let time = |at: Option<Option<DateTime>>| at.map(|at| at.map(|at| at.0));
+        let update = campaign::UpdateCampaign {
+            name: changes.required("name", input.name),
+            status: changes.required("status", input.status).map(Into::into),
+            starts_at: time(changes.optional("startsAt", input.starts_at)),
+            ends_at: time(changes.optional("endsAt", input.ends_at)),
+            policy: changes
+                .required("policy", input.policy)
+                .map(|policy| policy.choice(ctx, "input", &["policy"])),
+        };
+        let result = match changes.finish() {
+            Ok(()) => campaign::update(app(ctx), viewer(ctx)?, id, update).await,
+            Err(error) => Err(error),
+        };
+        CampaignPayload::of(result)
     }
 
     /// Makes these the platforms that a campaign takes posts on.

@@ -1,12 +1,16 @@
 //! Relay connections over lists that are paged by key, newest first.
 
 use std::borrow::Cow;
+use std::hash::Hash;
 
 use async_graphql::connection::PageInfo;
+use async_graphql::dataloader::Loader;
 use async_graphql::{Context, InputObject, Object, OutputType, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::errors::{ToTop as _, top_level};
+use super::loader::{Made, Shared, load};
 use crate::domain::{Keyset, Slice};
 use crate::error::Error;
 
@@ -93,6 +97,26 @@ impl Paging {
     /// # Errors
     /// A number is out of its range, a cursor is none of this list, or both ends are asked for.
     pub fn keyset(&self, ctx: &Context<'_>) -> Result<Keyset, Error> {
+        let (limit, from_end) = self.size()?;
+        let id = |argument: &str, text: &Option<String>| {
+            text.as_deref()
+                .map(|cursor| parse_cursor(argument, cursor))
+                .transpose()
+        };
+        Ok(Keyset {
+            after: id("after", &self.after)?,
+            before: id("before", &self.before)?,
+            limit,
+            from_end,
+            total: wants_total(ctx),
+        })
+    }
+
+    /// How many rows, and whether from the end of the list.
+    ///
+    /// # Errors
+    /// A number is out of its range, or both ends are asked for.
+    pub fn size(&self) -> Result<(i64, bool), Error> {
         let (size, from_end) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(Error::BadInput(
@@ -108,22 +132,13 @@ impl Paging {
                 "{name}: must be from 0 to {MAX_SIZE}"
             )));
         }
-        Ok(Keyset {
-            after: self
-                .after
-                .as_deref()
-                .map(|cursor| parse_cursor("after", cursor))
-                .transpose()?,
-            before: self
-                .before
-                .as_deref()
-                .map(|cursor| parse_cursor("before", cursor))
-                .transpose()?,
-            limit: size.into(),
-            from_end,
-            total: ctx.look_ahead().field("totalCount").exists(),
-        })
+        Ok((size.into(), from_end))
     }
+}
+
+/// Whether the length of the list is asked for.
+pub fn wants_total(ctx: &Context<'_>) -> bool {
+    ctx.look_ahead().field("totalCount").exists()
 }
 
 /// The cursor of a row.
@@ -145,23 +160,63 @@ pub fn parse_cursor(argument: &str, text: &str) -> Result<i64, Error> {
         .ok_or_else(|| Error::BadInput(format!("{argument}: this is not a cursor of this server")))
 }
 
-/// A page of rows as a connection of objects.
-pub fn page<R, T: OutputType>(
-    keyset: Keyset,
-    slice: Slice<R>,
+/// A page of a list by its loader, as a connection of objects.
+///
+/// # Errors
+/// The paging arguments are not what they must be, or the database failed.
+pub async fn connection<L, F, R, T>(
+    ctx: &Context<'_>,
+    filter: F,
+    paging: &Paging,
     id: impl Fn(&R) -> i64,
     object: impl Fn(R) -> T,
+) -> async_graphql::Result<Page<T>>
+where
+    L: Loader<(F, Keyset), Value = Slice<R>, Error = Shared> + Made,
+    F: Send + Sync + Hash + Eq + Clone + 'static,
+    R: Send + Sync + Clone + 'static,
+    T: OutputType,
+{
+    let keyset = paging.keyset(ctx).top()?;
+    let slice = load::<L, _>(ctx, (filter, keyset))
+        .await?
+        .ok_or_else(|| top_level(Error::internal("a page was not loaded")))?;
+    let place = Place {
+        from_end: keyset.from_end,
+        is_after: keyset.after.is_some(),
+        is_before: keyset.before.is_some(),
+    };
+    Ok(page(place, slice, |row| cursor(id(row)), object))
+}
+
+/// Where a page was asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// From the end of the list.
+    pub from_end: bool,
+    /// After a row.
+    pub is_after: bool,
+    /// Before a row.
+    pub is_before: bool,
+}
+
+/// A page of rows as a connection of objects.
+pub fn page<R, T: OutputType>(
+    place: Place,
+    slice: Slice<R>,
+    cursor: impl Fn(&R) -> String,
+    object: impl Fn(R) -> T,
 ) -> Page<T> {
-    let (before, after) = if keyset.from_end {
-        (slice.more, keyset.before.is_some())
+    let (before, after) = if place.from_end {
+        (slice.more, place.is_before)
     } else {
-        (keyset.after.is_some(), slice.more)
+        (place.is_after, slice.more)
     };
     let edges: Vec<Edge<T>> = slice
         .rows
         .into_iter()
         .map(|row| Edge {
-            cursor: cursor(id(&row)),
+            cursor: cursor(&row),
             node: object(row),
         })
         .collect();
@@ -178,6 +233,29 @@ pub fn page<R, T: OutputType>(
     }
 }
 
+/// A cursor with more in it than an id.
+#[must_use]
+pub fn opaque_cursor(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+/// What is in a cursor that [`opaque_cursor`] made.
+///
+/// # Errors
+/// It is no cursor of this server.
+pub fn read_cursor(argument: &str, cursor: &str) -> Result<String, Error> {
+    URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .ok_or_else(|| bad_cursor(argument))
+}
+
+/// What there is to say of a cursor that is none of this list.
+pub fn bad_cursor(argument: &str) -> Error {
+    Error::BadInput(format!("{argument}: this is not a cursor of this list"))
+}
+
 /// From inclusive, to exclusive.
 #[derive(Debug, Clone, Copy, Default, InputObject)]
 pub struct TimeRange {
@@ -191,7 +269,13 @@ pub struct TimeRange {
 #[must_use]
 pub fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
     let rows = usize::try_from(first.or(last).unwrap_or(DEFAULT_SIZE)).unwrap_or(0);
-    1 + rows
-        .min(usize::try_from(MAX_SIZE).unwrap_or(0))
-        .saturating_mul(child.max(1))
+    times(1, rows.min(usize::try_from(MAX_SIZE).unwrap_or(0)), child)
+}
+
+/// What so many objects cost that cost so much each, with what they cost together. The library adds such numbers without a
+/// look at their size: none is large enough for a sum of them to overflow.
+#[must_use]
+pub fn times(together: usize, count: usize, child: usize) -> usize {
+    let all = count.saturating_mul(child.max(1)).saturating_add(together);
+    all.min(crate::graphql::MAX_COMPLEXITY + 1)
 }

@@ -2,6 +2,7 @@
 
 use async_graphql::Enum;
 
+use crate::domain::{dashboard, read};
 use crate::model;
 
 /// Whose behalf a caller acts on.
@@ -308,4 +309,60 @@ pub enum Availability {
     Unavailable,
     /// This platform never tells.
     Unsupported,
+}
+
+/// Whether an order counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::OrderStatus")]
+pub enum OrderStatus {
+    /// It counts.
+    #[graphql(name = "ACCEPTED")]
+    Accepted,
+    /// It was taken back, and does not count any more.
+    #[graphql(name = "REVERSED")]
+    Reversed,
+}
+
+/// How long a point of a series is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "dashboard::Interval")]
+pub enum SeriesInterval {
+    /// An hour.
+    #[graphql(name = "HOUR")]
+    Hour,
+    /// A day, in UTC.
+    #[graphql(name = "DAY")]
+    Day,
+    /// A week, from Monday, in UTC.
+    #[graphql(name = "WEEK")]
+    Week,
+}
+
+/// By what affiliates are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "read::AffiliateField")]
+pub enum AffiliateOrderField {
+    /// By name, as its bytes are ordered.
+    #[graphql(name = "NAME")]
+    Name,
+    /// By trust score.
+    #[graphql(name = "TRUST_SCORE")]
+    TrustScore,
+    /// By the number of claims that count.
+    #[graphql(name = "TOTAL_SUBMISSIONS")]
+    TotalSubmissions,
+    /// By when they joined.
+    #[graphql(name = "CREATED_AT")]
+    CreatedAt,
+}
+
+/// In which direction a list is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+pub enum SortDirection {
+    /// The lowest first.
+    #[graphql(name = "ASC")]
+    Asc,
+    /// The highest first.
+    #[graphql(name = "DESC")]
+    Desc,
 }

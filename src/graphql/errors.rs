@@ -52,6 +52,12 @@ pub enum UserErrorCode {
     AlreadyResolved,
     /// Too much was asked for now.
     TryAgainLater,
+    /// The advertiser rejected the caller not long enough ago.
+    ReapplyLater,
+    /// What is to be ended has not begun, or has ended already.
+    NotInForce,
+    /// The platform did not answer, or refused this server's access.
+    PlatformUnreachable,
 }
 
 /// Something about an input that its sender can mend. Nothing was written.

@@ -21,25 +21,31 @@ pub enum Kind {
     Application,
     /// A campaign.
     Campaign,
+    /// An order.
+    Order,
     /// An observation.
     PlatformReport,
     /// A post.
     Post,
     /// A verdict.
     Reconciliation,
+    /// A run.
+    ReconciliationRun,
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::Advertiser,
         Self::Affiliate,
         Self::AffiliateReport,
         Self::Alert,
         Self::Application,
         Self::Campaign,
+        Self::Order,
         Self::PlatformReport,
         Self::Post,
         Self::Reconciliation,
+        Self::ReconciliationRun,
     ];
 
     const fn name(self) -> &'static str {
@@ -50,9 +56,11 @@ impl Kind {
             Self::Alert => "Alert",
             Self::Application => "Application",
             Self::Campaign => "Campaign",
+            Self::Order => "Order",
             Self::PlatformReport => "PlatformReport",
             Self::Post => "Post",
             Self::Reconciliation => "Reconciliation",
+            Self::ReconciliationRun => "ReconciliationRun",
         }
     }
 
@@ -96,7 +104,8 @@ impl Kind {
             | Self::Affiliate
             | Self::AffiliateReport
             | Self::Alert
-            | Self::Application => "an",
+            | Self::Application
+            | Self::Order => "an",
             _ => "a",
         }
     }

@@ -12,20 +12,27 @@ mod advertiser;
 mod affiliate;
 mod alert;
 mod application;
+mod audit;
+mod batches;
 mod campaign;
 mod connection;
 mod dashboard;
 mod enums;
 mod errors;
+pub mod export;
 mod guard;
 mod id;
 mod loader;
 mod node;
+mod order;
 mod platform;
 mod post;
+mod queue;
 mod reconciliation;
+mod run;
 mod scalars;
 mod session;
+mod update;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
 
@@ -34,6 +41,7 @@ pub use loader::insert as insert_loaders;
 
 use crate::app::App;
 use crate::domain::feed::AlertFeed;
+use crate::domain::verdict_feed::VerdictFeed;
 
 /// Deepest nesting of fields that is answered.
 const MAX_DEPTH: usize = 15;
@@ -48,11 +56,15 @@ pub struct Query(
     advertiser::AdvertiserQuery,
     affiliate::AffiliateQuery,
     application::ApplicationQuery,
+    order::OrderQuery,
     campaign::CampaignQuery,
     post::PostQuery,
     reconciliation::ReconciliationQuery,
+    run::RunQuery,
+    audit::AuditQuery,
     alert::AlertQuery,
     platform::PlatformQuery,
+    queue::QueueQuery,
 );
 
 /// What can be done.
@@ -62,29 +74,47 @@ pub struct Mutation(
     advertiser::AdvertiserMutation,
     affiliate::AffiliateMutation,
     application::ApplicationMutation,
+    order::OrderMutation,
     campaign::CampaignMutation,
     post::PostMutation,
+    run::RunMutation,
     alert::AlertMutation,
+    platform::PlatformMutation,
+    queue::QueueMutation,
 );
 
 /// What can be watched.
 #[derive(MergedSubscription, Default)]
-pub struct Subscription(alert::AlertSubscription);
+pub struct Subscription(
+    alert::AlertSubscription,
+    reconciliation::ReconciliationSubscription,
+);
+
+/// What subscribers are fed from.
+#[derive(Debug, Clone, Default)]
+pub struct Feeds {
+    /// What happens to alerts.
+    pub alerts: AlertFeed,
+    /// Verdicts.
+    pub verdicts: VerdictFeed,
+}
 
 /// The schema with everything behind it.
 pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// The schema over a running process.
 #[must_use]
-pub fn build(app: App, feed: AlertFeed) -> Schema {
+pub fn build(app: App, feeds: Feeds) -> Schema {
     Schema::build(
         Query::default(),
         Mutation::default(),
         Subscription::default(),
     )
     .data(app)
-    .data(feed)
+    .data(feeds.alerts)
+    .data(feeds.verdicts)
     .extension(guard::Guard)
+    .extension(batches::RunBatches)
     .limit_depth(MAX_DEPTH)
     .limit_complexity(MAX_COMPLEXITY)
     .finish()

@@ -7,16 +7,23 @@ use super::affiliate::Affiliate;
 use super::alert::Alert;
 use super::application::Application;
 use super::campaign::Campaign;
+use super::connection::times;
 use super::errors::ToTop as _;
 use super::guard::{app, viewer};
 use super::id::{Kind, parse};
+use super::order::Order;
 use super::post::{AffiliateReport, PlatformReport, Post};
 use super::reconciliation::Reconciliation;
+use super::run::ReconciliationRun;
 use crate::app::App;
 use crate::domain::{Viewer, visible};
 use crate::error::Error;
 
 /// Something with a global id.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an answer holds few of them, and none for long"
+)]
 #[derive(Interface)]
 #[graphql(field(name = "id", ty = "ID", desc = "Global id."))]
 pub enum Node {
@@ -32,59 +39,59 @@ pub enum Node {
     Application(Application),
     /// A campaign.
     Campaign(Campaign),
+    /// An order.
+    Order(Order),
     /// An observation.
     PlatformReport(PlatformReport),
     /// A post.
     Post(Post),
     /// A verdict.
     Reconciliation(Reconciliation),
+    /// A run.
+    ReconciliationRun(ReconciliationRun),
 }
 
-async fn find(app: &App, viewer: &Viewer, id: &ID) -> Result<Option<Node>, Error> {
-    let Some((kind, row)) = parse(id) else {
-        return Err(Error::BadInput(
-            "id: this is not an id of this server".into(),
-        ));
-    };
-    let rows = &[row];
-    Ok(match kind {
-        Kind::Advertiser => visible::advertisers(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Advertiser(row).into()),
-        Kind::Affiliate => visible::affiliates(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Affiliate(row).into()),
-        Kind::AffiliateReport => visible::affiliate_reports(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| AffiliateReport(row).into()),
-        Kind::Alert => visible::alerts(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Alert(row).into()),
-        Kind::Application => visible::applications(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Application(row).into()),
-        Kind::Campaign => visible::campaigns(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Campaign(row).into()),
-        Kind::PlatformReport => visible::platform_reports(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| PlatformReport(row).into()),
-        Kind::Post => visible::posts(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Post(row).into()),
-        Kind::Reconciliation => visible::reconciliations(app, viewer, rows)
-            .await?
-            .pop()
-            .map(|row| Reconciliation(row).into()),
-    })
+/// What the ids name, in their order; none where there is nothing that the viewer may see. Things of one kind are read
+/// together.
+async fn find(app: &App, viewer: &Viewer, ids: &[ID]) -> Result<Vec<Option<Node>>, Error> {
+    let parsed: Vec<(Kind, i64)> = ids
+        .iter()
+        .map(parse)
+        .collect::<Option<_>>()
+        .ok_or_else(|| Error::BadInput("id: this is not an id of this server".into()))?;
+    let mut found: Vec<Option<Node>> = ids.iter().map(|_| None).collect();
+    macro_rules! of_kind {
+        ($($kind:ident: $visible:ident,)+) => {$(
+            let rows: Vec<i64> = parsed
+                .iter()
+                .filter(|(kind, _)| *kind == Kind::$kind)
+                .map(|(_, row)| *row)
+                .collect();
+            if !rows.is_empty() {
+                for row in visible::$visible(app, viewer, &rows).await? {
+                    for (place, _) in found.iter_mut().zip(&parsed).filter(|(_, wanted)| {
+                        **wanted == (Kind::$kind, row.id)
+                    }) {
+                        *place = Some($kind(row.clone()).into());
+                    }
+                }
+            }
+        )+};
+    }
+    of_kind! {
+        Advertiser: advertisers,
+        Affiliate: affiliates,
+        AffiliateReport: affiliate_reports,
+        Alert: alerts,
+        Application: applications,
+        Campaign: campaigns,
+        Order: orders,
+        PlatformReport: platform_reports,
+        Post: posts,
+        Reconciliation: reconciliations,
+        ReconciliationRun: runs,
+    }
+    Ok(found)
 }
 
 /// Queries by global id.
@@ -99,11 +106,12 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Its global id.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
-        find(app(ctx), viewer(ctx)?, &id).await.top()
+        let mut found = find(app(ctx), viewer(ctx)?, &[id]).await.top()?;
+        Ok(found.pop().flatten())
     }
 
     /// Several things by their global ids, up to 100, in that order; null where there is nothing that the viewer may see.
-    #[graphql(complexity = "1 + ids.len() * child_complexity")]
+    #[graphql(complexity = "times(1, ids.len(), child_complexity)")]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
@@ -112,11 +120,6 @@ impl NodeQuery {
         if ids.len() > 100 {
             return Err(Error::BadInput("ids: at most 100".into())).top();
         }
-        let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let mut found = Vec::with_capacity(ids.len());
-        for id in &ids {
-            found.push(find(app, viewer, id).await.top()?);
-        }
-        Ok(found)
+        find(app(ctx), viewer(ctx)?, &ids).await.top()
     }
 }

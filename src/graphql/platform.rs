@@ -1,32 +1,41 @@
-//! Platforms.
+//! Platforms, and how this server is set up for them.
 
-use async_graphql::{Context, Object, SimpleObject};
+use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::enums::PlatformKind;
-use super::errors::ToTop as _;
-use super::guard::app;
-use crate::domain::read;
-use crate::error::Error;
-use crate::model;
+use super::errors::{ToTop as _, UserError, outcome};
+use super::guard::{app, viewer};
+use super::loader::{PlatformByKind, require};
+use super::scalars::Url;
+use super::update::Changes;
+use crate::domain::access::Principal;
+use crate::domain::{platform, read};
+use crate::model::{self, Secret};
 
 /// Where posts are published.
-#[derive(SimpleObject)]
-pub struct Platform {
-    /// Which platform.
-    kind: PlatformKind,
-    /// Whether this server has access to it.
-    available: bool,
-    /// Whether operators have it enabled.
-    enabled: bool,
-}
+pub struct Platform(read::Platform);
 
-impl From<read::Platform> for Platform {
-    fn from(platform: read::Platform) -> Self {
-        Self {
-            kind: platform.kind.into(),
-            available: platform.available,
-            enabled: platform.enabled,
-        }
+/// Where posts are published.
+#[Object]
+impl Platform {
+    /// Which platform.
+    async fn kind(&self) -> PlatformKind {
+        self.0.kind.into()
+    }
+    /// Whether this server has access to it.
+    async fn available(&self) -> bool {
+        self.0.available
+    }
+    /// Whether operators have it enabled.
+    async fn enabled(&self) -> bool {
+        self.0.enabled
+    }
+    /// The root of its API; to operators, null to others.
+    async fn base_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Url>> {
+        Ok(match viewer(ctx)?.principal {
+            Principal::Operator => Some(Url(self.0.base_url.clone())),
+            _ => None,
+        })
     }
 }
 
@@ -36,12 +45,7 @@ impl Platform {
     /// # Errors
     /// The database failed.
     pub async fn of(ctx: &Context<'_>, kind: model::PlatformKind) -> async_graphql::Result<Self> {
-        let all = read::platforms(app(ctx)).await.top()?;
-        all.into_iter()
-            .find(|platform| platform.kind == kind)
-            .map(Self::from)
-            .ok_or_else(|| Error::internal(format!("no row for {kind}")))
-            .top()
+        require::<PlatformByKind, _>(ctx, kind).await.map(Self)
     }
 }
 
@@ -57,7 +61,7 @@ impl PlatformQuery {
             .await
             .top()?
             .into_iter()
-            .map(Platform::from)
+            .map(Platform)
             .collect())
     }
 
@@ -68,5 +72,79 @@ impl PlatformQuery {
         #[graphql(desc = "Which platform.")] kind: PlatformKind,
     ) -> async_graphql::Result<Option<Platform>> {
         Platform::of(ctx, kind.into()).await.map(Some)
+    }
+}
+
+/// How this server is set up for a platform. What is left out stays as it is; what is null is as the environment says.
+#[derive(InputObject)]
+pub struct UpdatePlatformConfigInput {
+    /// Which platform.
+    kind: PlatformKind,
+    /// Whether it is in use: otherwise no posts are taken, and those that are there wait to be checked.
+    enabled: MaybeUndefined<bool>,
+    /// The root of its API: an http or https address without credentials, query and fragment.
+    base_url: MaybeUndefined<Url>,
+    /// The id of this program's registration there, up to 500 characters.
+    client_id: MaybeUndefined<String>,
+    /// The secret of that registration. It is encrypted and never shown.
+    client_secret: MaybeUndefined<String>,
+    /// A token that reads the figures of one account. It is encrypted and never shown.
+    access_token: MaybeUndefined<String>,
+    /// The version in the path of its API, such as v26.0.
+    api_version: MaybeUndefined<String>,
+    /// How many batches of posts all processes together may ask for in a minute, 1 to 1000000; null: as many as there are.
+    requests_per_minute: MaybeUndefined<i32>,
+}
+
+/// The platform as it is set up now.
+#[derive(SimpleObject)]
+pub struct UpdatePlatformConfigPayload {
+    /// The platform; null where userErrors says why not.
+    platform: Option<Platform>,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
+/// Mutations on platforms.
+#[derive(Default)]
+pub struct PlatformMutation;
+
+#[Object]
+impl PlatformMutation {
+    /// Changes how this server is set up for a platform, in every process within a second. Operators only.
+    async fn update_platform_config(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be changed.")] input: UpdatePlatformConfigInput,
+    ) -> async_graphql::Result<UpdatePlatformConfigPayload> {
+        let mut changes = Changes::of(ctx);
+        let secret = |text: Option<Option<String>>| text.map(|text| text.map(Secret::new));
+        let update = platform::UpdateConfig {
+            enabled: changes.required("enabled", input.enabled),
+            base_url: changes
+                .optional("baseUrl", input.base_url)
+                .map(|url| url.map(|url| url.0)),
+            client_id: changes.optional("clientId", input.client_id),
+            client_secret: secret(changes.optional("clientSecret", input.client_secret)),
+            access_token: secret(changes.optional("accessToken", input.access_token)),
+            api_version: changes.optional("apiVersion", input.api_version),
+            requests_per_minute: changes
+                .optional("requestsPerMinute", input.requests_per_minute)
+                .map(|limit| limit.map(Into::into)),
+        };
+        let result = match changes.finish() {
+            Ok(()) => platform::update_config(app(ctx), input.kind.into(), update).await,
+            Err(error) => Err(error),
+        };
+        Ok(match outcome(result)? {
+            Ok(row) => UpdatePlatformConfigPayload {
+                platform: Some(Platform(row)),
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => UpdatePlatformConfigPayload {
+                platform: None,
+                user_errors,
+            },
+        })
     }
 }

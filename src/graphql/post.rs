@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 
 use super::affiliate::Affiliate;
 use super::campaign::Campaign;
-use super::connection::{Page, Paging, cost, page};
+use super::connection::{Page, Paging, TimeRange, connection, cost, times};
 use super::dashboard::ClaimedMetrics;
 use super::enums::{
     Availability, EvidenceGrade, PlatformKind, PostStatus, ReportStatus, SubmissionMethod,
@@ -14,12 +14,15 @@ use super::guard::{app, viewer};
 use super::id::Kind;
 use super::loader::{
     AffiliateById, CampaignById, LatestPlatformReportByPost, LatestReconciliationByPost,
-    LatestReconciliationByReport, LatestReportByPost, PostById, load, require,
+    LatestReconciliationByReport, LatestReportByPost, PlatformReportPages, PostById, PostPages,
+    ReconciliationPages, ReportPages, load, require,
 };
 use super::reconciliation::Reconciliation;
-use super::scalars::{Count, DateTime, Url};
+use super::scalars::{Count, DateTime, Decimal, Url};
+use crate::domain::access::Principal;
 use crate::domain::read::{self, Of};
 use crate::domain::submission::{self, Claim, Submitted};
+use crate::domain::submission_batch;
 use crate::domain::{self, visible};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{self, Metrics, Observed};
@@ -36,13 +39,13 @@ impl Post {
     }
     /// In which campaign.
     async fn campaign(&self, ctx: &Context<'_>) -> async_graphql::Result<Campaign> {
-        require::<CampaignById>(ctx, self.0.campaign_id)
+        require::<CampaignById, _>(ctx, self.0.campaign_id)
             .await
             .map(Campaign)
     }
     /// By whom.
     async fn affiliate(&self, ctx: &Context<'_>) -> async_graphql::Result<Affiliate> {
-        require::<AffiliateById>(ctx, self.0.affiliate_id)
+        require::<AffiliateById, _>(ctx, self.0.affiliate_id)
             .await
             .map(Affiliate)
     }
@@ -95,18 +98,14 @@ impl Post {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<AffiliateReport>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let slice = read::reports_of_post(app(ctx), self.0.id, keyset)
+        };
+        connection::<ReportPages, _, _, _>(ctx, self.0.id, &paging, |row| row.id, AffiliateReport)
             .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, AffiliateReport))
     }
     /// What the platform said of it, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
@@ -121,18 +120,20 @@ impl Post {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<PlatformReport>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let slice = read::platform_reports_of_post(app(ctx), self.0.id, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, PlatformReport))
+        };
+        connection::<PlatformReportPages, _, _, _>(
+            ctx,
+            self.0.id,
+            &paging,
+            |row| row.id,
+            PlatformReport,
+        )
+        .await
     }
     /// The verdicts on its claims, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
@@ -147,25 +148,27 @@ impl Post {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Reconciliation>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let slice = read::reconciliations(app(ctx), Of::Post(self.0.id), keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Reconciliation))
+        };
+        connection::<ReconciliationPages, _, _, _>(
+            ctx,
+            Of::Post(self.0.id),
+            &paging,
+            |row| row.id,
+            Reconciliation,
+        )
+        .await
     }
     /// The latest claim.
     async fn latest_report(
         &self,
         ctx: &Context<'_>,
     ) -> async_graphql::Result<Option<AffiliateReport>> {
-        Ok(load::<LatestReportByPost>(ctx, self.0.id)
+        Ok(load::<LatestReportByPost, _>(ctx, self.0.id)
             .await?
             .map(AffiliateReport))
     }
@@ -174,7 +177,7 @@ impl Post {
         &self,
         ctx: &Context<'_>,
     ) -> async_graphql::Result<Option<PlatformReport>> {
-        Ok(load::<LatestPlatformReportByPost>(ctx, self.0.id)
+        Ok(load::<LatestPlatformReportByPost, _>(ctx, self.0.id)
             .await?
             .map(PlatformReport))
     }
@@ -183,7 +186,7 @@ impl Post {
         &self,
         ctx: &Context<'_>,
     ) -> async_graphql::Result<Option<Reconciliation>> {
-        Ok(load::<LatestReconciliationByPost>(ctx, self.0.id)
+        Ok(load::<LatestReconciliationByPost, _>(ctx, self.0.id)
             .await?
             .map(Reconciliation))
     }
@@ -201,7 +204,7 @@ impl AffiliateReport {
     }
     /// Of which post.
     async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Post> {
-        require::<PostById>(ctx, self.0.post_id).await.map(Post)
+        require::<PostById, _>(ctx, self.0.post_id).await.map(Post)
     }
     /// The numbers; null is "not claimed".
     async fn claimed(&self) -> ClaimedMetrics {
@@ -217,7 +220,7 @@ impl AffiliateReport {
     }
     /// Where it stands.
     async fn status(&self, ctx: &Context<'_>) -> async_graphql::Result<ReportStatus> {
-        let latest = load::<LatestReconciliationByReport>(ctx, self.0.id).await?;
+        let latest = load::<LatestReconciliationByReport, _>(ctx, self.0.id).await?;
         Ok(match latest.map(|row| (row.finality, row.status)) {
             None => ReportStatus::Pending,
             Some((model::Finality::Provisional, _)) => ReportStatus::Provisional,
@@ -236,7 +239,7 @@ impl AffiliateReport {
         &self,
         ctx: &Context<'_>,
     ) -> async_graphql::Result<Option<Reconciliation>> {
-        Ok(load::<LatestReconciliationByReport>(ctx, self.0.id)
+        Ok(load::<LatestReconciliationByReport, _>(ctx, self.0.id)
             .await?
             .map(Reconciliation))
     }
@@ -253,18 +256,20 @@ impl AffiliateReport {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Reconciliation>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
-        let slice = read::reconciliations(app(ctx), Of::Report(self.0.id), keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Reconciliation))
+        };
+        connection::<ReconciliationPages, _, _, _>(
+            ctx,
+            Of::Report(self.0.id),
+            &paging,
+            |row| row.id,
+            Reconciliation,
+        )
+        .await
     }
 }
 
@@ -280,7 +285,7 @@ impl PlatformReport {
     }
     /// Of which post.
     async fn post(&self, ctx: &Context<'_>) -> async_graphql::Result<Post> {
-        require::<PostById>(ctx, self.0.post_id).await.map(Post)
+        require::<PostById, _>(ctx, self.0.post_id).await.map(Post)
     }
     /// Each metric: a number, or why there is none.
     async fn observed(&self) -> UnifiedMetrics {
@@ -291,9 +296,23 @@ impl PlatformReport {
             conversions: MetricValue(observed.conversions),
         }
     }
-    /// The part of the platform's answer that the numbers come from.
-    async fn raw_data(&self) -> Option<Json<serde_json::Value>> {
-        Some(Json(self.0.raw_data.clone()))
+    /// What was spent on the post at the platform; null where the platform does not tell.
+    async fn spend(&self) -> Option<Decimal> {
+        self.0.spend.as_ref().map(Decimal::money)
+    }
+    /// The currency of the spend, an ISO 4217 code.
+    async fn currency(&self) -> Option<&str> {
+        self.0.currency.as_deref()
+    }
+    /// The part of the platform's answer that the numbers come from; null to affiliates.
+    async fn raw_data(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Json<serde_json::Value>>> {
+        Ok(match viewer(ctx)?.principal {
+            Principal::Affiliate(_) => None,
+            Principal::Operator | Principal::Advertiser(_) => Some(Json(self.0.raw_data.clone())),
+        })
     }
     /// When the platform said so.
     async fn fetched_at(&self) -> DateTime {
@@ -305,15 +324,15 @@ impl PlatformReport {
 #[derive(SimpleObject)]
 pub struct UnifiedMetrics {
     /// How often the post was seen.
-    views: MetricValue,
+    pub views: MetricValue,
     /// How often its link was followed.
-    clicks: MetricValue,
+    pub clicks: MetricValue,
     /// How many purchases followed.
-    conversions: MetricValue,
+    pub conversions: MetricValue,
 }
 
 /// A number, or why there is none. A missing number is never 0.
-pub struct MetricValue(Observed);
+pub struct MetricValue(pub Observed);
 
 /// A number, or why there is none. A missing number is never 0.
 #[Object]
@@ -329,14 +348,17 @@ impl MetricValue {
     /// What was counted, such as instagram.views.
     async fn definition(&self) -> Option<&str> {
         match &self.0 {
-            Observed::Reported { definition, .. } => Some(definition),
+            // A sum over campaigns has none.
+            Observed::Reported { definition, .. } if !definition.is_empty() => Some(definition),
             _ => None,
         }
     }
     /// How strong the evidence is.
     async fn evidence_grade(&self) -> Option<EvidenceGrade> {
         match &self.0 {
-            Observed::Reported { grade, .. } => Some((*grade).into()),
+            Observed::Reported {
+                grade, definition, ..
+            } if !definition.is_empty() => Some((*grade).into()),
             _ => None,
         }
     }
@@ -362,6 +384,10 @@ pub struct PostFilter {
     status: Option<PostStatus>,
     /// Whose latest claim has, or has not, its FINAL verdict.
     is_reconciled: Option<bool>,
+    /// Submitted in this range.
+    submitted: Option<TimeRange>,
+    /// With this text in the link, the native id, the title or the description, up to 200 characters.
+    search: Option<String>,
 }
 
 impl PostFilter {
@@ -370,6 +396,7 @@ impl PostFilter {
     /// # Errors
     /// An id is none, or one of another kind.
     pub fn rows(&self) -> Result<read::PostFilter, Error> {
+        let submitted = self.submitted.unwrap_or_default();
         Ok(read::PostFilter {
             campaign_id: Kind::Campaign
                 .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
@@ -378,6 +405,9 @@ impl PostFilter {
             platform: self.platform.map(Into::into),
             status: self.status.map(Into::into),
             is_reconciled: self.is_reconciled,
+            from: submitted.from.map(|at| at.0),
+            to: submitted.to.map(|at| at.0),
+            search: read::text("filter.search", self.search.clone())?,
         })
     }
 }
@@ -402,19 +432,14 @@ impl PostQuery {
         #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Post>> {
-        let keyset = Paging {
+        let paging = Paging {
             first,
             after,
             last,
             before,
-        }
-        .keyset(ctx)
-        .top()?;
+        };
         let filter = filter.unwrap_or_default().rows().top()?;
-        let slice = read::posts(app(ctx), viewer(ctx)?, &filter, keyset)
-            .await
-            .top()?;
-        Ok(page(keyset, slice, |row| row.id, Post))
+        connection::<PostPages, _, _, _>(ctx, filter, &paging, |row| row.id, Post).await
     }
 
     /// One post; null where there is none that the viewer may see.
@@ -485,6 +510,73 @@ pub struct SubmitPostPayload {
     user_errors: Vec<UserError>,
 }
 
+impl SubmitPostPayload {
+    fn of(outcome: Result<Submitted, Vec<UserError>>) -> Self {
+        match outcome {
+            Ok(Submitted::Accepted { post, report }) => Self {
+                post: Some(Post(*post)),
+                report: Some(AffiliateReport(*report)),
+                user_errors: Vec::new(),
+            },
+            Ok(Submitted::AlreadySubmitted(post)) => {
+                let message = "you have submitted this post to this campaign before; use submitReport for a newer claim";
+                let refusal = Refusal::field(RefusalCode::PostAlreadySubmitted, "url", message);
+                Self {
+                    post: Some(Post(*post)),
+                    report: None,
+                    user_errors: vec![refusal.into()],
+                }
+            }
+            Err(user_errors) => Self {
+                post: None,
+                report: None,
+                user_errors,
+            },
+        }
+    }
+}
+
+/// Posts with what they are claimed to have done, to one campaign.
+#[derive(InputObject)]
+pub struct SubmitPostsInput {
+    /// To which campaign.
+    campaign_id: ID,
+    /// The posts, up to 500.
+    posts: Vec<SubmitPostsItem>,
+}
+
+/// A post with what it is claimed to have done. At least one number is claimed.
+#[derive(InputObject)]
+pub struct SubmitPostsItem {
+    /// The link to the post, up to 2048 bytes. Short and share links are accepted and resolved in the background.
+    url: Url,
+    /// What the affiliate calls it, up to 500 characters.
+    title: Option<String>,
+    /// What the affiliate says of it, up to 5000 characters.
+    description: Option<String>,
+    /// The poster's handle on the platform, where public figures need it.
+    account_handle: Option<String>,
+    /// Views, in the campaign's definition; null: not claimed.
+    claimed_views: Option<Count>,
+    /// Clicks; null: not claimed.
+    claimed_clicks: Option<Count>,
+    /// Conversions; null: not claimed.
+    claimed_conversions: Option<Count>,
+    /// Links and notes, up to 16 KiB; no images.
+    evidence: Option<Json<serde_json::Value>>,
+    /// Up to 200 characters. The same input under the same key answers with the first result, another input is refused.
+    idempotency_key: Option<String>,
+}
+
+/// What became of each post.
+#[derive(SimpleObject)]
+pub struct SubmitPostsPayload {
+    /// In the order given; empty where userErrors says why.
+    results: Vec<SubmitPostPayload>,
+    /// What the caller can mend of the whole.
+    user_errors: Vec<UserError>,
+}
+
 /// The claim that was submitted.
 #[derive(SimpleObject)]
 pub struct SubmitReportPayload {
@@ -523,27 +615,58 @@ impl PostMutation {
                 method: model::SubmissionMethod::Api,
             },
         };
-        match outcome(submission::submit_post(app(ctx), viewer(ctx)?, submit).await)? {
-            Ok(Submitted::Accepted { post, report }) => Ok(SubmitPostPayload {
-                post: Some(Post(*post)),
-                report: Some(AffiliateReport(*report)),
+        let result = submission::submit_post(app(ctx), viewer(ctx)?, submit).await;
+        Ok(SubmitPostPayload::of(outcome(result)?))
+    }
+
+    /// Submits up to 500 posts to one campaign at the cost of one. Each gets the answer that it would get alone, in the order
+    /// given.
+    #[graphql(complexity = "times(10, input.posts.len(), child_complexity)")]
+    async fn submit_posts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The campaign and the posts.")] input: SubmitPostsInput,
+    ) -> async_graphql::Result<SubmitPostsPayload> {
+        let campaign_id = Kind::Campaign.row("campaignId", &input.campaign_id).top()?;
+        let posts = input
+            .posts
+            .into_iter()
+            .map(|post| submission::SubmitPost {
+                campaign_id,
+                url: post.url.0,
+                title: post.title,
+                description: post.description,
+                account_handle: post.account_handle,
+                claim: Claim {
+                    claimed: metrics(
+                        post.claimed_views,
+                        post.claimed_clicks,
+                        post.claimed_conversions,
+                    ),
+                    evidence: post.evidence.map(|json| json.0),
+                    idempotency_key: post.idempotency_key,
+                    method: model::SubmissionMethod::Api,
+                },
+            })
+            .collect();
+        let result = submission_batch::submit_posts(app(ctx), viewer(ctx)?, posts).await;
+        Ok(match outcome(result)? {
+            Ok(outcomes) => SubmitPostsPayload {
+                results: outcomes
+                    .into_iter()
+                    .map(|outcome| {
+                        SubmitPostPayload::of(outcome.map_err(|refusals| {
+                            refusals.into_iter().map(UserError::from).collect()
+                        }))
+                    })
+                    .collect(),
                 user_errors: Vec::new(),
-            }),
-            Ok(Submitted::AlreadySubmitted(post)) => {
-                let message = "you have submitted this post to this campaign before; use submitReport for a newer claim";
-                let refusal = Refusal::field(RefusalCode::PostAlreadySubmitted, "url", message);
-                Ok(SubmitPostPayload {
-                    post: Some(Post(*post)),
-                    report: None,
-                    user_errors: vec![refusal.into()],
-                })
-            }
-            Err(user_errors) => Ok(SubmitPostPayload {
-                post: None,
-                report: None,
+            },
+            Err(user_errors) => SubmitPostsPayload {
+                results: Vec::new(),
                 user_errors,
-            }),
-        }
+            },
+        })
     }
 
     /// Makes a newer claim on a post of the caller's.

@@ -1,16 +1,24 @@
 //! Verdicts, metric by metric, with what they rest on.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::{
+    Context, ErrorExtensions as _, ID, InputObject, Object, SimpleObject, Subscription,
+};
+use futures_util::{Stream, stream};
 
-use super::enums::{DiscrepancyLevel, EvidenceGrade, Finality, Metric, ReconciliationStatus};
+use super::connection::{Page, Paging, TimeRange, connection, cost, cursor, parse_cursor};
+use super::enums::{
+    DiscrepancyLevel, EvidenceGrade, Finality, Metric, PlatformKind, ReconciliationStatus,
+};
 use super::errors::{ToTop as _, top_level};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{PlatformReportById, PolicyById, ReportById, load, require};
+use super::loader::{DiscrepancyPages, PlatformReportById, PolicyById, ReportById, load, require};
 use super::post::{AffiliateReport, PlatformReport};
 use super::scalars::{Count, DateTime, Decimal};
+use crate::domain::access::authorise;
 use crate::domain::reconciliation::Comparison;
-use crate::domain::{self, visible};
+use crate::domain::verdict_feed::VerdictFeed;
+use crate::domain::{self, read, visible};
 use crate::error::Error;
 
 /// The verdict on one claim. It is never changed: a later check is another verdict, and one of them is FINAL.
@@ -25,7 +33,7 @@ impl Reconciliation {
     }
     /// On which claim.
     async fn affiliate_report(&self, ctx: &Context<'_>) -> async_graphql::Result<AffiliateReport> {
-        require::<ReportById>(ctx, self.0.affiliate_report_id)
+        require::<ReportById, _>(ctx, self.0.affiliate_report_id)
             .await
             .map(AffiliateReport)
     }
@@ -64,7 +72,9 @@ impl Reconciliation {
     }
     /// The version of the campaign's policy that it was reached by.
     async fn policy_version(&self, ctx: &Context<'_>) -> async_graphql::Result<i32> {
-        Ok(require::<PolicyById>(ctx, self.0.policy_id).await?.version)
+        Ok(require::<PolicyById, _>(ctx, self.0.policy_id)
+            .await?
+            .version)
     }
     /// When it was reached.
     async fn processed_at(&self) -> DateTime {
@@ -85,7 +95,7 @@ async fn observation(
     id: Option<i64>,
 ) -> async_graphql::Result<Option<PlatformReport>> {
     match id {
-        Some(id) => Ok(load::<PlatformReportById>(ctx, id)
+        Some(id) => Ok(load::<PlatformReportById, _>(ctx, id)
             .await?
             .map(PlatformReport)),
         None => Ok(None),
@@ -143,12 +153,158 @@ impl MetricComparison {
     }
 }
 
+/// Which verdicts a list is of. Lists of values that are empty do not narrow.
+#[derive(Default, InputObject)]
+pub struct DiscrepancyFilter {
+    /// On posts in this campaign.
+    campaign_id: Option<ID>,
+    /// On claims of this affiliate.
+    affiliate_id: Option<ID>,
+    /// On posts on this platform.
+    platform: Option<PlatformKind>,
+    /// Of one of these levels.
+    level: Option<Vec<DiscrepancyLevel>>,
+    /// With one of these statuses; DISCREPANCY where left out.
+    status: Option<Vec<ReconciliationStatus>>,
+    /// Provisional or final.
+    finality: Option<Finality>,
+    /// Reached in this range.
+    processed: Option<TimeRange>,
+}
+
+impl DiscrepancyFilter {
+    /// The filter in terms of rows.
+    ///
+    /// # Errors
+    /// An id is none, or one of another kind.
+    pub fn rows(&self) -> Result<read::DiscrepancyFilter, Error> {
+        let processed = self.processed.unwrap_or_default();
+        Ok(read::DiscrepancyFilter {
+            campaign_id: Kind::Campaign
+                .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
+            affiliate_id: Kind::Affiliate
+                .optional_row("filter.affiliateId", self.affiliate_id.as_ref())?,
+            platform: self.platform.map(Into::into),
+            levels: self
+                .level
+                .iter()
+                .flatten()
+                .map(|level| (*level).into())
+                .collect(),
+            statuses: self
+                .status
+                .iter()
+                .flatten()
+                .map(|status| (*status).into())
+                .collect(),
+            finality: self.finality.map(Into::into),
+            from: processed.from.map(|at| at.0),
+            to: processed.to.map(|at| at.0),
+        })
+    }
+}
+
+/// A verdict that was reached.
+#[derive(SimpleObject)]
+pub struct ReconciliationEvent {
+    /// The verdict.
+    reconciliation: Reconciliation,
+    /// Where to resume: subscribe with `after` set to this, and nothing is missed and nothing comes twice.
+    cursor: String,
+}
+
+/// Subscriptions to verdicts.
+#[derive(Default)]
+pub struct ReconciliationSubscription;
+
+#[Subscription]
+impl ReconciliationSubscription {
+    /// Verdicts as they are reached on claims that the viewer may see, provisional ones included, live and without gaps: with
+    /// `after` (the cursor of an earlier event) it first replays what was missed.
+    async fn report_reconciled(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only on claims on this post.")] post_id: Option<ID>,
+        #[graphql(
+            desc = "The cursor of the last event that was seen; only new events where left out."
+        )]
+        after: Option<String>,
+    ) -> async_graphql::Result<impl Stream<Item = async_graphql::Result<ReconciliationEvent>> + use<>>
+    {
+        authorise(ctx.data_opt::<domain::Viewer>(), "reportReconciled").top()?;
+        let viewer = *viewer(ctx)?;
+        let post = Kind::Post.optional_row("postId", post_id.as_ref()).top()?;
+        if let Some(id) = post
+            && visible::posts(app(ctx), &viewer, &[id])
+                .await
+                .top()?
+                .is_empty()
+        {
+            return Err(
+                top_level(Error::BadInput("postId: there is no such post".into()))
+                    .extend_with(|_, extensions| extensions.set("code", "NOT_FOUND")),
+            );
+        }
+        let after = after
+            .as_deref()
+            .map(|cursor| parse_cursor("after", cursor))
+            .transpose()
+            .top()?;
+        let feed = ctx.data_unchecked::<VerdictFeed>();
+        let subscription = feed.subscribe(app(ctx), viewer, post, after);
+        Ok(stream::unfold(
+            Some(subscription),
+            |subscription| async move {
+                let mut subscription = subscription?;
+                match subscription.next().await {
+                    Ok(Some(verdict)) => {
+                        let event = ReconciliationEvent {
+                            cursor: cursor(verdict.id),
+                            reconciliation: Reconciliation(verdict),
+                        };
+                        Some((Ok(event), Some(subscription)))
+                    }
+                    Ok(None) => None,
+                    // The subscriber resumes from its last cursor.
+                    Err(error) => Some((Err(top_level(error)), None)),
+                }
+            },
+        ))
+    }
+}
+
 /// Queries on verdicts.
 #[derive(Default)]
 pub struct ReconciliationQuery;
 
 #[Object]
 impl ReconciliationQuery {
+    /// What needs attention: the verdict that stands on each claim, where it is a DISCREPANCY or what the filter asks for, newest
+    /// first.
+    #[graphql(complexity = "cost(first, last, child_complexity)")]
+    async fn discrepancies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which verdicts.")] filter: Option<DiscrepancyFilter>,
+        #[graphql(
+            desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<Page<Reconciliation>> {
+        let paging = Paging {
+            first,
+            after,
+            last,
+            before,
+        };
+        let filter = filter.unwrap_or_default().rows().top()?;
+        connection::<DiscrepancyPages, _, _, _>(ctx, filter, &paging, |row| row.id, Reconciliation)
+            .await
+    }
+
     /// One verdict; null where there is none that the viewer may see.
     async fn reconciliation(
         &self,

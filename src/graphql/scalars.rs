@@ -2,7 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Number, Scalar, ScalarType, Value};
 use bigdecimal::BigDecimal;
-use chrono::{SecondsFormat, Utc};
+use chrono::{Datelike as _, SecondsFormat, SubsecRound as _, Utc};
 
 use crate::model::MAX_COUNT;
 
@@ -21,9 +21,15 @@ impl ScalarType for DateTime {
             return Err(InputValueError::expected_type(value));
         };
         chrono::DateTime::parse_from_rfc3339(text)
-            .map(|time| Self(time.to_utc()))
-            .map_err(|_| {
-                InputValueError::custom("a DateTime is RFC 3339, such as 2026-11-21T07:30:00Z")
+            .ok()
+            // As exact as it is kept.
+            .map(|time| time.to_utc().trunc_subsecs(6))
+            .filter(|time| (1..=9999).contains(&time.year()))
+            .map(Self)
+            .ok_or_else(|| {
+                let message =
+                    "a DateTime is RFC 3339, such as 2026-11-21T07:30:00Z, from the year 1 to 9999";
+                InputValueError::custom(message)
             })
     }
 
@@ -35,6 +41,16 @@ impl ScalarType for DateTime {
 /// A decimal number as a string, such as "12.50", never through a float: money and percentages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decimal(pub BigDecimal);
+
+impl Decimal {
+    /// An amount of money: with two decimal places, or as many more as it has.
+    #[must_use]
+    pub fn money(amount: &BigDecimal) -> Self {
+        let amount = amount.normalized();
+        let scale = amount.fractional_digit_count().max(2);
+        Self(amount.with_scale(scale))
+    }
+}
 
 /// Longest decimal that is read: as exact as money and percentages need, and no way to make the server count zeros.
 const MAX_DECIMAL: usize = 40;
@@ -77,21 +93,17 @@ pub struct Count(pub u64);
 #[Scalar(name = "Count")]
 impl ScalarType for Count {
     fn parse(value: Value) -> InputValueResult<Self> {
-        let range =
-            || InputValueError::custom(format!("a Count is a whole number from 0 to {MAX_COUNT}"));
-        let Value::Number(number) = &value else {
-            return Err(range());
+        let number = match &value {
+            Value::Number(number) => number.as_f64(),
+            _ => None,
         };
-        // Clients without 64-bit integers may write 5 as 5.0.
-        let count = number
-            .as_u64()
-            .or_else(|| whole(number.as_f64()?))
-            .ok_or_else(range)?;
-        if count > MAX_COUNT {
-            Err(range())
-        } else {
-            Ok(Self(count))
-        }
+        let whole = number.filter(|number| number.fract() == 0.0);
+        let Some(whole) = whole else {
+            let message = format!("a Count is a whole number from 0 to {MAX_COUNT}");
+            return Err(InputValueError::custom(message));
+        };
+        // What is too small or too large for a count is for the field that takes it to refuse by its name.
+        Ok(Self(count(whole).unwrap_or(u64::MAX)))
     }
 
     fn to_value(&self) -> Value {
@@ -104,8 +116,10 @@ impl ScalarType for Count {
     clippy::cast_sign_loss,
     clippy::cast_precision_loss
 )]
-fn whole(number: f64) -> Option<u64> {
-    (number.fract() == 0.0 && (0.0..=MAX_COUNT as f64).contains(&number)).then_some(number as u64)
+fn count(number: f64) -> Option<u64> {
+    (0.0..=MAX_COUNT as f64)
+        .contains(&number)
+        .then_some(number as u64)
 }
 
 /// The address of a page or a post.
@@ -155,12 +169,17 @@ mod tests {
     fn a_count_goes_to_2_to_the_53_and_no_further() {
         assert_eq!(Count::parse(Value::from(MAX_COUNT)).unwrap().0, MAX_COUNT);
         assert_eq!(Count::parse(Value::from(5.0)).unwrap().0, 5);
-        for refused in [
+        for outside in [
             Value::from(MAX_COUNT + 1),
             Value::from(-1),
-            Value::from(1.5),
-            Value::from("5"),
+            Value::from(1e300),
         ] {
+            assert!(
+                Count::parse(outside.clone()).unwrap().0 > MAX_COUNT,
+                "{outside}"
+            );
+        }
+        for refused in [Value::from(1.5), Value::from("5"), Value::Null] {
             assert!(Count::parse(refused.clone()).is_err(), "{refused}");
         }
     }

@@ -30,7 +30,7 @@ impl Viewer {
     async fn affiliate(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Affiliate>> {
         match self.0.principal {
             Principal::Affiliate(id) => {
-                Ok(Some(Affiliate(require::<AffiliateById>(ctx, id).await?)))
+                Ok(Some(Affiliate(require::<AffiliateById, _>(ctx, id).await?)))
             }
             _ => Ok(None),
         }
@@ -38,9 +38,9 @@ impl Viewer {
     /// The advertiser that the caller acts for; null for others.
     async fn advertiser(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Advertiser>> {
         match self.0.principal {
-            Principal::Advertiser(id) => {
-                Ok(Some(Advertiser(require::<AdvertiserById>(ctx, id).await?)))
-            }
+            Principal::Advertiser(id) => Ok(Some(Advertiser(
+                require::<AdvertiserById, _>(ctx, id).await?,
+            ))),
             _ => Ok(None),
         }
     }
@@ -141,6 +141,22 @@ pub struct CreateApiKeyPayload {
     user_errors: Vec<UserError>,
 }
 
+/// An API key that is to be revoked.
+#[derive(InputObject)]
+pub struct RevokeApiKeyInput {
+    /// Its beginning, as createApiKey gave it.
+    prefix: String,
+}
+
+/// Whether a key was revoked.
+#[derive(SimpleObject)]
+pub struct RevokeApiKeyPayload {
+    /// Whether it works no more; false where userErrors says why not.
+    revoked: bool,
+    /// What the caller can mend.
+    user_errors: Vec<UserError>,
+}
+
 /// Mutations on sign-ins and keys.
 #[derive(Default)]
 pub struct SessionMutation;
@@ -182,7 +198,7 @@ impl SessionMutation {
         IssueTokenPayload::of(session::refresh(app(ctx), &Secret::new(input.refresh_token)).await)
     }
 
-    /// Ends a sign-in: no token that descends from it can be refreshed.
+    /// Ends a sign-in: no token that descends from it works any more, within a second.
     async fn revoke_token(
         &self,
         ctx: &Context<'_>,
@@ -194,6 +210,25 @@ impl SessionMutation {
         Ok(RevokeTokenPayload {
             revoked,
             user_errors: Vec::new(),
+        })
+    }
+
+    /// Revokes an API key, the caller's own or, for operators, anybody's: within a second, whoever signed in with it is signed out.
+    async fn revoke_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
+    ) -> async_graphql::Result<RevokeApiKeyPayload> {
+        let result = account::revoke_api_key(app(ctx), viewer(ctx)?, &input.prefix).await;
+        Ok(match outcome(result)? {
+            Ok(()) => RevokeApiKeyPayload {
+                revoked: true,
+                user_errors: Vec::new(),
+            },
+            Err(user_errors) => RevokeApiKeyPayload {
+                revoked: false,
+                user_errors,
+            },
         })
     }
 
