@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Config;
-use crate::domain::account;
+use crate::config::{self, Config};
+use crate::db::run::Progress as RunProgress;
+use crate::domain::{account, dashboard, platform, run as domain_run};
+use crate::error::Error;
 use crate::server::{Process, listen};
 use crate::{demo, graphql, simulator, telemetry};
 
@@ -40,7 +42,9 @@ enum Command {
     Schema,
     /// Play the platforms: the wire formats of Reddit, Instagram and Meta with made-up posts.
     Simulate(SimulateArgs),
-    /// Keys and accounts.
+    /// Check a campaign's latest claims now, as runReconciliation does, and wait for the verdicts.
+    Reconcile(ReconcileArgs),
+    /// Keys, accounts and secrets.
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Ask a running server whether it lives; for containers.
@@ -59,9 +63,9 @@ impl Command {
 
 #[derive(Debug, Args)]
 struct ServeArgs {
-    /// Where to listen.
-    #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:8000")]
-    listen: SocketAddr,
+    /// Where to listen; `COUNTERSIGN_LISTEN` where left out, 127.0.0.1:8000 where that is not set.
+    #[arg(long)]
+    listen: Option<SocketAddr>,
     /// Leave the queued jobs to others.
     #[arg(long)]
     no_worker: bool,
@@ -77,6 +81,16 @@ struct SimulateArgs {
     seed: u64,
 }
 
+#[derive(Debug, Args)]
+struct ReconcileArgs {
+    /// The campaign's global id, or its number.
+    #[arg(long)]
+    campaign: String,
+    /// Give up waiting after this many seconds. The checks go on.
+    #[arg(long, default_value_t = 600)]
+    timeout_seconds: u64,
+}
+
 #[derive(Debug, Subcommand)]
 enum AdminCommand {
     /// Create a user with an API key and print the key, alone, on standard output.
@@ -85,6 +99,10 @@ enum AdminCommand {
         #[arg(long, value_enum)]
         role: KeyRole,
     },
+    /// Bring every secret in the database under the first of the encryption keys.
+    Reencrypt,
+    /// Count the totals of every dashboard again, and say where what is kept is not that.
+    CheckTotals,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -161,6 +179,18 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             println!("{}", key?.text.expose());
             Ok(())
         }
+        Command::Admin(AdminCommand::Reencrypt) => {
+            let process = Process::join(Config::from_env()?).await?;
+            let moved = platform::reencrypt(&process.app).await;
+            process.close().await?;
+            println!(
+                "{} secrets were under another key",
+                moved.map_err(with_cause)?
+            );
+            Ok(())
+        }
+        Command::Admin(AdminCommand::CheckTotals) => return check_totals().await,
+        Command::Reconcile(args) => return reconcile(args).await,
         Command::Healthcheck(args) => {
             let client = reqwest::Client::builder()
                 .timeout(Duration::from_secs(3))
@@ -177,12 +207,103 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
+/// An error of the domain with its cause, which it does not show by itself.
+fn with_cause(error: Error) -> anyhow::Error {
+    anyhow::Error::new(error)
+}
+
+#[allow(clippy::print_stdout, reason = "the command line's output")]
+async fn check_totals() -> anyhow::Result<ExitCode> {
+    let process = Process::join(Config::from_env()?).await?;
+    let differences = dashboard::check(&process.app).await;
+    process.close().await?;
+    let differences = differences.map_err(with_cause)?;
+    for difference in &differences {
+        println!(
+            "campaign {}, {} {} affiliate {}: {} is kept as {} and counted as {}",
+            difference.campaign_id,
+            difference.grain,
+            difference.platform,
+            difference.affiliate_id,
+            difference.measure,
+            difference.kept,
+            difference.counted
+        );
+    }
+    if differences.is_empty() {
+        println!("every total is what counting gives");
+        Ok(ExitCode::SUCCESS)
+    } else {
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the command line's output")]
+async fn reconcile(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
+    let campaign = match args.campaign.parse() {
+        Ok(number) => number,
+        Err(_) => graphql::IdKind::Campaign.row("--campaign", &args.campaign.as_str().into())?,
+    };
+    let process = Process::join(Config::from_env()?).await?;
+    let done = run_and_wait(
+        &process,
+        campaign,
+        Duration::from_secs(args.timeout_seconds),
+    )
+    .await;
+    process.close().await?;
+    let (total, progress) = done?;
+    println!(
+        "{total} claims: {} checked, {} without an answer of their platform",
+        progress.completed, progress.failed
+    );
+    let complete = progress.completed == total;
+    Ok(if complete {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Begins a run and waits for its end. The jobs are done by whichever worker is there: this process has one as well.
+async fn run_and_wait(
+    process: &Process,
+    campaign: i64,
+    patience: Duration,
+) -> anyhow::Result<(i64, RunProgress)> {
+    let stop = CancellationToken::new();
+    let run = domain_run::begin_by_operator(&process.app, campaign)
+        .await
+        .map_err(with_cause)?;
+    let waiting = async {
+        let begun = tokio::time::Instant::now();
+        let progress = loop {
+            let rows = domain_run::progress(&process.app, &[run.id]).await;
+            let progress = rows.map_err(with_cause)?.pop().unwrap_or_default();
+            if progress.completed + progress.failed >= run.total || begun.elapsed() > patience {
+                break progress;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        Ok::<_, anyhow::Error>(progress)
+    };
+    let work = process.work(stop.clone());
+    let waited = async {
+        let waited = waiting.await;
+        stop.cancel();
+        waited
+    };
+    let (waited, ()) = tokio::join!(waited, work);
+    Ok((run.total, waited?))
+}
+
 async fn serve(args: ServeArgs) -> anyhow::Result<()> {
     let stop = stop_signal();
     // An address that is taken is found out before a database is started.
-    let listener = listen(args.listen).await?;
+    let address = config::listen_address(args.listen)?;
+    let listener = listen(address).await?;
     let process = Process::open(Config::from_env()?).await?;
-    tracing::info!(address = %args.listen, worker = !args.no_worker, "serving");
+    tracing::info!(%address, worker = !args.no_worker, "serving");
     let served = if args.no_worker {
         process.serve(listener, stop).await
     } else {

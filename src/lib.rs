@@ -23,8 +23,8 @@
 //!   of the product but its words.
 //! - [`jobs`]: takes queued jobs, gathers them into few calls, and hands results over by the batch.
 //! - [`graphql`]: parses, asks the domain, renders. No rule and no SQL.
-//! - [`http`]: GraphQL over HTTP and over WebSocket by their specifications, health, and the public
-//!   keys.
+//! - [`http`]: GraphQL over HTTP and over WebSocket by their specifications, the webhook of orders,
+//!   lists as CSV, health, and the public keys.
 //!
 //! Beside them, [`simulator`] plays the platforms from the other side of the wire and shares no types
 //! with [`platform`]; [`embedded`] runs a private PostgreSQL and stands alone; [`demo`] walks the main
@@ -36,7 +36,7 @@
 //! takes it apart. What its parts share is [`app::App`]. Time is the database's ([`clock`]), so that
 //! nodes agree and tests can move it. Jobs and events are announced by hints outside of transactions
 //! ([`events`]); whoever waits for one also looks by itself. [`crypto`] makes keys, tokens and hashes,
-//! and [`telemetry`] writes the log.
+//! [`vault`] encrypts what must be read again, and [`telemetry`] writes the log.
 //!
 //! # How it fails
 //!
@@ -65,3 +65,4 @@ pub mod platform;
 pub mod server;
 pub mod simulator;
 pub mod telemetry;
+pub mod vault;

@@ -65,8 +65,8 @@ pub struct DemoOptions {
     #[arg(long)]
     pub exit: bool,
     /// Where to listen; where that is taken, at the next free port.
-    #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:8000")]
-    pub listen: SocketAddr,
+    #[arg(long)]
+    pub listen: Option<SocketAddr>,
 }
 
 /// What the seed is to do.
@@ -87,7 +87,7 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
     let screen = Arc::new(Screen::new());
     let submissions = usize::try_from(options.submissions)?;
     // An address that is taken is found out before a database is started.
-    let listener = listen_near(options.listen).await?;
+    let listener = listen_near(config::listen_address(options.listen)?).await?;
     let world = Arc::new(world_of_today());
     let simulator = Simulator::start_with(Arc::clone(&world), loopback()).await?;
     let mut config = Config::from_env()?;

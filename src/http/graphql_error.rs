@@ -106,8 +106,11 @@ fn library_code(error: &ServerError) -> Option<&'static str> {
         return None;
     }
     let begins = |beginning: &&str| error.message.starts_with(*beginning);
+    if INPUT_MESSAGES.iter().any(begins) {
+        return Some(BAD_USER_INPUT);
+    }
     if !error.path.is_empty() {
-        return INPUT_MESSAGES.iter().any(begins).then_some(BAD_USER_INPUT);
+        return None;
     }
     // Whatever a field returns has the path of the field; what has none comes from before.
     if LIMIT_MESSAGES.iter().any(begins) {

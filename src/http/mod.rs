@@ -1,9 +1,11 @@
-//! The server's doors: GraphQL over HTTP and WebSocket, the public keys, health, and the GraphiQL page.
+//! The server's doors: GraphQL over HTTP and WebSocket, orders by webhook, lists as CSV, the public keys, health, and the
+//! GraphiQL page.
 
 mod acceptor;
 mod cors;
 mod document;
 mod execution;
+mod export;
 mod graphql_error;
 mod graphql_http;
 mod graphql_ws;
@@ -11,37 +13,47 @@ mod health;
 mod negotiation;
 mod origin;
 mod params;
+mod problem;
 mod signed_in;
 pub mod transport;
+mod webhook_orders;
+
+use std::sync::Arc;
 
 use async_graphql::http::GraphiQLSource;
 use poem::http::header;
 use poem::web::{Data, Html, Json};
-use poem::{Endpoint, EndpointExt as _, IntoResponse, Response, Route, get, handler};
+use poem::{Endpoint, EndpointExt as _, IntoResponse, Response, Route, get, handler, post};
 
 pub use acceptor::Acceptor;
 pub use health::Readiness;
 
 use crate::app::App;
-use crate::domain::feed::AlertFeed;
-use crate::graphql;
+use crate::graphql::{self, Feeds};
 use transport::{Settings, Transport};
 
 /// Every route over a running process.
 pub fn routes(
     app: &App,
-    feed: AlertFeed,
+    feeds: Feeds,
     readiness: Readiness,
     settings: Settings,
 ) -> impl Endpoint + use<> {
-    let schema = graphql::build(app.clone(), feed);
+    let schema = graphql::build(app.clone(), feeds);
     let authenticator = signed_in::SignedIn::new(app.clone());
+    let exporter = Arc::new(signed_in::SignedIn::new(app.clone()));
     let cors = cors::Cors::new(settings.origins.clone());
+    let export_cors = cors::Cors::new(settings.origins.clone());
     Route::new()
         .at(
             "/graphql",
             Transport::new(schema, authenticator, settings).with(cors),
         )
+        .at(
+            "/export/:file",
+            get(export::file).data(exporter).with(export_cors),
+        )
+        .at("/webhooks/orders", post(webhook_orders::orders))
         .at("/graphiql", get(graphiql))
         .at("/.well-known/jwks.json", get(key_set))
         .at("/healthz", get(health::healthz))

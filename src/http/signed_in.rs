@@ -33,14 +33,27 @@ impl Authenticator for SignedIn {
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(AuthFailure::Invalid);
         }
-        let (viewer, expires_at) = self
+        let bearer = self
             .app
             .tokens
             .check(token.trim())
             .map_err(|_| AuthFailure::Invalid)?;
+        match self
+            .app
+            .sign_ins
+            .has_ended(&self.app.db, bearer.sign_in)
+            .await
+        {
+            Ok(false) => {}
+            Ok(true) => return Err(AuthFailure::Invalid),
+            Err(error) => {
+                tracing::warn!(%error, "a sign-in was not checked");
+                return Err(AuthFailure::Unavailable);
+            }
+        }
         Ok(Some(Session {
-            viewer,
-            expires_at: Some(expires_at),
+            viewer: bearer.viewer,
+            expires_at: Some(bearer.expires_at),
         }))
     }
 
@@ -50,7 +63,8 @@ impl Authenticator for SignedIn {
         session: Option<&Session<Viewer>>,
         request_id: &RequestId,
     ) -> async_graphql::Request {
-        let request = insert_loaders(&self.app, request).data(request_id.clone());
+        let viewer = session.map(|session| session.viewer);
+        let request = insert_loaders(&self.app, viewer, request).data(request_id.clone());
         match session {
             Some(session) => request.data(session.viewer),
             None => request,

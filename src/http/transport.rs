@@ -62,6 +62,8 @@ pub struct Limits {
     pub queued_messages: usize,
     /// How long a socket may take to send `connection_init`. Default 3 s.
     pub connection_init: Duration,
+    /// How often the credentials of an open socket are checked again, for those that were revoked. Default 3 s.
+    pub recheck: Duration,
     /// How often the server pings a socket. Default 12 s.
     pub ping: Duration,
     /// How long a socket may be silent, pongs included, before it is closed. Default 30 s.
@@ -89,6 +91,7 @@ impl Default for Limits {
             operations_per_socket: 100,
             queued_messages: 64,
             connection_init: Duration::from_secs(3),
+            recheck: Duration::from_secs(3),
             ping: Duration::from_secs(12),
             silence: Duration::from_secs(30),
             write: Duration::from_secs(10),

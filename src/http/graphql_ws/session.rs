@@ -106,21 +106,23 @@ where
     A: Authenticator,
 {
     async fn hold(&mut self) -> End {
-        let session = match self.open().await {
-            Ok(session) => session,
+        let (session, authorization) = match self.open().await {
+            Ok(opened) => opened,
             Err(end) => return end,
         };
+        let shared = Arc::clone(&self.shared);
         let expires_at = session.as_ref().and_then(|session| session.expires_at);
         self.operations.set_session(session);
         tokio::select! {
             biased;
             () = until(expires_at) => End::Close(Close::expired()),
+            () = until_refused(&*shared, authorization) => End::Close(Close::forbidden()),
             end = self.obey() => end,
         }
     }
 
     /// Waits for `connection_init` and accepts it.
-    async fn open(&mut self) -> Result<Option<Session<A::Viewer>>, End> {
+    async fn open(&mut self) -> Result<(Option<Session<A::Viewer>>, Option<String>), End> {
         let deadline = Instant::now() + self.shared.limits.connection_init;
         loop {
             let Ok(received) = timeout_at(deadline, self.stream.next()).await else {
@@ -128,9 +130,9 @@ where
             };
             match self.read(received)? {
                 Some(ClientMessage::ConnectionInit(payload)) => {
-                    let session = self.authenticate(payload).await?;
+                    let opened = self.authenticate(payload).await?;
                     self.reply(protocol::connection_ack()).await?;
-                    return Ok(session);
+                    return Ok(opened);
                 }
                 Some(ClientMessage::Ping(payload)) => self.reply(protocol::pong(payload)).await?,
                 Some(ClientMessage::Subscribe { .. }) => {
@@ -141,7 +143,11 @@ where
         }
     }
 
-    async fn authenticate(&mut self, payload: Payload) -> Result<Option<Session<A::Viewer>>, End> {
+    /// The session, and the credentials that it began with.
+    async fn authenticate(
+        &mut self,
+        payload: Payload,
+    ) -> Result<(Option<Session<A::Viewer>>, Option<String>), End> {
         let Ok(authorization) = protocol::authorization(payload) else {
             return Err(End::Close(Close::forbidden()));
         };
@@ -150,7 +156,7 @@ where
             .authenticator
             .authenticate(authorization.as_deref());
         match timeout(self.shared.limits.execution, check).await {
-            Ok(Ok(session)) => Ok(session),
+            Ok(Ok(session)) => Ok((session, authorization)),
             Ok(Err(AuthFailure::Invalid)) => Err(End::Close(Close::forbidden())),
             Ok(Err(AuthFailure::Unavailable)) | Err(_) => Err(End::Close(Close::unavailable())),
         }
@@ -214,5 +220,20 @@ async fn until(expires_at: Option<DateTime<Utc>>) {
     match expires_at {
         Some(at) => sleep((at - machine_now()).to_std().unwrap_or_default()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits until credentials are refused that were accepted before: somebody revoked them. Never, where there are none.
+async fn until_refused<E, A: Authenticator>(shared: &Shared<E, A>, authorization: Option<String>) {
+    let Some(authorization) = authorization else {
+        return std::future::pending().await;
+    };
+    loop {
+        sleep(shared.limits.recheck).await;
+        // What cannot be checked now holds until it can.
+        let check = shared.authenticator.authenticate(Some(&authorization));
+        if matches!(check.await, Err(AuthFailure::Invalid)) {
+            return;
+        }
     }
 }
