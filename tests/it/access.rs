@@ -13,6 +13,7 @@ mod accounts;
 mod credentials;
 pub mod forge;
 mod keys;
+mod live;
 mod secrets;
 pub mod socket;
 mod sockets;

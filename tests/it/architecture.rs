@@ -41,7 +41,7 @@ const LAYERS: &[Layer] = &[
     layer("model", &[], &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("db", &["model"], &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("platform", &["model"], &[HTTP, GRAPHQL, STATEMENTS, QUEUE]),
-    layer("domain", &["model", "db", "platform", "app", "clock", "config", "crypto", "error", "events"],
+    layer("domain", &["model", "db", "platform", "app", "clock", "config", "crypto", "error", "events", "vault"],
         &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("jobs", &["model", "db", "platform", "domain", "app", "clock", "config", "error", "events"],
         &[HTTP, GRAPHQL, CALLS]),
@@ -51,12 +51,13 @@ const LAYERS: &[Layer] = &[
     // The other side of the wire shares nothing with this one, or a mistake would hide behind itself.
     layer("simulator", &[], &[GRAPHQL, STATEMENTS, QUEUE, CALLS]),
     layer("embedded", &[], &[HTTP, GRAPHQL, STATEMENTS, CALLS]),
-    layer("app", &["clock", "db", "domain", "events", "platform"], &[HTTP, GRAPHQL, QUEUE, CALLS]),
+    layer("app", &["clock", "db", "domain", "events", "platform", "vault"], &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("clock", &["db", "error"], &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("config", &["model", "platform", "embedded"], &[HTTP, GRAPHQL, STATEMENTS, QUEUE, CALLS]),
     layer("crypto", &["model"], &[HTTP, GRAPHQL, STATEMENTS, QUEUE, CALLS]),
     layer("error", &["db"], &[HTTP, GRAPHQL, QUEUE, CALLS]),
     layer("events", &[], &[HTTP, GRAPHQL, STATEMENTS, QUEUE, CALLS]),
+    layer("vault", &["crypto", "model"], &[HTTP, GRAPHQL, STATEMENTS, QUEUE, CALLS]),
     layer("telemetry", &[], &[HTTP, GRAPHQL, STATEMENTS, QUEUE, CALLS]),
 ];
 

@@ -19,6 +19,6 @@ mod node;
 mod reach;
 mod rights;
 mod strangers;
-mod tenants;
+pub mod tenants;
 
 pub use contents::{contents, everything};

@@ -16,9 +16,10 @@ use tokio_postgres::error::SqlState;
 use crate::support::Database;
 
 /// The tables of evidence. New ones are added to, and never changed.
-const APPEND_ONLY: [(&str, &str); 6] = [
+const APPEND_ONLY: [(&str, &str); 7] = [
     ("affiliate_reports", "evidence"),
     ("alert_events", "kind"),
+    ("order_revisions", "body"),
     ("platform_reports", "gone"),
     ("policies", "version"),
     ("reconciliation_logs", "explanation"),

@@ -9,6 +9,7 @@
 use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
+use crate::cost;
 use crate::scene::{self, reported, submitted};
 use crate::support::{Client, TestApp};
 
@@ -205,49 +206,18 @@ async fn a_total_is_that_of_the_whole_list_that_the_caller_sees() {
     app.abandon().await;
 }
 
-#[derive(diesel::QueryableByName)]
-struct Number {
-    #[diesel(sql_type = diesel::sql_types::BigInt)]
-    number: i64,
-}
-
-/// How many of the server's connections have counted posts: each keeps the statements that it has prepared.
-async fn connections_that_counted(app: &TestApp) -> i64 {
-    // Not for the whole file: it gives everything a method `first`.
-    use diesel_async::RunQueryDsl as _;
-
-    // All that the pool has, by its default size.
-    let mut connections = Vec::new();
-    for _ in 0..20 {
-        connections.push(app.app.db.get().await.unwrap());
-    }
-    let mut counted = 0;
-    for connection in &mut connections {
-        let row = diesel::sql_query(
-            "SELECT count(*) AS number FROM pg_prepared_statements \
-             WHERE statement ILIKE 'SELECT COUNT(*) FROM \"posts\"%'",
-        )
-        .get_result::<Number>(&mut **connection)
-        .await
-        .unwrap();
-        counted += i64::from(row.number > 0);
-    }
-    counted
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_counted_where_no_total_is_asked_for() {
     let app = TestApp::start().await;
     let (_, ann, campaign) = app.program(&["REDDIT"]).await;
     posts(&app, &ann.client, &campaign, 0, 3).await;
     for arguments in ["first: 1", "last: 1", "first: 100"] {
-        page(&app.operator, arguments).await;
-        page(&ann.client, arguments).await;
+        for viewer in [cost::operator(), cost::affiliate(&ann)] {
+            let rows = format!("{{ posts({arguments}) {{ nodes {{ id }} }} }}");
+            let counted = format!("{{ posts({arguments}) {{ totalCount nodes {{ id }} }} }}");
+            assert_eq!(cost::statements(&app, viewer, &rows).await.0, 1);
+            assert_eq!(cost::statements(&app, viewer, &counted).await.0, 2);
+        }
     }
-    assert_eq!(connections_that_counted(&app).await, 0);
-    app.operator
-        .ok("{ posts(first: 1) { totalCount } }", json!({}))
-        .await;
-    assert_eq!(connections_that_counted(&app).await, 1);
     app.abandon().await;
 }

@@ -382,3 +382,64 @@ impl Watcher {
 pub fn brief(event: &Value) -> String {
     format!("{} {}", text(&event["kind"]), text(&event["alert"]["kind"]))
 }
+
+/// Puts another webhook secret of the advertiser into force and gives it.
+pub async fn webhook_secret(client: &Client, input: Value) -> String {
+    let data = client
+        .ok(
+            "mutation($input: RotateWebhookSecretInput!) { rotateWebhookSecret(input: $input) { \
+             webhookSecret previousValidUntil userErrors { code message field } } }",
+            json!({ "input": input }),
+        )
+        .await;
+    text(&data["rotateWebhookSecret"]["webhookSecret"])
+}
+
+/// Delivers a signed order body, and gives the status and the answer.
+pub async fn deliver(app: &TestApp, secret: &str, body: &str) -> (u16, Value) {
+    let signature = countersign::crypto::hmac_hex(&secret.to_owned().into(), body.as_bytes());
+    post_order(app, body, &[("x-partner-signature", &signature)]).await
+}
+
+/// Posts a body to the webhook with these headers.
+pub async fn post_order(app: &TestApp, body: &str, headers: &[(&str, &str)]) -> (u16, Value) {
+    let mut request = reqwest::Client::new()
+        .post(format!("{}/webhooks/orders", app.url))
+        .body(body.to_owned());
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.json().await.unwrap())
+}
+
+/// Delivers one order for an affiliate and gives its global id.
+pub async fn delivered(
+    app: &TestApp,
+    advertiser: &Party,
+    affiliate: &Party,
+    campaign: Option<&str>,
+) -> String {
+    let secret = webhook_secret(&advertiser.client, json!({})).await;
+    let body = json!({
+        "order_id": "A-1", "advertiser_id": advertiser.id, "user_id": affiliate.id,
+        "amount": "12.50", "commission": "1.25", "campaign_id": campaign,
+    });
+    let (status, answer) = deliver(app, &secret, &body.to_string()).await;
+    assert_eq!(status, 200, "{answer}");
+    text(&answer["id"])
+}
+
+/// Begins a run and gives its id.
+pub async fn run(client: &Client, input: Value) -> String {
+    let data = client
+        .ok(
+            "mutation($input: RunReconciliationInput!) { runReconciliation(input: $input) { \
+             run { id } userErrors { code message field } } }",
+            json!({ "input": input }),
+        )
+        .await;
+    assert_eq!(data["runReconciliation"]["userErrors"], json!([]), "{data}");
+    text(&data["runReconciliation"]["run"]["id"])
+}

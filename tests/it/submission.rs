@@ -1,5 +1,6 @@
 //! Posts are submitted with claims, and every claim is checked.
 
+mod batch;
 mod claims;
 mod keys;
 mod refusals;

@@ -65,10 +65,12 @@ async fn only_what_hands_a_secret_out_once_has_a_field_for_one() {
     }
     let expected = [
         "CreateAdvertiserPayload.apiKey",
+        "CreateAdvertiserPayload.webhookSecret",
         "CreateAffiliatePayload.apiKey",
         "CreateApiKeyPayload.apiKey",
         "IssueTokenPayload.accessToken",
         "IssueTokenPayload.refreshToken",
+        "RotateWebhookSecretPayload.webhookSecret",
     ];
     assert_eq!(found, BTreeSet::from(expected.map(str::to_owned)));
     app.finish().await;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::domain::access;
 use serde_json::{Value, json};
 
@@ -14,7 +16,8 @@ use crate::scene::{row, text};
 use crate::support::{Client, Party};
 
 /// What everybody gets who asks for something of Acme's program: Ann is its affiliate and Acme its advertiser, Bob and
-/// Borg are others. A bad token is one that was altered, and one that has expired.
+/// Borg are others. A bad token is one that was altered, one that has expired, and
+/// one whose sign-in was ended.
 ///
 /// - `sign in`, `forbidden`: the answer is the error UNAUTHENTICATED, FORBIDDEN.
 /// - `not found`, `not eligible`: the answer names that code, as it would for what does not exist.
@@ -34,7 +37,13 @@ post                     sign in  shown      hidden        shown      hidden    
 affiliates               sign in  shown      hidden        shown      hidden     shown      sign in
 affiliate                sign in  shown      hidden        shown      hidden     shown      sign in
 applications             sign in  shown      hidden        shown      hidden     shown      sign in
+orders                   sign in  shown      hidden        shown      hidden     shown      sign in
 reconciliation           sign in  shown      hidden        shown      hidden     shown      sign in
+reconciliationRun        sign in  shown      hidden        shown      hidden     shown      sign in
+discrepancies            sign in  shown      hidden        shown      hidden     shown      sign in
+verifyAuditTrail         sign in  shown      not found     shown      not found  shown      sign in
+simulatePolicy           sign in  forbidden  forbidden     shown      not found  shown      sign in
+queue                    sign in  forbidden  forbidden     forbidden  forbidden  shown      sign in
 alerts                   sign in  shown      hidden        shown      hidden     shown      sign in
 platforms                sign in  shown      shown         shown      shown      shown      sign in
 platform                 sign in  shown      shown         shown      shown      shown      sign in
@@ -43,19 +52,33 @@ issueToken               done     done       done          done       done      
 refreshToken             done     done       done          done       done       done       sign in
 revokeToken              done     done       done          done       done       done       sign in
 createApiKey             sign in  done       forbidden     forbidden  forbidden  done       sign in
+revokeApiKey             sign in  done       not found     not found  not found  done       sign in
 createAdvertiser         sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
+updateAdvertiser         sign in  forbidden  forbidden     done       not found  done       sign in
+rotateWebhookSecret      sign in  forbidden  forbidden     done       not found  done       sign in
+updateAffiliate          sign in  done       not found     forbidden  forbidden  done       sign in
 createAffiliate          sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
 setEligibility           sign in  forbidden  forbidden     done       not found  done       sign in
 applyToAdvertiser        sign in  done       not eligible  forbidden  forbidden  forbidden  sign in
 decideApplication        sign in  forbidden  forbidden     done       not found  done       sign in
+withdrawApplication      sign in  done       not found     forbidden  forbidden  forbidden  sign in
+endApplication           sign in  done       not found     done       not found  done       sign in
+updateCampaign           sign in  forbidden  forbidden     done       not found  done       sign in
 createCampaign           sign in  forbidden  forbidden     done       forbidden  done       sign in
 updateCampaignPlatforms  sign in  forbidden  forbidden     done       not found  done       sign in
 submitPost               sign in  done       not found     forbidden  forbidden  forbidden  sign in
+submitPosts              sign in  done       not found     forbidden  forbidden  forbidden  sign in
 submitReport             sign in  done       not found     forbidden  forbidden  forbidden  sign in
+runReconciliation        sign in  forbidden  forbidden     done       not found  done       sign in
+fetchPlatformMetrics     sign in  forbidden  forbidden     done       not found  done       sign in
+updatePlatformConfig     sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
+retryJob                 sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
+discardJob               sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
 acknowledgeAlert         sign in  forbidden  forbidden     done       not found  done       sign in
 resolveAlert             sign in  forbidden  forbidden     done       not found  done       sign in
 
 alertRaised              sign in  shown      not found     shown      not found  shown      sign in
+reportReconciled         sign in  shown      not found     shown      not found  shown      sign in
 ";
 
 /// How each field is asked for, and what its answer holds where it is shown. `Stage::fill` puts ids into the places.
@@ -191,6 +214,98 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
         r#"mutation { resolveAlert(input: { alertId: "<alert>", notes: "Talked." }) { userErrors { code } } }"#,
         "",
     ),
+    ("orders", "{ orders { nodes { id } } }", "<order>"),
+    (
+        "reconciliationRun",
+        r#"{ reconciliationRun(id: "<run>") { id } }"#,
+        "<run>",
+    ),
+    (
+        "discrepancies",
+        "{ discrepancies { nodes { id } } }",
+        "<verdict>",
+    ),
+    (
+        "verifyAuditTrail",
+        r#"{ verifyAuditTrail(affiliateId: "<affiliate>") { intact } }"#,
+        "true",
+    ),
+    (
+        "simulatePolicy",
+        r#"{ simulatePolicy(campaignId: "<campaign>", policy: {}) { claims } }"#,
+        "claims",
+    ),
+    ("queue", "{ queue { ready } }", "ready"),
+    (
+        "revokeApiKey",
+        r#"mutation { revokeApiKey(input: { prefix: "<prefix>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "updateAdvertiser",
+        r#"mutation { updateAdvertiser(input: { advertiserId: "<advertiser>", category: "Shoes <new>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "rotateWebhookSecret",
+        r#"mutation { rotateWebhookSecret(input: { advertiserId: "<advertiser>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "updateAffiliate",
+        r#"mutation { updateAffiliate(input: { affiliateId: "<affiliate>", name: "Ann <new>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "withdrawApplication",
+        r#"mutation { withdrawApplication(input: { applicationId: "<own pending>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "endApplication",
+        r#"mutation { endApplication(input: { applicationId: "<application>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "updateCampaign",
+        r#"mutation { updateCampaign(input: { campaignId: "<campaign>", name: "Autumn <new>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "submitPosts",
+        r#"mutation { submitPosts(input: { campaignId: "<campaign>", posts: [{ claimedViews: 1, url: "https://www.instagram.com/p/D<new>/" }] }) { results { userErrors { code } } } }"#,
+        "",
+    ),
+    (
+        "runReconciliation",
+        r#"mutation { runReconciliation(input: { campaignId: "<campaign>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "fetchPlatformMetrics",
+        r#"mutation { fetchPlatformMetrics(input: { postId: "<post>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "updatePlatformConfig",
+        "mutation { updatePlatformConfig(input: { kind: YOUTUBE, enabled: true }) { userErrors { code } } }",
+        "",
+    ),
+    (
+        "retryJob",
+        r#"mutation { retryJob(input: { jobId: "<job>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "discardJob",
+        r#"mutation { discardJob(input: { jobId: "<job>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "reportReconciled",
+        r#"subscription { reportReconciled(postId: "<post>", after: "YWZ0ZXI6MA") { reconciliation { id } } }"#,
+        "<verdict>",
+    ),
     // With the cursor of the beginning, so that the first event is there already.
     (
         "alertRaised",
@@ -221,7 +336,12 @@ struct Stage {
     /// An affiliate with an application at Acme that nobody decides by itself.
     newcomer: Party,
     pending: String,
+    /// An application of Ann's that nobody decides by itself.
+    own_pending: String,
 }
+
+/// A job that was given up.
+const JOB: &str = "5f0c1a52-0000-4000-8000-000000000001";
 
 impl Stage {
     async fn create() -> Self {
@@ -237,11 +357,20 @@ impl Stage {
         );
         let made = app.database.connect().await.query_one(&insert, &[]).await;
         let pending = crate::scene::global_id("Application", made.unwrap().get(0));
+        let delta = app.advertiser("Delta").await;
+        let insert = format!(
+            "INSERT INTO applications (advertiser_id, affiliate_id) VALUES ({}, {}) RETURNING id",
+            row(&delta.id),
+            row(&tenants.acme.affiliate.id)
+        );
+        let made = app.database.connect().await.query_one(&insert, &[]).await;
+        let own_pending = crate::scene::global_id("Application", made.unwrap().get(0));
         Self {
             tenants,
             prospect,
             newcomer,
             pending,
+            own_pending,
         }
     }
 
@@ -249,13 +378,20 @@ impl Stage {
     async fn reset(&self) {
         let (pending, prospect) = (row(&self.pending), row(&self.prospect.id));
         let (newcomer, campaign) = (row(&self.newcomer.id), row(&self.tenants.acme.campaign));
+        let (own_pending, application) =
+            (row(&self.own_pending), row(&self.tenants.acme.application));
         self.tenants
             .app
             .database
             .execute(&format!(
                 "UPDATE alerts SET status = 'OPEN', acknowledged_at = NULL, resolved_at = NULL, resolved_by = NULL, \
                  resolution_notes = NULL; \
-                 UPDATE applications SET status = 'PENDING', decided_at = NULL, reason = NULL WHERE id = {pending}; \
+                 UPDATE applications SET status = 'PENDING', decided_at = NULL, reason = NULL \
+                 WHERE id IN ({pending}, {own_pending}); \
+                 UPDATE applications SET status = 'APPROVED', reason = NULL WHERE id = {application}; \
+                 DELETE FROM mq_msgs WHERE id = '{JOB}'; \
+                 INSERT INTO dead_jobs (id, channel_name, name, created_at, last_error) \
+                 VALUES ('{JOB}', 'nowhere', 'nothing', now(), 'none') ON CONFLICT DO NOTHING; \
                  UPDATE applications SET status = 'WITHDRAWN', decided_at = now() WHERE advertiser_id = {prospect}; \
                  DELETE FROM eligibility WHERE affiliate_id = {newcomer}; \
                  DELETE FROM campaign_platforms WHERE campaign_id = {campaign} AND platform = 'REDDIT'"
@@ -279,6 +415,10 @@ impl Stage {
             ("<prospect>", &self.prospect.id),
             ("<newcomer>", &self.newcomer.id),
             ("<pending>", &self.pending),
+            ("<own pending>", &self.own_pending),
+            ("<order>", &acme.order),
+            ("<run>", &acme.run),
+            ("<job>", &URL_SAFE_NO_PAD.encode(format!("Job:{JOB}"))),
             ("<new>", &format!("{unused:010}")),
         ] {
             filled = filled.replace(place, value);
@@ -286,8 +426,25 @@ impl Stage {
         if filled.contains("<refresh>") {
             filled = filled.replace("<refresh>", &self.refresh_token().await);
         }
+        if filled.contains("<prefix>") {
+            filled = filled.replace("<prefix>", &self.prefix().await);
+        }
         assert!(!filled.contains('<'), "a place without a value: {filled}");
         filled
+    }
+
+    /// The prefix of a further key of Ann's.
+    async fn prefix(&self) -> String {
+        let data = self
+            .tenants
+            .app
+            .operator
+            .ok(
+                "mutation($id: ID) { createApiKey(input: { affiliateId: $id }) { prefix } }",
+                json!({ "id": self.tenants.acme.affiliate.id }),
+            )
+            .await;
+        text(&data["createApiKey"]["prefix"])
     }
 
     async fn refresh_token(&self) -> String {
@@ -301,18 +458,27 @@ impl Stage {
     }
 
     /// Every column of the table with its callers.
-    fn columns(&self) -> Vec<(&'static str, Vec<Client>)> {
+    async fn columns(&self) -> Vec<(&'static str, Vec<Client>)> {
         let app = &self.tenants.app;
         let token = app.operator.token.as_ref().unwrap();
         let mut columns = vec![("nobody", vec![Client::anonymous(&app.url)])];
         for (name, client) in self.tenants.callers() {
             columns.push((name, vec![client.clone()]));
         }
-        let bad = [forge::altered(token), forge::expired(app, token)];
+        let bad = [
+            forge::altered(token),
+            forge::expired(app, token),
+            self.tenants.revoked().await,
+        ];
         let bad = bad.iter().map(|token| app.operator.with_token(token));
         columns.push(("bad token", bad.collect()));
         columns
     }
+}
+
+/// Hours by which the clock was moved before: each call is an hour after the one before it.
+fn unused_hours(unused: usize) -> u16 {
+    u16::try_from(unused).unwrap()
 }
 
 /// The answer to an operation; of a subscription, the first one.
@@ -342,11 +508,14 @@ pub async fn ask(client: &Client, operation: &str) -> Value {
 /// The word of the table for an answer.
 fn outcome(answer: &Value, field: &str, held: &str) -> String {
     let code = |error: &Value| error["extensions"]["code"].as_str().map(str::to_owned);
+    // Of many posts, what became of the first.
+    let payload = match &answer["data"][field]["results"][0] {
+        Value::Null => &answer["data"][field],
+        first => first,
+    };
     let refused = match code(&answer["errors"][0]) {
         Some(code) => Some(code),
-        None => answer["data"][field]["userErrors"][0]["code"]
-            .as_str()
-            .map(str::to_owned),
+        None => payload["userErrors"][0]["code"].as_str().map(str::to_owned),
     };
     match refused.as_deref() {
         Some("UNAUTHENTICATED") => "sign in".to_owned(),
@@ -354,7 +523,7 @@ fn outcome(answer: &Value, field: &str, held: &str) -> String {
         Some("NOT_FOUND") => "not found".to_owned(),
         Some("NOT_ELIGIBLE") => "not eligible".to_owned(),
         Some(other) => other.to_owned(),
-        None if answer["data"][field]["userErrors"].is_array() => "done".to_owned(),
+        None if payload["userErrors"].is_array() => "done".to_owned(),
         None if answer["data"][field].to_string().contains(held) => "shown".to_owned(),
         None => "hidden".to_owned(),
     }
@@ -384,7 +553,7 @@ async fn every_root_field_has_a_line_here_and_in_the_table_of_rights() {
 async fn every_caller_gets_at_every_root_field_what_the_table_says() {
     let stage = Stage::create().await;
     let (heading, rows) = lines(TABLE);
-    let columns = stage.columns();
+    let columns = stage.columns().await;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     assert_eq!(heading[1..], names);
     let database = &stage.tenants.app.database;
@@ -404,6 +573,14 @@ async fn every_caller_gets_at_every_root_field_what_the_table_says() {
                 let operation = stage.fill(operation, unused).await;
                 let held = stage.fill(held, unused).await;
                 stage.reset().await;
+                if field == "fetchPlatformMetrics" {
+                    // What was observed within the last minute is given as it is.
+                    stage
+                        .tenants
+                        .app
+                        .move_clock(i64::from(unused_hours(unused)))
+                        .await;
+                }
                 let before = contents(database).await;
                 let answer = ask(client, &operation).await;
                 let got = outcome(&answer, field, &held);

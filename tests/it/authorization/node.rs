@@ -20,9 +20,11 @@ Alert: TRUST_DROP         shown   hidden  hidden  hidden  shown
 Alert: PLATFORM_DEGRADED  hidden  hidden  hidden  hidden  shown
 Application               shown   hidden  shown   hidden  shown
 Campaign                  shown   hidden  shown   hidden  shown
+Order                     shown   hidden  shown   hidden  shown
 PlatformReport            shown   hidden  shown   hidden  shown
 Post                      shown   hidden  shown   hidden  shown
 Reconciliation            shown   hidden  shown   hidden  shown
+ReconciliationRun         shown   hidden  shown   hidden  shown
 ";
 
 async fn by_id(client: &Client, id: &str) -> Value {

@@ -13,7 +13,8 @@ use crate::support::Client;
 const LISTS: &str = "{ viewer { affiliate { id } advertiser { id } } \
     advertisers(first: 100) { nodes { id } } affiliates(first: 100) { nodes { id } } \
     applications(first: 100) { nodes { id } } campaigns(first: 100) { nodes { id } } \
-    posts(first: 100) { nodes { id } } alerts(first: 100) { nodes { id } } }";
+    posts(first: 100) { nodes { id } } alerts(first: 100) { nodes { id } } \
+    orders(first: 100) { nodes { id } } discrepancies(first: 100) { nodes { id } } }";
 
 /// What a caller reaches.
 pub struct Reached {
@@ -58,10 +59,19 @@ fn selection(types: &Types, name: &str) -> String {
     let mut text = String::new();
     for field in &types.objects[name] {
         text.push_str(&field.name);
+        if field.arguments.iter().any(|(name, _)| name == "interval") {
+            text.push_str("(interval: DAY)");
+        }
+        let row = field.kind.strip_suffix("Connection");
         if types.is_node(&field.kind) {
             text.push_str(" { id }");
-        } else if field.kind.ends_with("Connection") {
-            text.push_str("(first: 50) { nodes { id } totalCount }");
+        } else if let Some(row) = row {
+            let inner = if types.is_node(row) {
+                "id".to_owned()
+            } else {
+                selection(types, row)
+            };
+            text.push_str(&format!("(first: 50) {{ nodes {{ {inner} }} totalCount }}"));
         } else if types.objects.contains_key(&field.kind) {
             text.push_str(&format!(" {{ {} }}", selection(types, &field.kind)));
         }

@@ -12,6 +12,7 @@ pub struct Rights {
     campaigns: String,
     posts: String,
     alerts: String,
+    orders: String,
 }
 
 impl Rights {
@@ -25,6 +26,7 @@ impl Rights {
             campaigns: all("campaigns"),
             posts: all("posts"),
             alerts: all("alerts"),
+            orders: all("orders"),
         }
     }
 
@@ -40,6 +42,7 @@ impl Rights {
             ),
             applications: format!("SELECT id FROM applications WHERE advertiser_id = {id}"),
             alerts: format!("SELECT id FROM alerts WHERE campaign_id IN ({campaigns})"),
+            orders: format!("SELECT id FROM orders WHERE advertiser_id = {id}"),
             campaigns,
             posts,
         }
@@ -64,6 +67,7 @@ impl Rights {
                 "SELECT id FROM alerts WHERE post_id IN ({posts}) \
                  OR (kind = 'TRUST_DROP' AND affiliate_id = {id})"
             ),
+            orders: format!("SELECT id FROM orders WHERE affiliate_id = {id}"),
             posts,
         }
     }
@@ -79,11 +83,12 @@ impl Rights {
             ("Alert", self.alerts.clone()),
             ("Application", self.applications.clone()),
             ("Campaign", self.campaigns.clone()),
+            ("Order", self.orders.clone()),
             ("PlatformReport", on_posts("platform_reports")),
             ("Post", self.posts.clone()),
             ("Reconciliation", on_posts("reconciliation_logs")),
         ]
-        .map(|(kind, ids)| format!("SELECT '{kind}:' || id FROM ({ids}) {kind}"));
+        .map(|(kind, ids)| format!("SELECT '{kind}:' || id FROM ({ids}) AS listed"));
         let client = database.connect().await;
         let rows = client.query(&each.join(" UNION ALL "), &[]).await.unwrap();
         rows.iter().map(|row| row.get(0)).collect()

@@ -16,6 +16,9 @@ pub struct Tenant {
     pub report: String,
     pub observation: String,
     pub verdict: String,
+    pub order: String,
+    /// A run of the post.
+    pub run: String,
     /// The alert that the claim raised in the campaign.
     pub overclaim: String,
     /// The alert on the affiliate's trust, which is in no campaign.
@@ -29,6 +32,9 @@ impl Tenant {
         let campaign = app.campaign(&advertiser, &["INSTAGRAM"], policy).await;
         let claim = json!({ "claimedViews": sample.figures.views * 2 });
         let ids = submitted(&affiliate.client, &campaign, &sample.url, claim).await;
+        app.settled().await;
+        let order = scene::delivered(app, &advertiser, &affiliate, Some(&campaign)).await;
+        let run = scene::run(&advertiser.client, json!({ "postId": ids.post })).await;
         app.settled().await;
         let data = affiliate
             .client
@@ -52,6 +58,8 @@ impl Tenant {
             report: ids.report,
             observation: text(&data["post"]["latestPlatformReport"]["id"]),
             verdict: text(&data["post"]["latestReconciliation"]["id"]),
+            order,
+            run,
             overclaim: only(&data["overclaims"]),
             trust_drop: only(&data["drops"]),
         }
@@ -66,9 +74,11 @@ impl Tenant {
             "Alert" => &self.overclaim,
             "Application" => &self.application,
             "Campaign" => &self.campaign,
+            "Order" => &self.order,
             "PlatformReport" => &self.observation,
             "Post" => &self.post,
             "Reconciliation" => &self.verdict,
+            "ReconciliationRun" => &self.run,
             _ => panic!("there is no {kind} in a program: add one"),
         }
     }
@@ -112,6 +122,25 @@ impl Tenants {
             ("Borg", &self.borg.advertiser.client),
             ("operator", &self.app.operator),
         ]
+    }
+
+    /// A token of Ann's whose sign-in was ended.
+    pub async fn revoked(&self) -> String {
+        let anonymous = Client::anonymous(&self.app.url);
+        let data = anonymous
+            .ok(
+                "mutation($key: String) { issueToken(input: { apiKey: $key }) { accessToken refreshToken } }",
+                json!({ "key": self.acme.affiliate.api_key }),
+            )
+            .await;
+        let tokens = &data["issueToken"];
+        anonymous
+            .ok(
+                "mutation($token: String!) { revokeToken(input: { refreshToken: $token }) { revoked } }",
+                json!({ "token": tokens["refreshToken"] }),
+            )
+            .await;
+        text(&tokens["accessToken"])
     }
 
     /// Raises an alert on a platform, as its circuit does, and gives the id.

@@ -64,19 +64,35 @@ async fn a_count_that_is_none_is_refused_before_anything_is_written() {
     let ids = submitted(&ann.client, &campaign, &url, one_view()).await;
     let before = written(&app).await;
     for field in ["claimedViews", "claimedClicks", "claimedConversions"] {
-        for value in [
-            json!(MAX_COUNT + 1),
-            json!(-1),
-            json!(1.5),
-            json!("5"),
-            json!(true),
-        ] {
-            let post = json!({ "input": { "campaignId": campaign, "url": url, field: value } });
-            let mutation = "mutation($input: SubmitPostInput!) { submitPost(input: $input) { userErrors { code } } }";
-            assert_eq!(ann.client.code(mutation, post).await, "BAD_USER_INPUT");
-            let newer = json!({ "input": { "postId": ids.post, field: value } });
-            let mutation = "mutation($input: SubmitReportInput!) { submitReport(input: $input) { userErrors { code } } }";
-            assert_eq!(ann.client.code(mutation, newer).await, "BAD_USER_INPUT");
+        let url = scene::samples(&app, Platform::Reddit, 2, |_| true)
+            .remove(1)
+            .url;
+        let post = |value: &Value| json!({ "input": { "campaignId": campaign, "url": url, field: value } });
+        let newer = |value: &Value| json!({ "input": { "postId": ids.post, field: value } });
+        let submit = "mutation($input: SubmitPostInput!) { submitPost(input: $input) { userErrors { code field message } } }";
+        let report = "mutation($input: SubmitReportInput!) { submitReport(input: $input) { userErrors { code field message } } }";
+        for value in [json!(MAX_COUNT + 1), json!(-1), json!(1e300)] {
+            for (mutation, name, input) in [
+                (submit, "submitPost", post(&value)),
+                (report, "submitReport", newer(&value)),
+            ] {
+                let data = ann.client.ok(mutation, input).await;
+                assert_eq!(
+                    refusals(&data[name]),
+                    [format!("OUT_OF_RANGE {field}")],
+                    "{value}"
+                );
+            }
+        }
+        for value in [json!(1.5), json!("5"), json!(true)] {
+            assert_eq!(
+                ann.client.code(submit, post(&value)).await,
+                "BAD_USER_INPUT"
+            );
+            assert_eq!(
+                ann.client.code(report, newer(&value)).await,
+                "BAD_USER_INPUT"
+            );
         }
     }
     assert_eq!(written(&app).await, before);

@@ -21,6 +21,7 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
     let job = app.database.text(job).await.parse().unwrap();
     let task = Reconcile {
         affiliate_report_id: row(report),
+        run_id: None,
     };
     let loaded = verification::load(&app.app, &[(job, task)]).await.unwrap();
     assert_eq!(loaded.tasks.len(), 1);

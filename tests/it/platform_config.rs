@@ -1,0 +1,238 @@
+//! Operators set how platforms are reached, for every process, without a restart and without anybody reading a secret.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+use countersign::domain::platform;
+use countersign::simulator::Platform;
+use countersign::vault::Vault;
+use serde_json::{Value, json};
+
+use crate::authorization::everything;
+use crate::scene::{self, refusals, submitted};
+use crate::support::TestApp;
+
+async fn update(app: &TestApp, input: Value) -> Value {
+    let data = app
+        .operator
+        .ok(
+            "mutation($input: UpdatePlatformConfigInput!) { updatePlatformConfig(input: $input) { \
+             platform { kind enabled available baseUrl } userErrors { code field message } } }",
+            json!({ "input": input }),
+        )
+        .await;
+    data["updatePlatformConfig"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_platform_takes_no_posts_and_its_checks_wait() {
+    let app = TestApp::working().await;
+    let (_, ann, campaign) = app.program(&["REDDIT"]).await;
+    let samples = scene::samples(&app, Platform::Reddit, 2, |_| true);
+    let disabled = update(&app, json!({ "kind": "REDDIT", "enabled": false })).await;
+    assert_eq!(disabled["platform"]["enabled"], false, "{disabled}");
+    let payload = ann
+        .client
+        .submit(&campaign, &samples[0].url, json!({ "claimedViews": 5 }))
+        .await;
+    assert_eq!(refusals(&payload), ["PLATFORM_NOT_AVAILABLE url"]);
+    update(&app, json!({ "kind": "REDDIT", "enabled": true })).await;
+    let ids = submitted(
+        &ann.client,
+        &campaign,
+        &samples[0].url,
+        json!({ "claimedViews": 5 }),
+    )
+    .await;
+    app.settled().await;
+    let verdict = ann.client.verdict(&json!(ids.post)).await;
+    assert!(
+        verdict["latestReconciliation"]["id"].is_string(),
+        "{verdict}"
+    );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_takes_effect_at_once_and_null_gives_the_environments_back() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["REDDIT"]).await;
+    let samples = scene::samples(&app, Platform::Reddit, 2, |_| true);
+    let ids = submitted(
+        &ann.client,
+        &campaign,
+        &samples[0].url,
+        json!({ "claimedViews": 5 }),
+    )
+    .await;
+    app.settled().await;
+    // Nobody listens there.
+    let set = update(
+        &app,
+        json!({ "kind": "REDDIT", "baseUrl": "http://127.0.0.1:9/" }),
+    )
+    .await;
+    assert_eq!(set["platform"]["baseUrl"], "http://127.0.0.1:9/", "{set}");
+    app.move_clock(1).await;
+    let fetch = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) { platformReport { id } \
+        userErrors { code } } }";
+    let data = acme.client.ok(fetch, json!({ "id": ids.post })).await;
+    assert_eq!(
+        refusals(&data["fetchPlatformMetrics"]),
+        ["PLATFORM_UNREACHABLE"]
+    );
+    let put_back = update(&app, json!({ "kind": "REDDIT", "baseUrl": null })).await;
+    assert_ne!(put_back["platform"]["baseUrl"], "http://127.0.0.1:9/");
+    app.move_clock(2).await;
+    let data = acme.client.ok(fetch, json!({ "id": ids.post })).await;
+    assert!(
+        data["fetchPlatformMetrics"]["platformReport"]["id"].is_string(),
+        "{data}"
+    );
+    // To others than operators the address is null.
+    let data = acme
+        .client
+        .ok("{ platform(kind: REDDIT) { kind baseUrl } }", json!({}))
+        .await;
+    assert_eq!(
+        data["platform"],
+        json!({ "kind": "REDDIT", "baseUrl": null })
+    );
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_setting_is_refused_by_its_field_and_changes_nothing() {
+    let app = TestApp::start().await;
+    let before = app
+        .database
+        .text("SELECT string_agg(p::text, ',' ORDER BY kind) FROM platforms p")
+        .await;
+    let long = "x".repeat(5001);
+    for (input, refusal) in [
+        (json!({ "baseUrl": "ftp://example.com" }), "INVALID baseUrl"),
+        (
+            json!({ "baseUrl": "http://user:pass@example.com" }),
+            "INVALID baseUrl",
+        ),
+        (
+            json!({ "baseUrl": "https://example.com/?a=1" }),
+            "INVALID baseUrl",
+        ),
+        (json!({ "clientSecret": "" }), "INVALID clientSecret"),
+        (json!({ "accessToken": long }), "TOO_LONG accessToken"),
+        (json!({ "apiVersion": "v 26" }), "INVALID apiVersion"),
+        (
+            json!({ "requestsPerMinute": 0 }),
+            "OUT_OF_RANGE requestsPerMinute",
+        ),
+        (
+            json!({ "requestsPerMinute": -5 }),
+            "OUT_OF_RANGE requestsPerMinute",
+        ),
+        (json!({ "enabled": null }), "INVALID enabled"),
+    ] {
+        let mut whole = input.clone();
+        whole["kind"] = json!("REDDIT");
+        assert_eq!(refusals(&update(&app, whole).await), [refusal], "{input}");
+    }
+    let after = app
+        .database
+        .text("SELECT string_agg(p::text, ',' ORDER BY kind) FROM platforms p")
+        .await;
+    assert_eq!(after, before);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_encrypted_and_outlive_the_rotation_of_the_key() {
+    let app = TestApp::start().await;
+    let acme = app.advertiser("Acme").await;
+    let webhook = scene::webhook_secret(&acme.client, json!({})).await;
+    let secrets = ["s3cret-of-the-client", "t0ken-of-the-account"];
+    let input = json!({ "kind": "REDDIT", "clientId": "an id", "clientSecret": secrets[0], "accessToken": secrets[1] });
+    let payload = update(&app, input).await;
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    let kept = everything(&app.database).await;
+    assert!(kept.contains("an id"), "the rows were read");
+    for secret in secrets.iter().copied().chain([webhook.as_str()]) {
+        assert!(!payload.to_string().contains(secret));
+        assert!(
+            !kept.contains(secret) && !kept.contains(&hex::encode(secret)),
+            "{secret}"
+        );
+    }
+
+    // A new key before the old one: what is there can be read, and is written anew by the new key.
+    let old = std::fs::read_to_string(app.data_dir.join("encryption-key")).unwrap();
+    let new_key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
+    let keys = format!("new:{new_key},{}", old.trim()).into();
+    let mut rotated = app.app.clone();
+    rotated.vault = Vault::parse(&keys).unwrap().into();
+    let counted = platform::reencrypt(&rotated).await.unwrap();
+    assert_eq!(
+        counted, 3,
+        "a platform, and two secrets that hold while one takes the place of the other"
+    );
+    let ids = app
+        .database
+        .text(
+            "SELECT string_agg(DISTINCT id, ',') FROM (SELECT client_secret_key_id AS id FROM platforms \
+             UNION ALL SELECT access_token_key_id FROM platforms UNION ALL SELECT key_id FROM webhook_secrets) all_ids",
+        )
+        .await;
+    assert_eq!(ids, "new");
+    let only_new = Vault::parse(&format!("new:{new_key}").into()).unwrap();
+    rotated.vault = only_new.into();
+    platform::refresh(&rotated).await.unwrap();
+    assert_eq!(
+        platform::reencrypt(&rotated).await.unwrap(),
+        0,
+        "nothing is left to do"
+    );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_beyond_the_limit_wait_for_the_next_minute() {
+    let mut app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["REDDIT"]).await;
+    let samples = scene::samples(&app, Platform::Reddit, 3, |_| true);
+    let claim = json!({ "claimedViews": 5 });
+    let first = submitted(&ann.client, &campaign, &samples[0].url, claim.clone()).await;
+    let second = submitted(&ann.client, &campaign, &samples[1].url, claim.clone()).await;
+    app.settled().await;
+    app.stop_worker().await;
+    let payload = update(&app, json!({ "kind": "REDDIT", "requestsPerMinute": 1 })).await;
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    let fetch = async |post: &str| {
+        let query = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) { platformReport { id } \
+            userErrors { code field } } }";
+        let data = acme.client.ok(query, json!({ "id": post })).await;
+        data["fetchPlatformMetrics"].clone()
+    };
+    app.move_clock(1).await;
+    assert_eq!(refusals(&fetch(&first.post).await), [""; 0]);
+    let calls = app.world.calls("reddit.info");
+    assert_eq!(
+        refusals(&fetch(&second.post).await),
+        ["TRY_AGAIN_LATER postId"]
+    );
+    // A queued check waits as well, and loses nothing by it.
+    let third = submitted(&ann.client, &campaign, &samples[2].url, claim).await;
+    app.start_worker();
+    app.settled().await;
+    assert_eq!(app.world.calls("reddit.info"), calls, "nothing went out");
+    let waiting = ann.client.verdict(&json!(third.post)).await;
+    assert_eq!(waiting["latestReconciliation"], json!(null), "{waiting}");
+    app.move_clock(2).await;
+    crate::support::until("the check is done", async || {
+        let verdict = ann.client.verdict(&json!(third.post)).await;
+        verdict["latestReconciliation"]["id"].is_string()
+    })
+    .await;
+    app.abandon().await;
+}
