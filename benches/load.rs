@@ -26,6 +26,8 @@
 mod alerts;
 #[path = "load/api.rs"]
 mod api;
+#[path = "load/dashboard.rs"]
+mod dashboard;
 #[path = "load/drain.rs"]
 mod drain;
 #[path = "load/memory.rs"]
@@ -96,6 +98,7 @@ async fn measure(stage: &Stage, options: &Options, report: &mut Report) -> anyho
             Measure::Reconciliations => drain::reconciliations(stage, options, report).await?,
             Measure::Backlog => drain::backlog(stage, options, report).await?,
             Measure::Alerts => alerts::measure(stage, options, report).await?,
+            Measure::Dashboard => dashboard::measure(stage, options, report).await?,
             Measure::Memory => memory::measure(stage, options, report).await?,
         }
     }

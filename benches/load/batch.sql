@@ -18,15 +18,22 @@ WHERE a.id = ANY (ARRAY(SELECT p.affiliate_id FROM posts p WHERE p.id BETWEEN :f
 ORDER BY a.id FOR NO KEY UPDATE;
 SELECT p.* FROM posts p WHERE p.id BETWEEN :first::bigint AND :last::bigint ORDER BY p.id FOR NO KEY UPDATE;
 
--- db::platform_report::list_since_claims, db::reconciliation::list_final, db::affiliate_report::list_latest_ids
+-- db::affiliate_report::list_by_posts, db::platform_report::list_since_claims,
+-- db::reconciliation::list_standing_by_report, db::platform_report::list_counted
+SELECT r.* FROM affiliate_reports r WHERE r.post_id BETWEEN :first::bigint AND :last::bigint ORDER BY r.post_id, r.id;
 SELECT r.id, o.* FROM platform_reports o JOIN affiliate_reports r ON r.post_id = o.post_id
 WHERE r.id BETWEEN :first::bigint AND :last::bigint AND o.post_id BETWEEN :first::bigint AND :last::bigint
     AND o.fetched_at >= r.submitted_at
 ORDER BY r.id, o.fetched_at, o.id;
-SELECT l.affiliate_report_id FROM reconciliation_logs l
-WHERE l.affiliate_report_id BETWEEN :first::bigint AND :last::bigint AND l.finality = 'FINAL';
-SELECT DISTINCT ON (r.post_id) r.post_id, r.id FROM affiliate_reports r
-WHERE r.post_id BETWEEN :first::bigint AND :last::bigint ORDER BY r.post_id, r.id DESC;
+SELECT DISTINCT ON (l.affiliate_report_id) l.affiliate_report_id, l.id, l.status, l.discrepancy_level, l.finality
+FROM reconciliation_logs l WHERE l.affiliate_report_id BETWEEN :first::bigint AND :last::bigint
+ORDER BY l.affiliate_report_id, l.id DESC;
+SELECT p.id, o.id, o.fetched_at, o.views, o.clicks, o.conversions
+FROM generate_series(:first::bigint, :last::bigint) AS p (id)
+CROSS JOIN LATERAL (
+    SELECT o.id, o.fetched_at, o.views, o.clicks, o.conversions FROM platform_reports o
+    WHERE o.post_id = p.id AND num_nonnulls(o.views, o.clicks, o.conversions) > 0
+    ORDER BY o.fetched_at DESC, o.id DESC LIMIT 1) o;
 
 -- db::platform_report::insert
 INSERT INTO platform_reports (post_id, platform, gone, views, views_availability, views_definition, views_grade,
@@ -87,7 +94,7 @@ SELECT 'reconcile.' || lower(p.platform) || '.1', 'reconcile', 5,
     json_build_object('affiliate_report_id', p.id)::text, countersign_now() + interval '1 hour'
 FROM posts p WHERE p.id BETWEEN :first::bigint AND :last::bigint;
 
--- db::alert::lock_latest, db::alert::insert, db::alert::insert_events. Every second one costs trust a threshold.
+-- db::alert::lock_latest, db::alert::insert. Every second one costs trust a threshold.
 SELECT DISTINCT ON (a.dedupe_key) a.id FROM alerts a
 WHERE a.dedupe_key = ANY (ARRAY(SELECT 'OVERCLAIM ' || n FROM generate_series(:first::bigint, :last::bigint) n))
 ORDER BY a.dedupe_key, a.id DESC;
@@ -101,6 +108,23 @@ JOIN (VALUES ('OVERCLAIM', 1), ('TRUST_DROP', 2)) k (kind, every) ON l.affiliate
 WHERE l.affiliate_report_id BETWEEN :first::bigint AND :last::bigint AND l.status = 'DISCREPANCY'
     AND p.id BETWEEN :first::bigint AND :last::bigint
 RETURNING id;
+
+-- db::rollup::insert, a row for each affiliate and platform. (The worker's are folded by what is no part of a batch.)
+INSERT INTO rollup_deltas (campaign_id, platform, affiliate_id, hour, posts_observed, observed_views_posts,
+    observed_views, counting, accurate, matched, discrepancy, unverifiable, level_none, level_high, open_alerts)
+SELECT p.campaign_id, p.platform, p.affiliate_id, date_trunc('hour', p.created_at, 'UTC'), count(o.views),
+    count(o.views), sum(o.views), count(l.discrepancy_level), count(*) FILTER (WHERE l.status = 'MATCHED'),
+    count(*) FILTER (WHERE l.status = 'MATCHED'), count(*) FILTER (WHERE l.status = 'DISCREPANCY'),
+    count(*) FILTER (WHERE l.status = 'UNVERIFIABLE'), count(*) FILTER (WHERE l.discrepancy_level = 'NONE'),
+    count(*) FILTER (WHERE l.discrepancy_level = 'HIGH'), count(*) FILTER (WHERE l.status = 'DISCREPANCY')
+FROM reconciliation_logs l
+JOIN posts p ON p.id = l.post_id
+JOIN platform_reports o ON o.id = l.platform_report_id
+WHERE l.affiliate_report_id BETWEEN :first::bigint AND :last::bigint
+    AND p.id BETWEEN :first::bigint AND :last::bigint AND o.post_id BETWEEN :first::bigint AND :last::bigint
+GROUP BY 1, 2, 3, 4;
+
+-- db::alert::insert_events
 INSERT INTO alert_events (alert_id, kind, occurred_at)
 SELECT a.id, 'RAISED', countersign_now()
 FROM alerts a JOIN reconciliation_logs l ON l.id = a.reconciliation_id

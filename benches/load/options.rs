@@ -13,16 +13,19 @@ pub enum Measure {
     Backlog,
     /// From a submission to its alert.
     Alerts,
+    /// A campaign's dashboard.
+    Dashboard,
     /// Resident memory of the server.
     Memory,
 }
 
 impl Measure {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Submissions,
         Self::Reconciliations,
         Self::Backlog,
         Self::Alerts,
+        Self::Dashboard,
         Self::Memory,
     ];
 
@@ -32,6 +35,7 @@ impl Measure {
             Self::Reconciliations => "reconciliations",
             Self::Backlog => "backlog",
             Self::Alerts => "alerts",
+            Self::Dashboard => "dashboard",
             Self::Memory => "memory",
         }
     }
@@ -105,6 +109,16 @@ impl Options {
     /// Jobs that still wait when the last one of a round is taken: behind a short queue and a long one.
     pub const fn backlogs(&self) -> (i64, i64) {
         (10_000, if self.quick { 100_000 } else { 1_000_000 })
+    }
+
+    /// Posts of the campaigns whose dashboards are compared.
+    pub const fn campaigns(&self) -> (i64, i64) {
+        (10_000, if self.quick { 100_000 } else { 1_000_000 })
+    }
+
+    /// How often a dashboard is asked for in a round.
+    pub const fn views(&self) -> usize {
+        if self.quick { 50 } else { 200 }
     }
 
     /// Over-claims that are followed to their alert.

@@ -13,6 +13,8 @@ pub type Facts = Vec<(String, String)>;
 pub enum Target {
     /// So much of the reference.
     RatioAtLeast(f64),
+    /// No more than so many times the reference.
+    RatioAtMost(f64),
     /// No more than this.
     AtMost(f64),
     /// Nothing is promised.
@@ -59,6 +61,7 @@ impl Line {
     fn reached(&self) -> Option<bool> {
         match self.target {
             Target::RatioAtLeast(least) => Some(self.ratio()? >= least),
+            Target::RatioAtMost(most) => Some(self.ratio()? <= most),
             Target::AtMost(most) => Some(median(&self.ours)? <= most),
             Target::None => None,
         }
@@ -71,6 +74,7 @@ impl Line {
             .map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
         let target = match self.target {
             Target::RatioAtLeast(least) => format!("≥ {least:.2}"),
+            Target::RatioAtMost(most) => format!("≤ {most:.2}"),
             Target::AtMost(most) => format!("≤ {most:.0}"),
             Target::None => "–".to_owned(),
         };
@@ -89,6 +93,7 @@ impl Line {
     fn json(&self) -> Value {
         let target = match self.target {
             Target::RatioAtLeast(least) => json!({ "ratio_at_least": least }),
+            Target::RatioAtMost(most) => json!({ "ratio_at_most": most }),
             Target::AtMost(most) => json!({ "at_most": most }),
             Target::None => Value::Null,
         };

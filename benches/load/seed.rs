@@ -3,6 +3,9 @@
 use super::postgres::{Database, connect};
 use super::stage::{DRAINED, MEDIA, Stage};
 
+/// Over how many days up to now the posts were submitted.
+const DAYS: i64 = 60;
+
 /// On which platforms the posts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mix {
@@ -26,6 +29,7 @@ pub async fn filled(stage: &Stage, count: i64, mix: Mix) -> anyhow::Result<Datab
         ("{first_affiliate}", people.first_drained_id.to_string()),
         ("{affiliates}", DRAINED.to_string()),
         ("{media}", MEDIA.to_string()),
+        ("{days}", DAYS.to_string()),
     ] {
         sql = sql.replace(name, &value);
     }
@@ -34,8 +38,21 @@ pub async fn filled(stage: &Stage, count: i64, mix: Mix) -> anyhow::Result<Datab
     client
         .batch_execute(include_str!("batch_setup.sql"))
         .await?;
+    // The totals that the writers of these rows would have kept.
+    for statement in [
+        "INSERT INTO rollup_deltas SELECT * FROM recount_rollups(NULL, NULL, NULL)",
+        "DO $$ BEGIN WHILE fold_rollups(100000) > 0 LOOP END LOOP; END $$",
+    ] {
+        client.batch_execute(statement).await?;
+    }
     // As autovacuum would have it by the time that so many jobs have gathered.
-    for table in ["posts", "affiliate_reports", "mq_msgs"] {
+    for table in [
+        "posts",
+        "affiliate_reports",
+        "mq_msgs",
+        "rollup_deltas",
+        "rollups",
+    ] {
         client
             .batch_execute(&format!("VACUUM (ANALYZE) {table}"))
             .await?;

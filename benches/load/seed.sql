@@ -34,8 +34,9 @@ LEFT JOIN bench_media m
     ON m.platform = n.platform AND m.place = (n.n / 10) % {media};
 
 INSERT INTO posts (id, campaign_id, affiliate_id, platform, url, canonical_url, platform_post_id, status,
-    next_check_at)
-SELECT s.n, {campaign}, s.affiliate_id, s.platform, p.url, p.url, s.native_id, 'TRACKING', countersign_now()
+    next_check_at, created_at)
+SELECT s.n, {campaign}, s.affiliate_id, s.platform, p.url, p.url, s.native_id, 'TRACKING', countersign_now(),
+    countersign_now() - s.n % ({days} * 24) * interval '1 hour'
 FROM seeded s
 CROSS JOIN LATERAL (SELECT CASE s.platform
     WHEN 'REDDIT' THEN 'https://www.reddit.com/comments/' || s.native_id

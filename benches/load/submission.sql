@@ -51,4 +51,10 @@ job AS (
 INSERT INTO mq_msgs (channel_name, name, attempts, payload_json)
 SELECT a.channel, a.job, a.attempts, json_build_object('affiliate_report_id', report.id)::text
 FROM allowed a, report)
+, totals AS (INSERT INTO rollup_deltas (campaign_id, platform, affiliate_id, hour, posts, reports,
+claimed_views, claimed_clicks, claimed_conversions,
+claimed_views_posts, claimed_clicks_posts, claimed_conversions_posts)
+SELECT a.campaign_id, a.platform, a.affiliate_id, date_trunc('hour', report.submitted_at, 'UTC'), 1, 1,
+a.claimed_views, a.claimed_clicks, a.claimed_conversions, num_nonnulls(a.claimed_views),
+num_nonnulls(a.claimed_clicks), num_nonnulls(a.claimed_conversions) FROM allowed a, report)
 SELECT report.post_id, report.id, report.submitted_at FROM report;
