@@ -193,7 +193,31 @@ pub async fn insert_refresh_token(
         .await
 }
 
-/// Locks the refresh token with this hash.
+/// Locks a user: whoever signs it in or ends sign-ins of it waits for the other, and then sees what the other wrote.
+pub async fn lock(connection: &mut Connection, id: i64) -> QueryResult<Option<i64>> {
+    users::table
+        .find(id)
+        .select(users::id)
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Whose the refresh token with this hash is.
+pub async fn find_by_refresh_token(
+    connection: &mut Connection,
+    hash: &[u8],
+) -> QueryResult<Option<i64>> {
+    refresh_tokens::table
+        .filter(refresh_tokens::hash.eq(hash))
+        .select(refresh_tokens::user_id)
+        .first(connection)
+        .await
+        .optional()
+}
+
+/// Locks the refresh token with this hash. Lock its user first.
 pub async fn lock_refresh_token(
     connection: &mut Connection,
     hash: &[u8],
@@ -315,6 +339,20 @@ pub async fn is_key_valid(
     ))
     .get_result(connection)
     .await
+}
+
+/// Locks the users of an affiliate, as [`lock`] does.
+pub async fn lock_of_affiliate(
+    connection: &mut Connection,
+    affiliate_id: i64,
+) -> QueryResult<Vec<i64>> {
+    users::table
+        .filter(users::affiliate_id.eq(affiliate_id))
+        .order(users::id)
+        .select(users::id)
+        .for_no_key_update()
+        .load(connection)
+        .await
 }
 
 /// Ends every sign-in of an affiliate's user.

@@ -486,6 +486,7 @@ pub async fn update_affiliate(
             }
             affiliate::update(connection, &row).await.map_err(taken)?;
             if !row.is_active {
+                user::lock_of_affiliate(connection, affiliate_id).await?;
                 user::revoke_sign_ins(connection, affiliate_id, now).await?;
             }
             Ok(row)
@@ -520,6 +521,7 @@ pub async fn revoke_api_key(app: &App, viewer: &Viewer, prefix: &str) -> Result<
                 return Err(missing().into());
             }
             if key.revoked_at.is_none() {
+                user::lock(connection, key.user_id).await?;
                 user::revoke_api_key(connection, key.id, now).await?;
             }
             Ok(())

@@ -80,7 +80,18 @@ pub async fn issue(app: &App, credentials: Credentials) -> Result<SignedIn, Erro
             (found.ok_or_else(|| rejected("password"))?, None)
         }
     };
-    sign_in(app, &mut connection, &user, Uuid::now_v7(), api_key_id).await
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            user::lock(connection, user.id).await?;
+            // It may have been revoked while it was looked up.
+            if let Some(key) = api_key_id
+                && !user::is_key_valid(connection, key, app.clock.now()).await?
+            {
+                return Err(rejected("apiKey"));
+            }
+            sign_in(app, connection, &user, Uuid::now_v7(), api_key_id).await
+        })
+        .await
 }
 
 /// Exchanges a refresh token for new tokens.
@@ -94,6 +105,10 @@ pub async fn refresh(app: &App, token: &Secret) -> Result<SignedIn, Error> {
     // A reuse is no failure of the transaction: what it revokes must stay revoked.
     let outcome = connection
         .transaction::<_, Error, _>(async |connection| {
+            let Some(owner) = user::find_by_refresh_token(connection, &hash).await? else {
+                return Ok(None);
+            };
+            user::lock(connection, owner).await?;
             let Some(stored) = user::lock_refresh_token(connection, &hash).await? else {
                 return Ok(None);
             };
@@ -136,6 +151,10 @@ pub async fn revoke(app: &App, token: &Secret) -> Result<bool, Error> {
     let now = app.clock.now();
     let revoked = connection
         .transaction::<_, Error, _>(async |connection| {
+            let Some(owner) = user::find_by_refresh_token(connection, &hash).await? else {
+                return Ok(false);
+            };
+            user::lock(connection, owner).await?;
             let Some(stored) = user::lock_refresh_token(connection, &hash).await? else {
                 return Ok(false);
             };
@@ -147,6 +166,7 @@ pub async fn revoke(app: &App, token: &Secret) -> Result<bool, Error> {
     Ok(revoked)
 }
 
+/// Signs a user in. The user is locked, so that what ends its sign-ins meanwhile ends this one too.
 async fn sign_in(
     app: &App,
     connection: &mut Connection,

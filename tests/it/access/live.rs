@@ -131,3 +131,34 @@ async fn a_refresh_token_used_twice_ends_the_sign_in() {
     .await;
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_while_somebody_signs_in_with_it_signs_nobody_in() {
+    let app = TestApp::start().await;
+    let ann = app.affiliate("Ann").await;
+    let revoking = app.database.connect().await;
+    revoking
+        .batch_execute(
+            "BEGIN; SELECT id FROM users WHERE affiliate_id IS NOT NULL FOR NO KEY UPDATE; \
+             UPDATE api_keys SET revoked_at = now() WHERE user_id IN (SELECT id FROM users WHERE affiliate_id IS NOT NULL)",
+        )
+        .await
+        .unwrap();
+    let anonymous = Client::anonymous(&app.url);
+    let credentials = json!({ "apiKey": ann.api_key });
+    let signing_in = tokio::spawn(async move { issue(&anonymous, credentials).await });
+    crate::support::until("the sign-in waits", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+            AND wait_event_type = 'Lock'";
+        app.database.number(waiting).await > 0
+    })
+    .await;
+    revoking.batch_execute("COMMIT").await.unwrap();
+    let refused = signing_in.await.unwrap();
+    assert_eq!(
+        refusals(&refused),
+        ["CREDENTIALS_REJECTED apiKey"],
+        "{refused}"
+    );
+    app.finish().await;
+}
