@@ -184,7 +184,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             let moved = platform::reencrypt(&process.app).await;
             process.close().await?;
             println!(
-                "{} secrets were under another key",
+                "{} secrets were under another key and are under the first one now",
                 moved.map_err(with_cause)?
             );
             Ok(())
@@ -238,7 +238,11 @@ async fn check_totals() -> anyhow::Result<ExitCode> {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "the command line's output")]
+#[allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the command line's output"
+)]
 async fn reconcile(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
     let campaign = match args.campaign.parse() {
         Ok(number) => number,
@@ -258,6 +262,13 @@ async fn reconcile(args: ReconcileArgs) -> anyhow::Result<ExitCode> {
         progress.completed, progress.failed
     );
     let complete = progress.completed == total;
+    let left = total - progress.completed - progress.failed;
+    if left > 0 {
+        eprintln!(
+            "{left} claims were not checked within {} s; their checks stay queued",
+            args.timeout_seconds
+        );
+    }
     Ok(if complete {
         ExitCode::SUCCESS
     } else {

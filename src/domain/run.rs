@@ -13,10 +13,10 @@ use super::task::{self, ExtendRun, Reconcile};
 use super::verification::reconcile_job;
 use super::visible;
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::queue::{self, NewJob};
 pub use crate::db::run::Progress;
 use crate::db::run::{self, Run};
+use crate::db::{Connection, campaign};
 use crate::error::{Error, Refusal, RefusalCode};
 
 /// Claims that are written in one transaction.
@@ -53,8 +53,13 @@ pub async fn begin(app: &App, viewer: &Viewer, of: Of) -> Result<Run, Error> {
 /// Begins a run of a campaign. For the command line: whoever can reach the database may.
 ///
 /// # Errors
-/// The database failed.
+/// There is no such campaign, or the database failed.
 pub async fn begin_by_operator(app: &App, campaign_id: i64) -> Result<Run, Error> {
+    let found = campaign::list_by_id(&mut *app.db.get().await?, &[campaign_id]).await?;
+    if found.is_empty() {
+        let message = "there is no such campaign";
+        return Err(Refusal::field(RefusalCode::NotFound, "campaignId", message).into());
+    }
     start(app, None, campaign_id, None).await
 }
 
