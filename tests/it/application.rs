@@ -7,6 +7,7 @@
 )]
 
 mod eligibility;
+mod relation;
 mod rules;
 
 use futures_util::future::join_all;

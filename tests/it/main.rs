@@ -33,7 +33,6 @@ mod overview;
 mod paging;
 mod platform_config;
 mod process;
-mod program;
 mod queue;
 mod reconciliation;
 mod runs;

@@ -1,14 +1,9 @@
 //! Programs: who finds which advertisers, what decides an application, and how a relation ends.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
-
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
+use super::{apply, decide};
 use crate::scene::{self, refusals, text};
 use crate::support::{Client, Party, TestApp};
 
@@ -18,21 +13,6 @@ async fn call(client: &Client, field: &str, input_type: &str, input: Value) -> V
          userErrors {{ code field message }} }} }}"
     );
     client.ok(&query, json!({ "input": input })).await[field].clone()
-}
-
-async fn apply(affiliate: &Party, advertiser: &Party) -> Value {
-    call(
-        &affiliate.client,
-        "applyToAdvertiser",
-        "ApplyToAdvertiserInput",
-        json!({ "advertiserId": advertiser.id }),
-    )
-    .await
-}
-
-async fn decide(client: &Client, application: &Value, approve: bool) -> Value {
-    let input = json!({ "applicationId": application, "approve": approve });
-    call(client, "decideApplication", "DecideApplicationInput", input).await
 }
 
 async fn end(client: &Client, field: &str, application: &Value) -> Value {
@@ -132,12 +112,12 @@ async fn who_was_rejected_may_apply_again_when_the_advertisers_time_is_over() {
     let app = TestApp::start().await;
     let (acme, ann) = pair(&app).await;
     set(&acme.client, json!({ "reapplyAfterDays": 30 })).await;
-    let first = apply(&ann, &acme).await["application"]["id"].clone();
+    let first = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
     assert_eq!(
-        decide(&acme.client, &first, false).await["application"]["status"],
+        decide(&acme.client, &text(&first), false, Value::Null).await["application"]["status"],
         "REJECTED"
     );
-    let refused = apply(&ann, &acme).await;
+    let refused = apply(&ann, &acme.id, Value::Null).await;
     assert_eq!(
         refusals(&refused),
         ["REAPPLY_LATER advertiserId"],
@@ -145,11 +125,11 @@ async fn who_was_rejected_may_apply_again_when_the_advertisers_time_is_over() {
     );
     app.move_clock(24 * 30 - 1).await;
     assert_eq!(
-        refusals(&apply(&ann, &acme).await),
+        refusals(&apply(&ann, &acme.id, Value::Null).await),
         ["REAPPLY_LATER advertiserId"]
     );
     app.move_clock(24 * 30 + 1).await;
-    let again = apply(&ann, &acme).await;
+    let again = apply(&ann, &acme.id, Value::Null).await;
     assert_eq!(again["application"]["status"], "PENDING", "{again}");
     assert_ne!(
         again["application"]["id"], first,
@@ -162,7 +142,7 @@ async fn who_was_rejected_may_apply_again_when_the_advertisers_time_is_over() {
 async fn an_application_is_withdrawn_before_it_is_decided_and_not_after() {
     let mut app = TestApp::start().await;
     let (acme, ann) = pair(&app).await;
-    let first = apply(&ann, &acme).await["application"]["id"].clone();
+    let first = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
     let withdrawn = end(&ann.client, "withdrawApplication", &first).await;
     assert_eq!(
         withdrawn["application"]["status"], "WITHDRAWN",
@@ -170,7 +150,7 @@ async fn an_application_is_withdrawn_before_it_is_decided_and_not_after() {
     );
     assert!(withdrawn["application"]["decidedAt"].is_string());
     for late in [
-        decide(&acme.client, &first, true).await,
+        decide(&acme.client, &text(&first), true, Value::Null).await,
         end(&ann.client, "withdrawApplication", &first).await,
     ] {
         assert_eq!(refusals(&late), ["ALREADY_DECIDED applicationId"], "{late}");
@@ -181,7 +161,7 @@ async fn an_application_is_withdrawn_before_it_is_decided_and_not_after() {
     app.settled().await;
     let status = app.database.text("SELECT status FROM applications").await;
     assert_eq!(status, "WITHDRAWN");
-    let second = apply(&ann, &acme).await["application"]["id"].clone();
+    let second = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
     app.settled().await;
     assert_eq!(
         refusals(&end(&ann.client, "withdrawApplication", &second).await),
@@ -237,7 +217,10 @@ async fn either_side_ends_an_approved_relation_and_no_posts_come_after() {
         assert_eq!(data["post"]["id"], made.post);
     }
     // It may apply again.
-    assert_eq!(apply(&ann, &acme).await["application"]["status"], "PENDING");
+    assert_eq!(
+        apply(&ann, &acme.id, Value::Null).await["application"]["status"],
+        "PENDING"
+    );
     app.abandon().await;
 }
 
@@ -245,12 +228,12 @@ async fn either_side_ends_an_approved_relation_and_no_posts_come_after() {
 async fn of_decisions_withdrawals_and_the_job_at_once_one_wins() {
     let mut app = TestApp::start().await;
     let (acme, ann) = pair(&app).await;
-    let application = apply(&ann, &acme).await["application"]["id"].clone();
+    let application = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
     set(&acme.client, json!({ "applicationRule": "AUTOMATIC" })).await;
     app.start_worker();
     let answers = join_all((0..9).map(async |nth| match nth % 3 {
-        0 => decide(&acme.client, &application, true).await,
-        1 => decide(&app.operator, &application, false).await,
+        0 => decide(&acme.client, &text(&application), true, Value::Null).await,
+        1 => decide(&app.operator, &text(&application), false, Value::Null).await,
         _ => end(&ann.client, "withdrawApplication", &application).await,
     }))
     .await;
@@ -280,10 +263,10 @@ async fn applications_are_listed_to_each_side_with_filters() {
     app.make_eligible(&borg, &ann).await;
     let bob = app.affiliate("Bob").await;
     app.make_eligible(&acme, &bob).await;
-    let first = apply(&ann, &acme).await["application"]["id"].clone();
-    apply(&ann, &borg).await;
-    apply(&bob, &acme).await;
-    decide(&acme.client, &first, true).await;
+    let first = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
+    apply(&ann, &borg.id, Value::Null).await;
+    apply(&bob, &acme.id, Value::Null).await;
+    decide(&acme.client, &text(&first), true, Value::Null).await;
     let count = async |client: &Client, filter: Value| {
         let data = client
             .ok(
