@@ -223,6 +223,12 @@ pub async fn fold(connection: &mut Connection, at_most: i32) -> QueryResult<i64>
     Ok(row.taken)
 }
 
+/// A piece of SQL for each measure, with commas between.
+fn each_measure(piece: impl Fn(&str) -> String) -> String {
+    let pieces: Vec<String> = Measures::COLUMNS.iter().map(|name| piece(name)).collect();
+    pieces.join(", ")
+}
+
 /// The time that totals are of, by the submission of posts and the receipt of orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Range {
@@ -274,11 +280,7 @@ pub async fn of_campaigns(
         ),
     };
     let columns = Measures::COLUMNS.join(", ");
-    let sums = Measures::COLUMNS
-        .iter()
-        .map(|name| format!("sum({name}) AS {name}"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let sums = each_measure(|name| format!("sum({name}) AS {name}"));
     // The first and last whole hour of the range. Before and after them posts are counted one by one.
     let hours = "WITH hours AS (SELECT \
          CASE WHEN $2 = date_trunc('hour', $2, 'UTC') THEN $2 ELSE date_trunc('hour', $2, 'UTC') + interval '1 hour' END AS since, \
@@ -321,11 +323,7 @@ pub async fn of_affiliates(
     advertiser_id: Option<i64>,
 ) -> QueryResult<Vec<Totals>> {
     let columns = Measures::COLUMNS.join(", ");
-    let sums = Measures::COLUMNS
-        .iter()
-        .map(|name| format!("sum({name}) AS {name}"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let sums = each_measure(|name| format!("sum({name}) AS {name}"));
     let wanted = "r.affiliate_id = ANY ($1) AND ($2 IS NULL OR r.campaign_id = $2) AND ($3 IS NULL \
          OR r.campaign_id IN (SELECT c.id FROM campaigns c WHERE c.advertiser_id = $3))";
     let rows: Vec<Sums> = diesel::sql_query(format!(
@@ -369,25 +367,12 @@ pub struct Difference {
 
 /// Counts everything again and gives up to 100 totals that are not what is kept.
 pub async fn check(connection: &mut Connection) -> QueryResult<Vec<Difference>> {
-    let columns = Measures::COLUMNS
-        .iter()
-        .map(|name| format!("d.{name}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let sums = Measures::COLUMNS
-        .iter()
-        .map(|name| {
-            format!(
-                "sum({name} * sign) AS {name}, sum({name}) FILTER (WHERE sign = 1) AS {name}_kept"
-            )
-        })
-        .collect::<Vec<_>>()
-        .join(", ");
-    let measures = Measures::COLUMNS
-        .iter()
-        .map(|name| format!("('{name}', coalesce({name}, 0), coalesce({name}_kept, 0))"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let columns = each_measure(|name| format!("d.{name}"));
+    let sums = each_measure(|name| {
+        format!("sum({name} * sign) AS {name}, sum({name}) FILTER (WHERE sign = 1) AS {name}_kept")
+    });
+    let measures =
+        each_measure(|name| format!("('{name}', coalesce({name}, 0), coalesce({name}_kept, 0))"));
     // Differences that are not folded yet, and what is counted, are brought to the four grains.
     let grained = |rows: &str, sign: i32| {
         format!(

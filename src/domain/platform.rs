@@ -18,7 +18,6 @@ use crate::db::platform::{self, Platform};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{PlatformKind, Secret};
 use crate::platform::Overrides;
-use crate::vault::VaultError;
 
 /// How often a process looks for changes.
 const EVERY: Duration = Duration::from_secs(1);
@@ -152,44 +151,60 @@ fn access_token_place(kind: PlatformKind) -> String {
     format!("access token of {kind}")
 }
 
-fn set_client_secret(app: &App, row: &mut Platform, secret: Option<&Secret>) -> Result<(), Error> {
+/// A secret as it lies in a row, with the id of the key that it is under; nothing of none.
+type Stored = (Option<Vec<u8>>, Option<String>);
+
+fn seal(app: &App, place: &str, secret: Option<&Secret>) -> Result<Stored, Error> {
     let sealed = secret
-        .map(|secret| app.vault.seal(&client_secret_place(row.kind), secret))
+        .map(|secret| app.vault.seal(place, secret))
         .transpose()
         .map_err(Error::internal)?;
-    (row.client_secret_sealed, row.client_secret_key_id) =
-        sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+    Ok(sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip())
+}
+
+fn open(
+    app: &App,
+    place: &str,
+    sealed: Option<&[u8]>,
+    key_id: Option<&str>,
+) -> Result<Option<Secret>, Error> {
+    sealed
+        .zip(key_id)
+        .map(|(sealed, key_id)| app.vault.open(place, key_id, sealed))
+        .transpose()
+        .map_err(Error::internal)
+}
+
+fn set_client_secret(app: &App, row: &mut Platform, secret: Option<&Secret>) -> Result<(), Error> {
+    let place = client_secret_place(row.kind);
+    (row.client_secret_sealed, row.client_secret_key_id) = seal(app, &place, secret)?;
     Ok(())
 }
 
 fn set_access_token(app: &App, row: &mut Platform, token: Option<&Secret>) -> Result<(), Error> {
-    let sealed = token
-        .map(|token| app.vault.seal(&access_token_place(row.kind), token))
-        .transpose()
-        .map_err(Error::internal)?;
-    (row.access_token_sealed, row.access_token_key_id) =
-        sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+    let place = access_token_place(row.kind);
+    (row.access_token_sealed, row.access_token_key_id) = seal(app, &place, token)?;
     Ok(())
 }
 
-fn client_secret(app: &App, row: &Platform) -> Result<Option<Secret>, VaultError> {
-    match (&row.client_secret_sealed, &row.client_secret_key_id) {
-        (Some(sealed), Some(key)) => app
-            .vault
-            .open(&client_secret_place(row.kind), key, sealed)
-            .map(Some),
-        _ => Ok(None),
-    }
+fn client_secret(app: &App, row: &Platform) -> Result<Option<Secret>, Error> {
+    let (sealed, key_id) = (&row.client_secret_sealed, &row.client_secret_key_id);
+    open(
+        app,
+        &client_secret_place(row.kind),
+        sealed.as_deref(),
+        key_id.as_deref(),
+    )
 }
 
-fn access_token(app: &App, row: &Platform) -> Result<Option<Secret>, VaultError> {
-    match (&row.access_token_sealed, &row.access_token_key_id) {
-        (Some(sealed), Some(key)) => app
-            .vault
-            .open(&access_token_place(row.kind), key, sealed)
-            .map(Some),
-        _ => Ok(None),
-    }
+fn access_token(app: &App, row: &Platform) -> Result<Option<Secret>, Error> {
+    let (sealed, key_id) = (&row.access_token_sealed, &row.access_token_key_id);
+    open(
+        app,
+        &access_token_place(row.kind),
+        sealed.as_deref(),
+        key_id.as_deref(),
+    )
 }
 
 fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
@@ -201,8 +216,8 @@ fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
             .transpose()
             .map_err(Error::internal)?,
         client_id: row.client_id.clone(),
-        client_secret: client_secret(app, row).map_err(Error::internal)?,
-        access_token: access_token(app, row).map_err(Error::internal)?,
+        client_secret: client_secret(app, row)?,
+        access_token: access_token(app, row)?,
         api_version: row.api_version.clone(),
         enabled: row.enabled,
         is_limited: row.requests_per_minute.is_some(),
@@ -280,9 +295,9 @@ pub async fn reencrypt(app: &App) -> Result<usize, Error> {
         connection
             .transaction::<_, Error, _>(async |connection| {
                 let mut row = platform::lock(connection, row.kind).await?;
-                let secret = client_secret(app, &row).map_err(Error::internal)?;
+                let secret = client_secret(app, &row)?;
                 set_client_secret(app, &mut row, secret.as_ref())?;
-                let token = access_token(app, &row).map_err(Error::internal)?;
+                let token = access_token(app, &row)?;
                 set_access_token(app, &mut row, token.as_ref())?;
                 platform::update(connection, &row).await?;
                 Ok(())
