@@ -260,7 +260,7 @@ impl Gathering {
                 return;
             };
             // A claim that is made while the platform answers is not held to a figure from before it.
-            (self.app.clock.now(), adapter.fetch(&refs).await)
+            (self.app.clock.now(), adapter.fetch(&refs, None).await)
         };
         for ((resolved, on_post), answer) in links.into_iter().zip(posts).zip(answers) {
             self.report(on_post, answer, resolved, asked_at).await;
@@ -336,6 +336,8 @@ impl Gathering {
                     metrics,
                     raw,
                     context: None,
+                    author: None,
+                    published_at: None,
                 });
                 Outcome::Answered {
                     fetched,

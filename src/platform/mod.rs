@@ -24,10 +24,11 @@ mod resolve;
 mod stub;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use self::link::PostLink;
-use crate::model::{Metrics, Observed, PlatformKind};
+use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
 pub use self::config::PlatformConfig;
 pub use self::error::{Advice, PlatformError};
@@ -70,6 +71,29 @@ pub struct Sighting {
     pub raw: Value,
     /// Public figures that make a claim plausible or not, such as "score 512, 43 comments".
     pub context: Option<String>,
+    /// The account that posted it, where the platform says so.
+    pub author: Option<Account>,
+    /// When it was published, where the platform says so.
+    pub published_at: Option<DateTime<Utc>>,
+}
+
+/// An account on a platform. The id is stable, the handle may change; a platform tells one, both or
+/// neither.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The platform's own id.
+    pub id: Option<String>,
+    /// The name that people see, lower-case and without `@`.
+    pub handle: Option<String>,
+}
+
+/// An affiliate's own access to a platform, for the posts of that affiliate and no others.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// The token that the affiliate gave.
+    pub token: Secret,
+    /// The account that the token reads: the Instagram user's, the Facebook page's.
+    pub account: Account,
 }
 
 /// What a link turned out to name.
@@ -98,10 +122,15 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// How many posts one call of [`Adapter::fetch`] may have.
     fn batch_limit(&self) -> usize;
 
-    /// Asks for posts, at most [`Adapter::batch_limit`]. The answer has one result for each, in
-    /// their order; where only a part of the calls behind it fails, only the posts of that part get
-    /// the error.
-    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>>;
+    /// Asks for posts, at most [`Adapter::batch_limit`]: with the owner's access where one is given,
+    /// else with this program's own. The answer has one result for each, in their order; where only a
+    /// part of the calls behind it fails, only the posts of that part get the error. An owner's token
+    /// that does not hold is [`PlatformError::Unauthorised`]; nothing else is asked in its place.
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>>;
 
     /// Finds the post behind a link that does not hold its native id. A link that holds it is
     /// returned as it is.

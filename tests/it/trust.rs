@@ -241,6 +241,8 @@ async fn answered(app: &TestApp, views: u64) -> Vec<Checked> {
         },
         raw: json!({ "views": views }),
         context: None,
+        author: None,
+        published_at: None,
     });
     let loaded = verification::load(&app.app, &jobs).await.unwrap();
     let mut batch: Vec<Checked> = loaded

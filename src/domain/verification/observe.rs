@@ -129,7 +129,10 @@ async fn ask(
         account_handle: handle,
         seen_as_own,
     };
-    let answer = adapter.fetch(std::slice::from_ref(&wanted)).await.pop();
+    let answer = adapter
+        .fetch(std::slice::from_ref(&wanted), None)
+        .await
+        .pop();
     let fetched = answer.unwrap_or_else(|| {
         Err(PlatformError::Refused {
             detail: "it gave no answer for this post".into(),

@@ -31,7 +31,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, PostRef, Resolved};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many media one call may ask insights for.
@@ -232,7 +232,11 @@ impl Adapter for Instagram {
         BATCH
     }
 
-    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>> {
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        _owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
         let codes: BTreeSet<String> = posts
             .iter()
             .filter_map(|post| code_of(&post.native_id))

@@ -411,7 +411,7 @@ async fn own_posts_have_insights_and_others_what_is_public() {
         reference("CRyZoh5DX9y", Some("nobody")),
         reference("no code", None),
     ];
-    let results = adapter.fetch(&posts).await;
+    let results = adapter.fetch(&posts, None).await;
     let views = |index: usize| match results[index].as_ref().unwrap() {
         Fetched::Found(sighting) => sighting.metrics.views.clone(),
         Fetched::Gone { reason, .. } => panic!("gone: {reason}"),
@@ -437,7 +437,7 @@ async fn own_posts_have_insights_and_others_what_is_public() {
         );
     }
     // What was found once is not looked for again.
-    let results = adapter.fetch(&posts[..1]).await;
+    let results = adapter.fetch(&posts[..1], None).await;
     assert!(results[0].is_ok());
     assert_eq!(stub.asked().len(), before + 1);
 }
@@ -456,7 +456,7 @@ async fn a_list_that_cannot_be_read_costs_only_the_posts_that_are_not_known() {
         .unwrap();
     adapter.ids.remember(ALBUM, "11");
     let posts = [reference(ALBUM, None), reference(PEACH, Some("friend"))];
-    let results = adapter.fetch(&posts).await;
+    let results = adapter.fetch(&posts, None).await;
     assert!(matches!(results[0], Ok(Fetched::Found(_))));
     assert_eq!(results[1].as_ref().unwrap_err().advice(), Advice::Retry);
 }

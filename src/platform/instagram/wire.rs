@@ -194,6 +194,8 @@ pub(super) fn own_media(
         metrics: metrics(views),
         raw: json!({"media": listed, "insights": insights}),
         context: media.and_then(context),
+        author: None,
+        published_at: None,
     }))
 }
 
@@ -221,6 +223,8 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
         metrics: metrics(views),
         raw: json!({"business_discovery": {"username": handle, "media": media.raw}}),
         context: context(media),
+        author: None,
+        published_at: None,
     })
 }
 
@@ -230,6 +234,8 @@ pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
         metrics: metrics(unavailable(reason)),
         raw,
         context: None,
+        author: None,
+        published_at: None,
     })
 }
 

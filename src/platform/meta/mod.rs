@@ -24,7 +24,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, PostRef, Resolved};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
@@ -203,7 +203,11 @@ impl Adapter for Meta {
         BATCH
     }
 
-    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>> {
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        _owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
         let distinct: BTreeSet<&str> = posts
             .iter()
             .filter_map(|post| wire::graph_id(&post.native_id))

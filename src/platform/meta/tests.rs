@@ -303,7 +303,7 @@ async fn each_post_of_a_batch_gets_what_its_own_answer_says() {
         reference("700_1"),
         reference("pfbid02abc"),
     ];
-    let results = adapter.fetch(&posts).await;
+    let results = adapter.fetch(&posts, None).await;
     let metrics = |index: usize| found(results[index].as_ref().unwrap()).metrics.clone();
     assert_eq!(metrics(0).views.value(), Some(1000));
     assert_eq!(metrics(0).clicks.value(), Some(2));

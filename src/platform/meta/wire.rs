@@ -89,6 +89,8 @@ fn found(id: &str, views: Observed, clicks: Observed, raw: Value) -> Fetched {
         metrics,
         raw: json!({"id": id, "insights": raw}),
         context: None,
+        author: None,
+        published_at: None,
     })
 }
 

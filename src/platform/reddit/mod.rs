@@ -23,7 +23,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, PostRef, Resolved};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
@@ -101,7 +101,11 @@ impl Adapter for Reddit {
         BATCH
     }
 
-    async fn fetch(&self, posts: &[PostRef]) -> Vec<Result<Fetched, PlatformError>> {
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        _owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
         let keys: Vec<Option<String>> = posts.iter().map(|post| id_of(&post.native_id)).collect();
         let distinct: BTreeSet<&String> = keys.iter().flatten().collect();
         let ids: Vec<String> = distinct.into_iter().cloned().collect();

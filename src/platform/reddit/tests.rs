@@ -475,7 +475,7 @@ async fn posts_are_asked_for_in_hundreds_with_one_token_and_answered_in_order() 
     let mut posts: Vec<PostRef> = (0..120).map(|n| reference(&format!("p{n}"))).collect();
     posts.push(reference("P5"));
     posts.push(reference("not/an/id"));
-    let results = reddit.fetch(&posts).await;
+    let results = reddit.fetch(&posts, None).await;
 
     assert_eq!(results.len(), 122);
     for (n, result) in results.iter().take(120).enumerate() {
@@ -517,9 +517,9 @@ async fn callers_at_the_same_time_share_one_token() {
     let reddit = adapter(&stub);
     let posts = [reference("a")];
     let (first, second, third) = tokio::join!(
-        reddit.fetch(&posts),
-        reddit.fetch(&posts),
-        reddit.fetch(&posts)
+        reddit.fetch(&posts, None),
+        reddit.fetch(&posts, None),
+        reddit.fetch(&posts, None)
     );
     for results in [first, second, third] {
         assert!(results[0].is_ok());
@@ -542,7 +542,7 @@ async fn a_refused_token_is_replaced_once() {
     })
     .await;
     let reddit = adapter(&stub);
-    let results = reddit.fetch(&[reference("a")]).await;
+    let results = reddit.fetch(&[reference("a")], None).await;
     assert!(matches!(
         results[0],
         Err(PlatformError::Unauthorised { .. })
@@ -571,8 +571,8 @@ async fn a_fresh_token_after_a_refused_one_answers_the_same_fetch() {
     })
     .await;
     let reddit = adapter(&stub);
-    assert!(reddit.fetch(&[reference("a")]).await[0].is_ok());
-    assert!(reddit.fetch(&[reference("a")]).await[0].is_ok());
+    assert!(reddit.fetch(&[reference("a")], None).await[0].is_ok());
+    assert!(reddit.fetch(&[reference("a")], None).await[0].is_ok());
     assert_eq!(stub.asked().len(), 5);
 }
 
@@ -596,7 +596,7 @@ async fn only_the_posts_of_a_call_that_fails_get_its_error() {
     let reddit = adapter(&stub);
     // Asked in the order of their text, so that the last of these is alone in the second call.
     let posts: Vec<PostRef> = (899..1000).map(|n| reference(&format!("p{n}"))).collect();
-    let results = reddit.fetch(&posts).await;
+    let results = reddit.fetch(&posts, None).await;
     assert!(results[..100].iter().all(Result::is_ok));
     let wait = Some(Duration::from_secs(9));
     assert_eq!(

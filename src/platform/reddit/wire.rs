@@ -239,6 +239,8 @@ fn read_post(post: &Value) -> Fetched {
         metrics,
         raw,
         context: context(post),
+        author: None,
+        published_at: None,
     })
 }
 

@@ -40,6 +40,8 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
         },
         raw: json!({ "views": SHOWN }),
         context: None,
+        author: None,
+        published_at: None,
     };
     loaded
         .tasks
