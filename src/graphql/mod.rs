@@ -30,7 +30,7 @@ mod post;
 mod queue;
 mod reconciliation;
 mod run;
-mod scalars;
+pub(crate) mod scalars;
 mod session;
 mod update;
 

@@ -6,6 +6,25 @@ use chrono::{Datelike as _, SecondsFormat, SubsecRound as _, Utc};
 
 use crate::model::MAX_COUNT;
 
+/// What a value of a scalar must be, for a caller that gave another; none for the library's own scalars.
+#[must_use]
+pub fn rule(scalar: &str) -> Option<&'static str> {
+    match scalar {
+        "DateTime" => Some(DATE_TIME_RULE),
+        "Decimal" => Some(DECIMAL_RULE),
+        "Count" => Some(COUNT_RULE),
+        "URL" => Some(URL_RULE),
+        _ => None,
+    }
+}
+
+const DATE_TIME_RULE: &str =
+    "a DateTime is RFC 3339, such as 2026-11-21T07:30:00Z, from the year 1 to 9999";
+const DECIMAL_RULE: &str =
+    "a Decimal is a string of up to 40 digits and one point, such as \"12.50\"";
+const COUNT_RULE: &str = "a Count is a whole number from 0 to 9007199254740991";
+const URL_RULE: &str = "a URL is a string, such as \"https://example.com/\"";
+
 /// A time: RFC 3339 in UTC, ending in Z, such as 2026-11-21T07:30:00.000000Z. Times with another offset are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
@@ -18,7 +37,7 @@ pub struct DateTime(pub chrono::DateTime<Utc>);
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {
-            return Err(InputValueError::expected_type(value));
+            return Err(InputValueError::custom(DATE_TIME_RULE));
         };
         chrono::DateTime::parse_from_rfc3339(text)
             .ok()
@@ -26,11 +45,11 @@ impl ScalarType for DateTime {
             .map(|time| time.to_utc().trunc_subsecs(6))
             .filter(|time| (1..=9999).contains(&time.year()))
             .map(Self)
-            .ok_or_else(|| {
-                let message =
-                    "a DateTime is RFC 3339, such as 2026-11-21T07:30:00Z, from the year 1 to 9999";
-                InputValueError::custom(message)
-            })
+            .ok_or_else(|| InputValueError::custom(DATE_TIME_RULE))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -60,9 +79,7 @@ const MAX_DECIMAL: usize = 40;
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         let Value::String(text) = &value else {
-            return Err(InputValueError::custom(
-                "a Decimal is a string, such as \"12.50\"",
-            ));
+            return Err(InputValueError::custom(DECIMAL_RULE));
         };
         let digits = text.strip_prefix('-').unwrap_or(text);
         let plain = digits.len() <= MAX_DECIMAL
@@ -73,11 +90,13 @@ impl ScalarType for Decimal {
                 .bytes()
                 .all(|byte| byte.is_ascii_digit() || byte == b'.');
         let number = plain.then(|| text.parse().ok()).flatten();
-        number.map(Self).ok_or_else(|| {
-            InputValueError::custom(
-                "a Decimal has up to 40 digits and one point, such as \"12.50\"",
-            )
-        })
+        number
+            .map(Self)
+            .ok_or_else(|| InputValueError::custom(DECIMAL_RULE))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -99,11 +118,14 @@ impl ScalarType for Count {
         };
         let whole = number.filter(|number| number.fract() == 0.0);
         let Some(whole) = whole else {
-            let message = format!("a Count is a whole number from 0 to {MAX_COUNT}");
-            return Err(InputValueError::custom(message));
+            return Err(InputValueError::custom(COUNT_RULE));
         };
         // What is too small or too large for a count is for the field that takes it to refuse by its name.
         Ok(Self(count(whole).unwrap_or(u64::MAX)))
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -133,8 +155,12 @@ impl ScalarType for Url {
         match value {
             // What kind of address it must be is for the field that takes it to say.
             Value::String(text) => Ok(Self(text)),
-            other => Err(InputValueError::expected_type(other)),
+            _ => Err(InputValueError::custom(URL_RULE)),
         }
+    }
+
+    fn is_valid(value: &Value) -> bool {
+        Self::parse(value.clone()).is_ok()
     }
 
     fn to_value(&self) -> Value {
@@ -182,6 +208,11 @@ mod tests {
         for refused in [Value::from(1.5), Value::from("5"), Value::Null] {
             assert!(Count::parse(refused.clone()).is_err(), "{refused}");
         }
+    }
+
+    #[test]
+    fn the_rule_of_a_count_names_the_largest() {
+        assert!(COUNT_RULE.ends_with(&MAX_COUNT.to_string()));
     }
 
     #[test]

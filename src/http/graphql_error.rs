@@ -8,6 +8,7 @@
 use async_graphql::{Response, ServerError, Value};
 
 use super::transport::RequestId;
+use crate::graphql::scalars::rule;
 
 /// The document is not GraphQL.
 pub(super) const GRAPHQL_PARSE_FAILED: &str = "GRAPHQL_PARSE_FAILED";
@@ -49,6 +50,10 @@ const LIMIT_MESSAGES: [&str; 4] = [
 
 /// How its messages begin when the value of an argument cannot be read (`InputValueError`).
 const INPUT_MESSAGES: [&str; 2] = ["Failed to parse \"", "Expected input type \""];
+
+/// How its message begins when validation refuses the value of an argument; the path of the value inside the argument follows
+/// in quotes.
+const VALUE_MESSAGE: &str = "Invalid value for argument \"";
 
 /// An error with a code.
 pub(super) fn coded(code: &str, message: impl Into<String>) -> ServerError {
@@ -95,6 +100,7 @@ fn finish_error(error: &mut ServerError, request_id: &RequestId) {
         }
     }
     hide_input(&mut error.message);
+    explain_value(error);
     shorten(&mut error.message);
     set(error, "requestId", request_id.as_str());
 }
@@ -106,7 +112,7 @@ fn library_code(error: &ServerError) -> Option<&'static str> {
         return None;
     }
     let begins = |beginning: &&str| error.message.starts_with(*beginning);
-    if INPUT_MESSAGES.iter().any(begins) {
+    if INPUT_MESSAGES.iter().any(begins) || begins(&VALUE_MESSAGE) {
         return Some(BAD_USER_INPUT);
     }
     if !error.path.is_empty() {
@@ -133,6 +139,39 @@ fn hide_input(message: &mut String) {
     }
 }
 
+/// Says of a value that was refused by validation where it stands (`extensions.field`, a path as in user errors, without the
+/// `input` that every mutation has), and what its scalar takes. The library repeats a word that an enumeration does not have;
+/// that is cut, as in [`hide_input`].
+fn explain_value(error: &mut ServerError) {
+    let Some((path, expected)) = error
+        .message
+        .strip_prefix(VALUE_MESSAGE)
+        .and_then(|rest| rest.split_once("\", "))
+    else {
+        return;
+    };
+    let expected = match expected.split_once(" the value \"") {
+        Some((enumeration, _)) => format!("{enumeration} this value"),
+        None => {
+            let scalar = expected
+                .strip_prefix("expected type \"")
+                .and_then(|rest| rest.strip_suffix('"'));
+            match scalar.and_then(rule) {
+                Some(rule) => format!("{expected}: {rule}"),
+                None => expected.to_owned(),
+            }
+        }
+    };
+    let field: Vec<Value> = path
+        .strip_prefix("input.")
+        .unwrap_or(path)
+        .split('.')
+        .map(Value::from)
+        .collect();
+    error.message = format!("{VALUE_MESSAGE}{path}\", {expected}");
+    set(error, "field", Value::List(field));
+}
+
 /// Logs an error and leaves nothing of it but where it happened.
 fn mask(error: &mut ServerError, request_id: &RequestId) {
     tracing::error!(
@@ -147,7 +186,7 @@ fn mask(error: &mut ServerError, request_id: &RequestId) {
     set(error, "code", INTERNAL);
 }
 
-fn set(error: &mut ServerError, name: &str, value: &str) {
+fn set(error: &mut ServerError, name: &str, value: impl Into<Value>) {
     error.extensions.get_or_insert_default().set(name, value);
 }
 

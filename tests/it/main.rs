@@ -46,3 +46,4 @@ mod trust;
 mod updates;
 mod verdict_feed;
 mod worker;
+mod wrong_kinds;

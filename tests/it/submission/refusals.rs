@@ -85,14 +85,17 @@ async fn a_count_that_is_none_is_refused_before_anything_is_written() {
             }
         }
         for value in [json!(1.5), json!("5"), json!(true)] {
-            assert_eq!(
-                ann.client.code(submit, post(&value)).await,
-                "BAD_USER_INPUT"
-            );
-            assert_eq!(
-                ann.client.code(report, newer(&value)).await,
-                "BAD_USER_INPUT"
-            );
+            for (mutation, input) in [(submit, post(&value)), (report, newer(&value))] {
+                let answer = ann.client.post(mutation, input).await;
+                let error = &answer["errors"][0];
+                assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+                assert_eq!(error["extensions"]["field"], json!([field]), "{answer}");
+                let message = error["message"].as_str().unwrap();
+                assert!(
+                    message.ends_with("a Count is a whole number from 0 to 9007199254740991"),
+                    "{message}"
+                );
+            }
         }
     }
     assert_eq!(written(&app).await, before);
