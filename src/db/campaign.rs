@@ -186,6 +186,18 @@ pub async fn update_platforms(
     Ok(())
 }
 
+/// The platforms that a campaign takes posts on, or took once.
+pub async fn list_platforms_ever(
+    connection: &mut Connection,
+    campaign_id: i64,
+) -> QueryResult<Vec<CampaignPlatform>> {
+    campaign_platforms::table
+        .filter(campaign_platforms::campaign_id.eq(campaign_id))
+        .select(CampaignPlatform::as_select())
+        .load(connection)
+        .await
+}
+
 /// The campaigns with these ids, in no order.
 pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult<Vec<Campaign>> {
     campaigns::table

@@ -133,6 +133,7 @@ pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result
     let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions);
     let policy = input.policy.resolve(Policy::default(), &mut checks);
     checks.finish()?;
+    let platforms = defined(platforms, &[]);
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
     connection
@@ -179,6 +180,9 @@ pub async fn update_platforms(
     let mut connection = app.db.get().await?;
     connection
         .transaction::<_, Error, _>(async |connection| {
+            campaign::lock(connection, campaign.id).await?;
+            let before = campaign::list_platforms_ever(connection, campaign.id).await?;
+            let platforms = defined(platforms, &before);
             write_platforms(connection, campaign.id, &platforms, now).await
         })
         .await?;
@@ -270,12 +274,12 @@ fn check_dates(
     }
 }
 
-/// Each platform with what a view means there.
+/// Each platform with what a view is to mean there, where that is given.
 fn resolve_platforms(
     checks: &mut Checks,
     platforms: &[PlatformKind],
     definitions: &[(PlatformKind, String)],
-) -> Vec<(PlatformKind, String)> {
+) -> Vec<(PlatformKind, Option<String>)> {
     let mut kinds = platforms.to_vec();
     kinds.sort_unstable();
     kinds.dedup();
@@ -307,14 +311,24 @@ fn resolve_platforms(
         .into_iter()
         .map(|kind| {
             let chosen = definitions.iter().find(|(named, _)| *named == kind);
-            let definition = chosen.map_or_else(
-                || {
-                    default_definition(kind, Metric::Views)
-                        .unwrap_or("views")
-                        .to_owned()
-                },
-                |(_, definition)| definition.clone(),
-            );
+            (kind, chosen.map(|(_, definition)| definition.clone()))
+        })
+        .collect()
+}
+
+/// Each platform with what a view means there: as given, else as it was in the campaign, else the platform's default.
+fn defined(
+    platforms: Vec<(PlatformKind, Option<String>)>,
+    before: &[CampaignPlatform],
+) -> Vec<(PlatformKind, String)> {
+    platforms
+        .into_iter()
+        .map(|(kind, given)| {
+            let kept = before.iter().find(|platform| platform.platform == kind);
+            let definition = given
+                .or_else(|| kept.map(|platform| platform.views_definition.clone()))
+                .or_else(|| default_definition(kind, Metric::Views).map(ToOwned::to_owned))
+                .unwrap_or_else(|| "views".to_owned());
             (kind, definition)
         })
         .collect()

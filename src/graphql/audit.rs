@@ -11,6 +11,7 @@ use super::errors::{ToTop as _, top_level};
 use super::guard::{app, viewer};
 use super::id::Kind;
 use super::reconciliation::Reconciliation;
+use super::update::Changes;
 use crate::domain::{audit, simulation};
 use crate::error::Error;
 use crate::model;
@@ -98,7 +99,9 @@ impl AuditQuery {
         #[graphql(desc = "The thresholds.")] policy: PolicyInput,
     ) -> async_graphql::Result<PolicySimulation> {
         let id = Kind::Campaign.row("campaignId", &campaign_id).top()?;
-        let choice = policy.choice(ctx, "policy", &[]);
+        let mut changes = Changes::in_argument(ctx, "policy");
+        let choice = policy.changes(&mut changes, "");
+        changes.finish().top()?;
         let result = simulation::simulate(app(ctx), viewer(ctx)?, id, choice).await;
         let found = match result {
             // A query has no userErrors.

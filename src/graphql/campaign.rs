@@ -17,7 +17,7 @@ use super::loader::{
 use super::platform::Platform;
 use super::post::{Post, PostFilter};
 use super::scalars::{Count, DateTime, Decimal};
-use super::update::{Changes, is_given};
+use super::update::Changes;
 use crate::domain::access::Principal;
 use crate::domain::{self, campaign, dashboard, read, visible};
 use crate::error::Error;
@@ -285,44 +285,60 @@ impl CampaignQuery {
 #[derive(Default, InputObject)]
 pub struct PolicyInput {
     /// An excess below this percentage is LOW; 0 to 1000000, 5 by default.
-    low_below_percent: Option<Decimal>,
+    low_below_percent: MaybeUndefined<Decimal>,
     /// An excess above this percentage is HIGH; 0 to 1000000, 20 by default.
-    high_above_percent: Option<Decimal>,
+    high_above_percent: MaybeUndefined<Decimal>,
     /// A difference up to this count is at most LOW; 10 by default.
-    absolute_floor: Option<i32>,
+    absolute_floor: MaybeUndefined<i32>,
     /// Alerts are raised from this level up: LOW, MEDIUM (the default) or HIGH.
-    alert_from: Option<DiscrepancyLevel>,
+    alert_from: MaybeUndefined<DiscrepancyLevel>,
     /// Hours until a platform's figure is taken as settled, 0 to 720; null: each definition's own, which is the default.
     lag_window_hours: MaybeUndefined<i32>,
     /// Ages of a claim, in hours, at which it is checked again: up to 16, each 1 to 8760; 1, 24, 72, 168 by default.
-    recheck_hours: Option<Vec<i32>>,
+    recheck_hours: MaybeUndefined<Vec<i32>>,
 }
 
 impl PolicyInput {
-    /// The thresholds that were given, in an argument and under a path in it.
-    pub fn choice(
-        self,
-        ctx: &Context<'_>,
-        argument: &str,
-        path: &[&str],
-    ) -> campaign::PolicyChoice {
-        let path: Vec<&str> = path.iter().copied().chain(["lagWindowHours"]).collect();
-        let lag = match self.lag_window_hours {
-            MaybeUndefined::Value(hours) => Some(Some(hours.into())),
-            MaybeUndefined::Null if is_given(ctx, argument, &path) => Some(None),
-            MaybeUndefined::Null | MaybeUndefined::Undefined => None,
-        };
+    /// The thresholds of a new policy: null is as if left out.
+    fn defaults(self) -> campaign::PolicyChoice {
         campaign::PolicyChoice {
-            low_below_percent: self.low_below_percent.map(|decimal| decimal.0),
-            high_above_percent: self.high_above_percent.map(|decimal| decimal.0),
-            absolute_floor: self.absolute_floor.map(Into::into),
-            alert_from: self.alert_from.map(Into::into),
-            lag_window_hours: lag,
-            recheck_hours: self
-                .recheck_hours
-                .map(|hours| hours.into_iter().map(Into::into).collect()),
+            low_below_percent: self.low_below_percent.take().map(|decimal| decimal.0),
+            high_above_percent: self.high_above_percent.take().map(|decimal| decimal.0),
+            absolute_floor: self.absolute_floor.take().map(Into::into),
+            alert_from: self.alert_from.take().map(Into::into),
+            lag_window_hours: self.lag_window_hours.take().map(|hours| Some(hours.into())),
+            recheck_hours: self.recheck_hours.take().map(widened),
         }
     }
+
+    /// What is to be changed of thresholds that are in force; `under` leads to them, with a dot at its end.
+    pub fn changes(self, changes: &mut Changes<'_>, under: &str) -> campaign::PolicyChoice {
+        let named = |field: &str| format!("{under}{field}");
+        campaign::PolicyChoice {
+            low_below_percent: changes
+                .required(&named("lowBelowPercent"), self.low_below_percent)
+                .map(|decimal| decimal.0),
+            high_above_percent: changes
+                .required(&named("highAbovePercent"), self.high_above_percent)
+                .map(|decimal| decimal.0),
+            absolute_floor: changes
+                .required(&named("absoluteFloor"), self.absolute_floor)
+                .map(Into::into),
+            alert_from: changes
+                .required(&named("alertFrom"), self.alert_from)
+                .map(Into::into),
+            lag_window_hours: changes
+                .optional(&named("lagWindowHours"), self.lag_window_hours)
+                .map(|hours| hours.map(Into::into)),
+            recheck_hours: changes
+                .required(&named("recheckHours"), self.recheck_hours)
+                .map(widened),
+        }
+    }
+}
+
+fn widened(hours: Vec<i32>) -> Vec<i64> {
+    hours.into_iter().map(Into::into).collect()
 }
 
 /// What a view means on a platform in a campaign.
@@ -388,7 +404,8 @@ pub struct UpdateCampaignPlatformsInput {
     campaign_id: ID,
     /// All the platforms, at least one. One that is left out takes no more posts; those that are there stay.
     platforms: Vec<PlatformKind>,
-    /// What a view means where it is not the platform's default. Claims that are there keep theirs.
+    /// What a view means on a platform. Where that is left out it stays what it was in this campaign, or is the platform's
+    /// default. Claims that are there keep theirs.
     views_definitions: Option<Vec<ViewsDefinitionInput>>,
 }
 
@@ -437,10 +454,7 @@ impl CampaignMutation {
             status: input.status.unwrap_or(CampaignStatus::Active).into(),
             starts_at: input.starts_at.map(|at| at.0),
             ends_at: input.ends_at.map(|at| at.0),
-            policy: input
-                .policy
-                .unwrap_or_default()
-                .choice(ctx, "input", &["policy"]),
+            policy: input.policy.unwrap_or_default().defaults(),
             views_definitions: definitions(input.views_definitions),
         };
         CampaignPayload::of(campaign::create(app(ctx), viewer(ctx)?, create).await)
@@ -462,7 +476,7 @@ impl CampaignMutation {
             ends_at: time(changes.optional("endsAt", input.ends_at)),
             policy: changes
                 .required("policy", input.policy)
-                .map(|policy| policy.choice(ctx, "input", &["policy"])),
+                .map(|policy| policy.changes(&mut changes, "policy.")),
         };
         let result = match changes.finish() {
             Ok(()) => campaign::update(app(ctx), viewer(ctx)?, id, update).await,

@@ -8,15 +8,15 @@ use async_graphql_value::Value;
 
 use crate::error::{Refusal, RefusalCode};
 
-/// Whether a field of an argument was given at all, be it null. `path` leads from the argument's value to the field.
-pub fn is_given(ctx: &Context<'_>, argument: &str, path: &[&str]) -> bool {
+/// Whether a field of an argument was given at all, be it null. `path` leads from the argument's value to the field, with dots.
+fn is_given(ctx: &Context<'_>, argument: &str, path: &str) -> bool {
     let Some(value) = ctx.item.node.get_argument(argument) else {
         return false;
     };
     let mut value = &value.node;
-    for field in path {
+    for field in path.split('.') {
         match value {
-            Value::Object(fields) => match fields.get(*field) {
+            Value::Object(fields) => match fields.get(field) {
                 Some(inner) => value = inner,
                 None => return false,
             },
@@ -34,17 +34,24 @@ pub fn is_given(ctx: &Context<'_>, argument: &str, path: &[&str]) -> bool {
     has_default || ctx.query_env.variables.contains_key(name)
 }
 
-/// The changes in an `input` argument.
+/// The changes in an argument. Fields are named by their path in it, with dots.
 pub struct Changes<'a> {
     ctx: &'a Context<'a>,
+    argument: &'static str,
     refusals: Vec<Refusal>,
 }
 
 impl<'a> Changes<'a> {
     /// The changes in the `input` of the field that is resolved.
     pub const fn of(ctx: &'a Context<'a>) -> Self {
+        Self::in_argument(ctx, "input")
+    }
+
+    /// The changes in another argument of the field that is resolved.
+    pub const fn in_argument(ctx: &'a Context<'a>, argument: &'static str) -> Self {
         Self {
             ctx,
+            argument,
             refusals: Vec::new(),
         }
     }
@@ -53,7 +60,7 @@ impl<'a> Changes<'a> {
     pub fn optional<T>(&self, field: &str, value: MaybeUndefined<T>) -> Option<Option<T>> {
         match value {
             MaybeUndefined::Value(value) => Some(Some(value)),
-            MaybeUndefined::Null if is_given(self.ctx, "input", &[field]) => Some(None),
+            MaybeUndefined::Null if is_given(self.ctx, self.argument, field) => Some(None),
             MaybeUndefined::Null | MaybeUndefined::Undefined => None,
         }
     }

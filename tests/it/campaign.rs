@@ -307,6 +307,11 @@ async fn a_claim_is_judged_in_the_definition_that_it_was_made_in() {
         ids.push(submitted(&ann.client, &campaign, &posts[nth].url, claim).await);
         app.settled().await;
     }
+    // Where no definition is given it stays what it was, also for a platform that was withdrawn in between.
+    let reddit = update_platforms(&acme.client, &campaign, &["REDDIT"], Value::Null).await;
+    assert_eq!(definitions(&reddit), [pair("REDDIT", "reddit.view_count")]);
+    let kept = update_platforms(&acme.client, &campaign, &["INSTAGRAM"], Value::Null).await;
+    assert_eq!(definitions(&kept), [pair("INSTAGRAM", "instagram.reach")]);
     assert_eq!(brief(&watcher.next().await), "RAISED OVERCLAIM");
 
     // Views are a figure for the first claim whatever they are for the campaign now; for the second they never were one.
