@@ -349,28 +349,48 @@ pub async fn list_dead_page(
     Ok(slice)
 }
 
-/// Puts a dead job back into the queue, with all its attempts; says whether it was there.
+/// A dead job that was taken out to be put back into the queue.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = dead_jobs, check_for_backend(diesel::pg::Pg))]
+#[allow(missing_docs)]
+pub struct TakenDead {
+    pub id: Uuid,
+    pub channel_name: String,
+    pub name: String,
+    pub payload_json: Option<String>,
+    pub payload_bytes: Option<Vec<u8>>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Takes a dead job out, if it is there.
+pub async fn take_dead(connection: &mut Connection, id: Uuid) -> QueryResult<Option<TakenDead>> {
+    diesel::delete(dead_jobs::table.find(id))
+        .returning(TakenDead::as_returning())
+        .get_result(connection)
+        .await
+        .optional()
+}
+
+/// Puts a job that was dead back into the queue.
 pub async fn revive(
     connection: &mut Connection,
-    id: Uuid,
+    dead: &TakenDead,
+    payload_json: Option<&str>,
     attempts: i32,
-) -> QueryResult<Option<String>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Text)]
-        channel_name: String,
-    }
-    let row: Option<Row> = diesel::sql_query(
-        "WITH gone AS (DELETE FROM dead_jobs WHERE id = $1 RETURNING *) \
-         INSERT INTO mq_msgs (id, channel_name, name, payload_json, payload_bytes, created_at, attempts) \
-         SELECT id, channel_name, name, payload_json, payload_bytes, created_at, $2 FROM gone RETURNING channel_name",
-    )
-    .bind::<SqlUuid, _>(id)
-    .bind::<Integer, _>(attempts)
-    .get_result(connection)
-    .await
-    .optional()?;
-    Ok(row.map(|row| row.channel_name))
+) -> QueryResult<()> {
+    diesel::insert_into(mq_msgs::table)
+        .values((
+            mq_msgs::id.eq(dead.id),
+            mq_msgs::channel_name.eq(&dead.channel_name),
+            mq_msgs::name.eq(&dead.name),
+            mq_msgs::payload_json.eq(payload_json),
+            mq_msgs::payload_bytes.eq(&dead.payload_bytes),
+            mq_msgs::created_at.eq(dead.created_at),
+            mq_msgs::attempts.eq(attempts),
+        ))
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Forgets a dead job; says whether it was there.

@@ -1,11 +1,12 @@
 //! The queue, for operators: what waits, and what was given up.
 
+use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
-use super::task;
+use super::task::{self, Reconcile};
 use crate::app::App;
 use crate::db::keyset::Slice;
-use crate::db::queue;
+use crate::db::queue::{self, TakenDead};
 pub use crate::db::queue::{DeadJob, DeadKey, KindStatus};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::PlatformKind;
@@ -33,15 +34,23 @@ pub async fn dead(
     Ok(queue::list_dead_page(&mut connection, after, before, limit, from_end).await?)
 }
 
-/// Puts a job that was given up back into the queue, with all its attempts.
+/// Puts a job that was given up back into the queue, with all its attempts. A check of a claim is made now and queues no
+/// other after it: when it was given up the claim's next check was queued.
 ///
 /// # Errors
 /// There is no such job.
 pub async fn retry(app: &App, id: Uuid) -> Result<(), Error> {
     let mut connection = app.db.get().await?;
-    let channel = queue::revive(&mut connection, id, task::ATTEMPTS)
-        .await?
-        .ok_or_else(missing)?;
+    let channel = connection
+        .transaction::<_, Error, _>(async |connection| {
+            let dead = queue::take_dead(connection, id)
+                .await?
+                .ok_or_else(missing)?;
+            let payload_json = between(&dead)?;
+            queue::revive(connection, &dead, payload_json.as_deref(), task::ATTEMPTS).await?;
+            Ok(dead.channel_name)
+        })
+        .await?;
     // A channel that no worker of this version serves needs no hint.
     let known = PlatformKind::ALL
         .iter()
@@ -52,6 +61,27 @@ pub async fn retry(app: &App, id: Uuid) -> Result<(), Error> {
         app.events.hint(channel);
     }
     Ok(())
+}
+
+/// The payload with which a job that was given up is taken up again.
+fn between(dead: &TakenDead) -> Result<Option<String>, Error> {
+    let payload = dead.payload_json.as_deref();
+    let check = payload
+        .filter(|_| dead.name == task::RECONCILE)
+        .and_then(|payload| serde_json::from_str::<Reconcile>(payload).ok());
+    match check {
+        Some(check) => {
+            let check = Reconcile {
+                between: true,
+                ..check
+            };
+            serde_json::to_string(&check)
+                .map(Some)
+                .map_err(Error::internal)
+        }
+        // What cannot be read is given up again, for that reason.
+        None => Ok(payload.map(ToOwned::to_owned)),
+    }
 }
 
 /// Forgets a job that was given up.

@@ -99,6 +99,7 @@ async fn write_step(
         let payload = Reconcile {
             affiliate_report_id: claim.affiliate_report_id,
             run_id: Some(run.id),
+            between: false,
         };
         jobs.push(reconcile_job(payload, claim.platform, now)?);
     }

@@ -41,6 +41,10 @@ pub struct Reconcile {
     /// The run that asked for the check; none for those that the claim's policy asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_id: Option<i64>,
+    /// Whether this check comes between those of the policy and queues none after it: a job that was given up has its
+    /// successor already when it is taken up again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub between: bool,
 }
 
 /// The payload of [`EXTEND_RUN`].

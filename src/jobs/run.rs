@@ -15,8 +15,8 @@ pub(super) async fn extend(app: App, job: CurrentJob) {
     }
     let result = match job.json::<ExtendRun>() {
         Ok(Some(payload)) => run::extend(&app, payload.run_id, job.id()).await,
-        Ok(None) => Err(crate::error::Error::internal("the job has no payload")),
-        Err(error) => Err(crate::error::Error::internal(error)),
+        Ok(None) => return bury(&app, job.id(), "the job has no payload").await,
+        Err(error) => return bury(&app, job.id(), &error.to_string()).await,
     };
     if let Err(error) = result {
         give_back(&app, job.id(), &error).await;

@@ -60,7 +60,7 @@ async fn later(app: &TestApp, hours: i64) {
     app.move_clock(hours).await;
     app.database
         .execute(
-            "SELECT pg_notify('mq_' || c, '') FROM unnest(ARRAY['applications.1', 'reconcile.reddit.1', \
+            "SELECT pg_notify('mq_' || c, '') FROM unnest(ARRAY['applications.1', 'runs.1', 'reconcile.reddit.1', \
              'reconcile.instagram.1', 'reconcile.meta.1']) c",
         )
         .await;

@@ -24,6 +24,9 @@ const REUSE: TimeDelta = TimeDelta::seconds(60);
 /// After the last check of a claim died, how long until it is tried once more.
 const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 
+/// How long after the death of the job that writes a run's claims the next one tries.
+const AFTER_RUN_DEATH: TimeDelta = TimeDelta::hours(1);
+
 /// One check of one claim.
 #[derive(Debug, Clone)]
 pub struct Task {
@@ -43,6 +46,8 @@ pub struct Task {
     pub seen_as_own: bool,
     /// The run that asked for the check.
     pub run_id: Option<i64>,
+    /// Whether another job holds the claim's next check already.
+    pub between: bool,
 }
 
 impl Task {
@@ -51,14 +56,14 @@ impl Task {
         claim_of(&self.report, &self.post)
     }
 
-    /// The job of the claim's next check after `now`, and when it is due. A check that a run asked for comes between those of
-    /// the policy and has no next.
+    /// The job of the claim's next check after `now`, and when it is due. A check that a run or an operator asked for comes
+    /// between those of the policy and has no next.
     pub(super) fn next_check(
         &self,
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Option<NewJob>, Error> {
-        if self.run_id.is_some() {
+        if self.between || self.run_id.is_some() {
             return Ok(None);
         }
         schedule::next_check(&self.claim(), policy, now)
@@ -82,6 +87,7 @@ fn check_job(report: &AffiliateReport, post: &Post, at: DateTime<Utc>) -> Result
     let payload = Reconcile {
         affiliate_report_id: report.id,
         run_id: None,
+        between: false,
     };
     reconcile_job(payload, post.platform, at)
 }
@@ -158,6 +164,7 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
             }),
             seen_as_own: seen.get(&post.id).is_some_and(|seen| seen.as_own),
             run_id: job.run_id,
+            between: job.between,
             report: report.clone(),
             post: post.clone(),
             policy: policy.clone(),
@@ -193,8 +200,8 @@ async fn claims(connection: &mut Connection, report_ids: &[i64]) -> Result<Claim
 }
 
 /// Queues the next check of each claim whose job died, so that a job that kills its worker, or a bug, does not end the
-/// checks of a claim. Where no check was left the claim is tried once more a day later. Call it in the transaction that
-/// buries the jobs.
+/// checks of a claim. Where no check was left the claim is tried once more a day later. A run whose claims are not all
+/// written yet goes on an hour later. Call it in the transaction that buries the jobs.
 ///
 /// # Errors
 /// The database failed.
@@ -203,6 +210,22 @@ pub async fn requeue_dead(
     dead: &[Exhausted],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let runs: Vec<NewJob> = dead
+        .iter()
+        .filter(|job| job.name == task::EXTEND_RUN)
+        .filter_map(|job| {
+            Some(NewJob {
+                channel_name: task::RUNS,
+                name: task::EXTEND_RUN,
+                payload_json: job.payload_json.clone()?,
+                attempts: task::ATTEMPTS,
+                attempt_at: now + AFTER_RUN_DEATH,
+            })
+        })
+        .collect();
+    if !runs.is_empty() {
+        queue::insert(connection, &runs).await?;
+    }
     let died: Vec<Reconcile> = dead
         .iter()
         .filter(|job| job.name == task::RECONCILE)
@@ -224,7 +247,7 @@ pub async fn requeue_dead(
     }
     let report_ids: Vec<i64> = died
         .iter()
-        .filter(|job| job.run_id.is_none())
+        .filter(|job| job.run_id.is_none() && !job.between)
         .map(|job| job.affiliate_report_id)
         .collect();
     if report_ids.is_empty() {

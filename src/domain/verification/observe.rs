@@ -166,5 +166,6 @@ async fn task_of(app: &App, post: &Post) -> Result<Task, Error> {
         reusable: false,
         seen_as_own,
         run_id: None,
+        between: true,
     })
 }

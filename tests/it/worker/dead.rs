@@ -80,11 +80,60 @@ async fn a_row_that_cannot_be_written_costs_only_its_own_job() {
     app.database
         .execute("DROP TRIGGER spoil ON platform_reports")
         .await;
-    later(&app, 25).await;
+    // Taken up again by an operator it is done at once, and the next check stays the one that is queued.
+    let dead = app
+        .operator
+        .ok("{ queue { deadJobs { nodes { id } } } }", json!({}))
+        .await["queue"]["deadJobs"]["nodes"][0]["id"]
+        .clone();
+    let retry = "mutation($id: ID!) { retryJob(input: { jobId: $id }) { done } }";
+    let data = app.operator.ok(retry, json!({ "id": dead })).await;
+    assert_eq!(data["retryJob"]["done"], true, "{data}");
     until("the claim has its verdict", async || {
         finals(&app).await == 20
     })
     .await;
+    assert_eq!(count(&app, &its_job).await, 1);
+    assert_eq!(app.database.number(&hours).await, 24);
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_job_dies_goes_on_an_hour_later() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    submit_all(&affiliate, &campaign, &posts(&app, Platform::Reddit, 1)).await;
+    let begin =
+        "mutation($id: ID!) { runReconciliation(input: { campaignId: $id }) { run { id } } }";
+    app.operator.ok(begin, json!({ "id": campaign })).await;
+    app.database
+        .execute(
+            "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'this run cannot go on'; END $$; \
+             CREATE TRIGGER spoil BEFORE UPDATE ON reconciliation_runs FOR EACH ROW EXECUTE FUNCTION spoil()",
+        )
+        .await;
+    let payload = "(SELECT json_build_object('run_id', max(id))::text FROM reconciliation_runs)";
+    queue(&app, "runs.1", "extend_run", payload, 1).await;
+    app.start_worker();
+    let over = "mq_msgs WHERE attempts = 0 AND worker_id IS NULL";
+    until("its one attempt is over", async || {
+        count(&app, over).await == 1
+    })
+    .await;
+    later(&app, 1).await;
+    died(&app, 1).await;
+    let again = "mq_msgs WHERE name = 'extend_run' AND attempts = 5";
+    assert_eq!(count(&app, again).await, 1);
+    app.database
+        .execute("DROP TRIGGER spoil ON reconciliation_runs")
+        .await;
+    later(&app, 2).await;
+    until("the run has gone on", async || {
+        count(&app, again).await == 0
+    })
+    .await;
+    assert_eq!(count(&app, "dead_jobs").await, 1);
     app.abandon().await;
 }
 

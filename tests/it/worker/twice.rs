@@ -22,6 +22,7 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
     let task = Reconcile {
         affiliate_report_id: row(report),
         run_id: None,
+        between: false,
     };
     let loaded = verification::load(&app.app, &[(job, task)]).await.unwrap();
     assert_eq!(loaded.tasks.len(), 1);
