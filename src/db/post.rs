@@ -249,14 +249,16 @@ pub async fn find_by_native_id(
 pub async fn update_next_check(
     connection: &mut Connection,
     next: &[(i64, DateTime<Utc>)],
+    now: DateTime<Utc>,
 ) -> QueryResult<usize> {
     use diesel::sql_types::{Array, BigInt, Timestamptz};
     diesel::sql_query(
-        "UPDATE posts p SET next_check_at = n.next \
+        "UPDATE posts p SET next_check_at = least(n.next, CASE WHEN p.next_check_at > $3 THEN p.next_check_at END) \
          FROM (SELECT id, min(next) AS next FROM unnest($1, $2) AS u (id, next) GROUP BY id) n WHERE p.id = n.id",
     )
     .bind::<Array<BigInt>, _>(next.iter().map(|(id, _)| *id).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(next.iter().map(|(_, at)| *at).collect::<Vec<_>>())
+    .bind::<Timestamptz, _>(now)
     .execute(connection)
     .await
 }

@@ -2,6 +2,7 @@
 
 use bigdecimal::BigDecimal;
 use diesel_async::AsyncConnection as _;
+use std::collections::BTreeSet;
 
 use super::access::{Principal, Viewer};
 use super::input::Checks;
@@ -327,8 +328,9 @@ pub async fn set_eligibility(
         return Err(refusal.into());
     }
     if !affiliate_ids.is_empty() {
-        advertiser::update_eligibility(&mut connection, advertiser_id, affiliate_ids, eligible)
-            .await?;
+        // In one order, so that two lists with the same affiliates do not wait for each other.
+        let ordered = Vec::from_iter(affiliate_ids.iter().copied().collect::<BTreeSet<i64>>());
+        advertiser::update_eligibility(&mut connection, advertiser_id, &ordered, eligible).await?;
     }
     Ok(advertiser)
 }

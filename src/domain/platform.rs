@@ -124,6 +124,16 @@ pub async fn update_config(
             if let Some(token) = input.access_token {
                 set_access_token(app, &mut row, token.as_ref())?;
             }
+            let mut checks = Checks::default();
+            let unreadable =
+                "what is stored is under an encryption key that is not here: set it anew, or null";
+            if client_secret(app, &row).is_err() {
+                checks.refuse(RefusalCode::Invalid, "clientSecret", unreadable);
+            }
+            if access_token(app, &row).is_err() {
+                checks.refuse(RefusalCode::Invalid, "accessToken", unreadable);
+            }
+            checks.finish()?;
             let row = platform::update(connection, &row).await?;
             // An address that no adapter can be made of is refused before it is kept.
             let overrides = overrides(app, &row)?;

@@ -46,11 +46,11 @@ async fn begin(
     let authorization = match header.map(|value| value.to_str()) {
         None => None,
         Some(Ok(text)) => Some(text),
-        Some(Err(_)) => return Err(Problem::unauthenticated()),
+        Some(Err(_)) => return Err(Problem::invalid_credentials()),
     };
     let session = match signed_in.authenticate(authorization).await {
         Ok(session) => session,
-        Err(AuthFailure::Invalid) => return Err(Problem::unauthenticated()),
+        Err(AuthFailure::Invalid) => return Err(Problem::invalid_credentials()),
         Err(AuthFailure::Unavailable) => return Err(Problem::unavailable()),
     };
     let list = List::ALL

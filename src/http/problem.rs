@@ -52,6 +52,12 @@ impl Problem {
         Error::Unauthenticated.into()
     }
 
+    /// A token that is malformed, unknown, revoked or expired, as against none.
+    pub(super) fn invalid_credentials() -> Self {
+        let message = "The credentials are not valid.";
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
+    }
+
     pub(super) fn unavailable() -> Self {
         Error::Unavailable("credentials cannot be checked".into()).into()
     }

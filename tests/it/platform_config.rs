@@ -193,6 +193,17 @@ async fn secrets_are_encrypted_and_outlive_the_rotation_of_the_key() {
         0,
         "nothing is left to do"
     );
+
+    // A server that has the old key alone can read neither secret, and says so instead of writing over what it cannot read.
+    let payload = update(&app, json!({ "kind": "REDDIT", "enabled": true })).await;
+    assert_eq!(
+        refusals(&payload),
+        ["INVALID clientSecret", "INVALID accessToken"],
+        "{payload}"
+    );
+    let anew = json!({ "kind": "REDDIT", "clientSecret": "another", "accessToken": null });
+    let payload = update(&app, anew).await;
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
     app.finish().await;
 }
 

@@ -36,20 +36,26 @@ pub struct Conversions {
     pub claimed: u64,
 }
 
-/// The orders as one claim sees them. `claims` holds the latest claim of each post; that of the claim's own post, and those
-/// made after it, take nothing from it.
+impl Conversions {
+    /// The order of submission. Orders are credited in it.
+    #[must_use]
+    pub const fn place(&self) -> (DateTime<Utc>, i64) {
+        (self.submitted_at, self.report_id)
+    }
+}
+
+/// The orders as one claim sees them. `claims` holds the latest claim of each post in order of submission; that of the claim's
+/// own post, and those made after it, take nothing from it.
 #[must_use]
 pub fn orders_for(claim: &Conversions, pools: &[OrderPool], claims: &[Conversions]) -> OrderCount {
     let mut left: HashMap<Option<i64>, u64> = HashMap::new();
     for pool in pools {
         *left.entry(pool.campaign_id).or_default() += pool.signed.saturating_sub(pool.reversed);
     }
-    let place = |claim: &Conversions| (claim.submitted_at, claim.report_id);
-    let mut earlier: Vec<&Conversions> = claims
+    let earlier = claims
         .iter()
-        .filter(|other| other.post_id != claim.post_id && place(other) < place(claim))
-        .collect();
-    earlier.sort_unstable_by_key(|other| place(other));
+        .take_while(|other| other.place() < claim.place())
+        .filter(|other| other.post_id != claim.post_id);
     for other in earlier {
         let mut wanted = other.claimed;
         for pool in [Some(other.campaign_id), None] {

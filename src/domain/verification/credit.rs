@@ -80,6 +80,9 @@ impl Credits {
                 claimed: claim.conversions.unsigned_abs(),
             });
         }
+        for claims in credits.claims.values_mut() {
+            claims.sort_unstable_by_key(Conversions::place);
+        }
         Ok(credits)
     }
 

@@ -267,6 +267,6 @@ pub async fn requeue_dead(
     let mut post_ids: Vec<i64> = next.iter().map(|(id, _)| *id).collect();
     post_ids.sort_unstable();
     post::lock(connection, &post_ids).await?;
-    post::update_next_check(connection, &next).await?;
+    post::update_next_check(connection, &next, now).await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use super::trail::{Movement, Trails};
 use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::affiliate_report::{self, AffiliateReport};
+use crate::db::constraint::unique_violation;
 use crate::db::platform_report::{self as observations, Counted};
 use crate::db::post::{self as posts, Post, PostChange};
 use crate::db::reconciliation::NewReconciliation;
@@ -50,9 +51,30 @@ pub async fn settle(app: &App, batch: &[Checked]) -> Result<(), Error> {
 /// # Errors
 /// The database failed; nothing was written.
 pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(), Error> {
+    let raised = match write_observation(app, checked).await {
+        // Meanwhile another post was found to be the one that this post's link leads to; now that is seen.
+        Err(Error::Internal(cause)) if takes_anothers_place(cause.as_ref()) => {
+            write_observation(app, checked).await?
+        }
+        result => result?,
+    };
+    if raised {
+        app.events.hint(ALERT_EVENTS);
+    }
+    Ok(())
+}
+
+fn takes_anothers_place(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    cause
+        .downcast_ref()
+        .and_then(unique_violation)
+        .is_some_and(|constraint| constraint == posts::NATIVE_ID_KEY)
+}
+
+async fn write_observation(app: &App, checked: &Checked) -> Result<bool, Error> {
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
-    let raised = connection
+    connection
         .transaction::<_, Error, _>(async |connection| {
             let batch = [checked];
             let posts = posts::lock(connection, &[checked.task.post.id]).await?;
@@ -62,11 +84,7 @@ pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(),
             ledger.observe(connection, &batch).await?;
             ledger.write(connection).await
         })
-        .await?;
-    if raised {
-        app.events.hint(ALERT_EVENTS);
-    }
-    Ok(())
+        .await
 }
 
 async fn write(

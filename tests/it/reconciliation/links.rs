@@ -10,7 +10,7 @@ use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
 use crate::scene::{self, on, refusals, short_link, submitted};
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_link_is_accepted_at_once_and_resolved_by_the_job() {
@@ -133,4 +133,48 @@ async fn a_short_link_that_leads_nowhere_is_a_post_that_is_gone() {
     );
     assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_is_found_to_be_another_while_it_is_asked_for_is_a_duplicate_of_it() {
+    let app = TestApp::start().await;
+    let (_, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let posts = scene::samples(&app, Platform::Instagram, 2, |_| true);
+    let one_view = || json!({ "claimedViews": 1 });
+    let first = submitted(&ann.client, &campaign, &posts[1].url, one_view()).await;
+    let link = short_link(&app, Platform::Instagram, &posts[0].native_id);
+    let second = submitted(&ann.client, &campaign, &link, one_view()).await;
+
+    // The first becomes that post, in a transaction that ends after the second was found to be nobody's.
+    let mut other = app.database.connect().await;
+    let transaction = other.transaction().await.unwrap();
+    let take = format!(
+        "UPDATE posts SET platform_post_id = '{}' WHERE id = {}",
+        posts[0].native_id,
+        scene::row(&first.post)
+    );
+    transaction.batch_execute(&take).await.unwrap();
+    let client = ann.client.clone();
+    let acme = app.operator.clone();
+    let post = second.post.clone();
+    let asked = tokio::spawn(async move {
+        let query = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) { userErrors { code field } } }";
+        acme.ok(query, json!({ "id": post })).await
+    });
+    until("the second waits for the first", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        app.database.number(waiting).await > 0
+    })
+    .await;
+    transaction.commit().await.unwrap();
+
+    let data = asked.await.unwrap();
+    assert_eq!(
+        refusals(&data["fetchPlatformMetrics"]),
+        ["CONFLICT postId"],
+        "{data}"
+    );
+    let seen = client.verdict(&json!(second.post)).await;
+    assert_eq!(seen["status"], "DUPLICATE", "{seen}");
+    app.abandon().await;
 }
