@@ -15,13 +15,14 @@ pub struct PlatformConfig {
     /// The root of the web site that people see, such as `https://www.reddit.com`; it may have a
     /// path. Tokens of Reddit come from there, and short links are resolved there.
     pub web_url: Url,
-    /// The version in the path of the API, such as `v26.0`; platforms without one ignore it.
+    /// The version in the path of the API, such as `v26.0`; empty for Reddit, which has none.
     pub api_version: String,
     /// The id of this program's registration at the platform.
     pub client_id: Option<String>,
     /// The secret of that registration.
     pub client_secret: Option<Secret>,
-    /// A token that reads the figures of one account.
+    /// A token that reads the figures of one account; for YouTube an API key, which reads what is
+    /// public.
     pub access_token: Option<Secret>,
     /// That account: the Instagram user id, or the id of the Facebook page.
     pub account_id: Option<String>,
@@ -41,10 +42,17 @@ impl PlatformConfig {
             PlatformKind::TikTok => ("https://open.tiktokapis.com", "https://www.tiktok.com"),
             PlatformKind::X => ("https://api.x.com", "https://x.com"),
         };
+        let version = match kind {
+            PlatformKind::Reddit => "",
+            PlatformKind::Instagram | PlatformKind::Meta => GRAPH_VERSION,
+            PlatformKind::YouTube => "v3",
+            PlatformKind::TikTok => "v2",
+            PlatformKind::X => "2",
+        };
         Self {
             base_url: literal(base),
             web_url: literal(web),
-            api_version: GRAPH_VERSION.to_owned(),
+            api_version: version.to_owned(),
             client_id: None,
             client_secret: None,
             access_token: None,

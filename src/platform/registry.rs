@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::instagram::Instagram;
 use super::meta::Meta;
 use super::reddit::Reddit;
+use super::youtube::YouTube;
 use super::{Adapter, PlatformConfig};
 use crate::model::{PlatformKind, Secret};
 use url::Url;
@@ -64,8 +65,8 @@ pub struct Platforms {
 
 impl Platforms {
     /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id
-    /// and secret, Instagram and Meta an access token and an account id. Other kinds have no
-    /// adapter.
+    /// and secret, Instagram and Meta an access token and an account id, YouTube an API key as its
+    /// access token. Other kinds have no adapter.
     ///
     /// Fails where an address is not a web address or the HTTP client cannot be made.
     pub fn new(
@@ -204,7 +205,8 @@ impl Entry {
             PlatformKind::Reddit => shared(Reddit::new(config)?),
             PlatformKind::Instagram => shared(Instagram::new(config)?),
             PlatformKind::Meta => shared(Meta::new(config)?),
-            PlatformKind::YouTube | PlatformKind::TikTok | PlatformKind::X => None,
+            PlatformKind::YouTube => shared(YouTube::new(config)?),
+            PlatformKind::TikTok | PlatformKind::X => None,
         };
         Ok(Self {
             adapter,
@@ -262,11 +264,12 @@ mod tests {
             PlatformKind::Reddit,
             PlatformKind::Instagram,
             PlatformKind::Meta,
+            PlatformKind::YouTube,
         ] {
             assert!(platforms.available(kind), "{kind}");
             assert_eq!(platforms.get(kind).unwrap().kind(), kind);
         }
-        for kind in [PlatformKind::YouTube, PlatformKind::TikTok, PlatformKind::X] {
+        for kind in [PlatformKind::TikTok, PlatformKind::X] {
             assert!(!platforms.available(kind), "{kind}");
         }
 
@@ -276,10 +279,13 @@ mod tests {
         instagram.account_id = None;
         let mut meta = complete(PlatformKind::Meta);
         meta.access_token = None;
+        let mut youtube = complete(PlatformKind::YouTube);
+        youtube.access_token = Some(Secret::new(" "));
         let platforms = Platforms::new([
             (PlatformKind::Reddit, reddit),
             (PlatformKind::Instagram, instagram),
             (PlatformKind::Meta, meta),
+            (PlatformKind::YouTube, youtube),
         ])
         .unwrap();
         assert!(

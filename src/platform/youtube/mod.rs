@@ -1,0 +1,167 @@
+//! YouTube: `videos` of the Data API, fifty videos in a call.
+//!
+//! The count of views is public, so the API key of this program reads it for every video that
+//! anybody can see; an affiliate's own token reads the same count, also of videos that are private
+//! to that affiliate. Ids of videos that are deleted or private are left out of the answer in
+//! silence, so a video is gone when it is missing from a complete one. A project has 10,000 calls a
+//! day, unless Google grants it more, counted from midnight in California.
+
+mod fault;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+
+use super::config::{PlatformConfig, under};
+use super::error::PlatformError;
+use super::http::Http;
+use super::link::{LinkTarget, PostLink};
+use super::registry::{PlatformSetupError, given_secret};
+use super::resolve::{Followed, follow};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use crate::model::{PlatformKind, Secret};
+
+/// How many videos one call may ask for.
+const BATCH: usize = 50;
+
+/// How long the id of a video is, in characters.
+const ID_CHARS: usize = 11;
+
+/// The header that takes an API key. In the query it would stand in the logs of every proxy.
+const KEY_HEADER: &str = "x-goog-api-key";
+
+/// The adapter of YouTube.
+#[derive(Debug)]
+pub(super) struct YouTube {
+    http: Http,
+    config: PlatformConfig,
+    key: Secret,
+}
+
+impl YouTube {
+    /// The adapter, if the configuration has an API key, as its access token.
+    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
+        let Some(key) = given_secret(config.access_token.as_ref()) else {
+            return Ok(None);
+        };
+        let http = Http::new(PlatformKind::YouTube, config)?;
+        Ok(Some(Self {
+            http,
+            config: config.clone(),
+            key,
+        }))
+    }
+
+    /// Asks for up to fifty ids, in the owner's name where there is one. The answer has one result
+    /// for each, in their order.
+    async fn videos(
+        &self,
+        ids: &[&str],
+        owner: Option<&Owner>,
+    ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+        let access = match owner {
+            Some(owner) => owner.token.expose().trim(),
+            None => self.key.expose().trim(),
+        };
+        let (name, text) = match owner {
+            Some(_) => (AUTHORIZATION, format!("Bearer {access}")),
+            None => (HeaderName::from_static(KEY_HEADER), access.to_owned()),
+        };
+        let mut value = HeaderValue::try_from(text).map_err(|_| {
+            PlatformError::unauthorised("this access has characters that no header can hold")
+        })?;
+        value.set_sensitive(true);
+
+        let version = self.config.api_version.trim_matches('/');
+        let mut url = under(&self.config.base_url, &format!("youtube/{version}/videos"));
+        url.set_query(Some(&format!(
+            "part=statistics,snippet,status&id={}",
+            ids.join(",")
+        )));
+        let answer = self
+            .http
+            .send(self.http.get(url).header(name, value))
+            .await?;
+        wire::videos(&answer, ids, owner, &[access])
+    }
+}
+
+#[async_trait]
+impl Adapter for YouTube {
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::YouTube
+    }
+
+    fn batch_limit(&self) -> usize {
+        BATCH
+    }
+
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
+        let distinct: BTreeSet<&str> = posts
+            .iter()
+            .filter_map(|post| id_of(&post.native_id))
+            .collect();
+        let ids: Vec<&str> = distinct.into_iter().collect();
+        let mut results: HashMap<&str, Result<Fetched, PlatformError>> = HashMap::new();
+        for part in ids.chunks(BATCH) {
+            match self.videos(part, owner).await {
+                Ok(answers) => results.extend(part.iter().copied().zip(answers)),
+                Err(error) => {
+                    tracing::debug!(platform = "YOUTUBE", posts = part.len(), %error, "not fetched");
+                    results.extend(part.iter().map(|id| (*id, Err(error.clone()))));
+                }
+            }
+        }
+        posts
+            .iter()
+            .map(|post| match id_of(&post.native_id) {
+                Some(id) => results.get(id).cloned().unwrap_or_else(|| {
+                    Err(PlatformError::unreachable(
+                        "YouTube did not answer for this video",
+                    ))
+                }),
+                None => Err(PlatformError::refused("not an id of a video of YouTube")),
+            })
+            .collect()
+    }
+
+    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+        match &link.target {
+            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
+            LinkTarget::Permalink => return Ok(no_video()),
+            LinkTarget::Redirect => {}
+        }
+        Ok(match follow(&self.http, &self.config, link).await? {
+            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
+            Followed::Link(_) => no_video(),
+            Followed::Gone { reason } => Resolved::Gone { reason },
+            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
+        })
+    }
+}
+
+fn no_video() -> Resolved {
+    Resolved::NotAPost {
+        reason: "This link does not name a video of YouTube.".to_owned(),
+    }
+}
+
+/// The id of a video. Letter case matters. It goes into a list in an address, so nothing else than
+/// an id may pass.
+fn id_of(native_id: &str) -> Option<&str> {
+    let id = native_id.trim();
+    let valid = id.len() == ID_CHARS
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    valid.then_some(id)
+}
