@@ -22,6 +22,7 @@ mod registry;
 mod resolve;
 #[cfg(test)]
 mod stub;
+mod x;
 mod youtube;
 
 use async_trait::async_trait;

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::instagram::Instagram;
 use super::meta::Meta;
 use super::reddit::Reddit;
+use super::x::X;
 use super::youtube::YouTube;
 use super::{Adapter, PlatformConfig};
 use crate::model::{PlatformKind, Secret};
@@ -66,7 +67,7 @@ pub struct Platforms {
 impl Platforms {
     /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id
     /// and secret, Instagram and Meta an access token and an account id, YouTube an API key as its
-    /// access token. Other kinds have no adapter.
+    /// access token, X an access token. Other kinds have no adapter.
     ///
     /// Fails where an address is not a web address or the HTTP client cannot be made.
     pub fn new(
@@ -206,7 +207,8 @@ impl Entry {
             PlatformKind::Instagram => shared(Instagram::new(config)?),
             PlatformKind::Meta => shared(Meta::new(config)?),
             PlatformKind::YouTube => shared(YouTube::new(config)?),
-            PlatformKind::TikTok | PlatformKind::X => None,
+            PlatformKind::X => shared(X::new(config)?),
+            PlatformKind::TikTok => None,
         };
         Ok(Self {
             adapter,
@@ -265,11 +267,12 @@ mod tests {
             PlatformKind::Instagram,
             PlatformKind::Meta,
             PlatformKind::YouTube,
+            PlatformKind::X,
         ] {
             assert!(platforms.available(kind), "{kind}");
             assert_eq!(platforms.get(kind).unwrap().kind(), kind);
         }
-        for kind in [PlatformKind::TikTok, PlatformKind::X] {
+        for kind in [PlatformKind::TikTok] {
             assert!(!platforms.available(kind), "{kind}");
         }
 
@@ -281,11 +284,14 @@ mod tests {
         meta.access_token = None;
         let mut youtube = complete(PlatformKind::YouTube);
         youtube.access_token = Some(Secret::new(" "));
+        let mut x = complete(PlatformKind::X);
+        x.access_token = Some(Secret::new(""));
         let platforms = Platforms::new([
             (PlatformKind::Reddit, reddit),
             (PlatformKind::Instagram, instagram),
             (PlatformKind::Meta, meta),
             (PlatformKind::YouTube, youtube),
+            (PlatformKind::X, x),
         ])
         .unwrap();
         assert!(

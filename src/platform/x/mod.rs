@@ -1,0 +1,181 @@
+//! X: `/2/tweets`, a hundred posts in a call, by the API v2.
+//!
+//! Anybody with access is told how often a post was seen. How often its link was followed X tells
+//! the post's owner alone, and only of posts up to 30 days old. Whether a post is that young is
+//! X's to say, so an owner is asked for those figures of every post. X leaves out a post of which
+//! it may not tell them, and says so; such a post is asked for once more, without them.
+//!
+//! What became of a post that is left out stands in the answer, so a post is gone only where X says
+//! so, and one that is mentioned nowhere is unknown.
+
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+
+use self::wire::{Lookup, Results};
+use super::config::{PlatformConfig, under};
+use super::error::PlatformError;
+use super::http::Http;
+use super::link::{LinkTarget, PostLink};
+use super::registry::{PlatformSetupError, given_secret};
+use super::resolve::{Followed, follow};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use crate::model::{PlatformKind, Secret};
+
+/// How many posts one call may ask for.
+const BATCH: usize = 100;
+
+/// The most digits in the id of a post.
+const MAX_DIGITS: usize = 19;
+
+/// What is asked of each post.
+const FIELDS: &str = "public_metrics,created_at,author_id";
+
+/// What is asked of each post in the name of its owner.
+const OWNER_FIELDS: &str = "public_metrics,created_at,author_id,non_public_metrics";
+
+/// The adapter of X.
+#[derive(Debug)]
+pub(super) struct X {
+    http: Http,
+    config: PlatformConfig,
+    token: Secret,
+}
+
+impl X {
+    /// The adapter, if the configuration has an access token.
+    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
+        let Some(token) = given_secret(config.access_token.as_ref()) else {
+            return Ok(None);
+        };
+        let http = Http::new(PlatformKind::X, config)?;
+        Ok(Some(Self {
+            http,
+            config: config.clone(),
+            token,
+        }))
+    }
+
+    /// Asks for up to a hundred ids; in an owner's name those whose private figures are refused are
+    /// asked for twice.
+    async fn lookup(
+        &self,
+        ids: &[String],
+        owner: Option<&Owner>,
+    ) -> Result<Results, PlatformError> {
+        let Some(owner) = owner else {
+            let lookup = self.ask(ids, FIELDS, self.token.expose()).await?;
+            return Ok(lookup.results);
+        };
+        let token = owner.token.expose();
+        let Lookup { mut results, again } = self.ask(ids, OWNER_FIELDS, token).await?;
+        if again.is_empty() {
+            return Ok(results);
+        }
+        match self.ask(&again, FIELDS, token).await {
+            Ok(lookup) => results.extend(lookup.results),
+            Err(error) => results.extend(again.into_iter().map(|id| (id, Err(error.clone())))),
+        }
+        Ok(results)
+    }
+
+    async fn ask(
+        &self,
+        ids: &[String],
+        fields: &str,
+        token: &str,
+    ) -> Result<Lookup, PlatformError> {
+        let version = self.config.api_version.trim_matches('/');
+        let mut url = under(&self.config.base_url, &format!("{version}/tweets"));
+        url.set_query(Some(&format!(
+            "ids={}&tweet.fields={fields}&expansions=author_id&user.fields=username",
+            ids.join(",")
+        )));
+        let answer = self
+            .http
+            .send(self.http.get(url).bearer_auth(token))
+            .await?;
+        wire::parse_lookup(&answer, ids, &[token])
+    }
+}
+
+#[async_trait]
+impl Adapter for X {
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::X
+    }
+
+    fn batch_limit(&self) -> usize {
+        BATCH
+    }
+
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
+        let distinct: BTreeSet<&str> = posts
+            .iter()
+            .filter_map(|post| id_of(&post.native_id))
+            .collect();
+        let ids: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
+        let mut results = Results::new();
+        for part in ids.chunks(BATCH) {
+            match self.lookup(part, owner).await {
+                Ok(answers) => results.extend(answers),
+                Err(error) => {
+                    tracing::debug!(platform = "X", posts = part.len(), %error, "not fetched");
+                    results.extend(part.iter().map(|id| (id.clone(), Err(error.clone()))));
+                }
+            }
+        }
+        posts
+            .iter()
+            .map(|post| match id_of(&post.native_id) {
+                Some(id) => results
+                    .get(id)
+                    .cloned()
+                    .unwrap_or_else(|| Err(unanswered())),
+                None => Err(PlatformError::refused("not an id of a post of X")),
+            })
+            .collect()
+    }
+
+    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+        match &link.target {
+            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
+            LinkTarget::Permalink => return Ok(no_post()),
+            LinkTarget::Redirect => {}
+        }
+        Ok(match follow(&self.http, &self.config, link).await? {
+            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
+            Followed::Link(_) => no_post(),
+            Followed::Gone { reason } => Resolved::Gone { reason },
+            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
+        })
+    }
+}
+
+fn unanswered() -> PlatformError {
+    PlatformError::unreachable("X did not answer for this post")
+}
+
+fn no_post() -> Resolved {
+    Resolved::NotAPost {
+        reason: "This link does not name a post of X.".to_owned(),
+    }
+}
+
+/// The id as the API takes it: 1 to 19 digits. X's ids have 63 bits; a greater number names no
+/// post, and must not spoil the call for the others.
+fn id_of(native_id: &str) -> Option<&str> {
+    let id = native_id.trim();
+    let digits =
+        (1..=MAX_DIGITS).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    (digits && id.parse::<i64>().is_ok()).then_some(id)
+}

@@ -1,0 +1,376 @@
+//! What X's answers say.
+//!
+//! An answer with status 200 has the posts in `data` and, for what it does not tell, problems in
+//! `errors`, each with the id it is about; either list may be missing. A call that fails as a whole
+//! is one problem. Problems are told apart by the last part of their `type`, since the host before
+//! it has changed from twitter.com to x.com.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::error::{PlatformError, clean, hide};
+use crate::platform::http::{Answer, header, json as parse_json, retry_after, status_error};
+use crate::platform::lenient::{count, pick, text};
+use crate::platform::link::x::created_at;
+use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
+
+/// X's name for how often a post was seen.
+const VIEWS: &str = "impression_count";
+
+/// X's name for how often the links of a post were followed.
+const CLICKS: &str = "url_link_clicks";
+
+const NO_VIEWS: &str = "X does not tell how often this post was seen.";
+const NO_CLICKS: &str = "X tells how often a post's link was followed only to its owner, and only \
+                         of posts up to 30 days old.";
+const NO_CONVERSIONS: &str = "X does not tell what a post sold.";
+
+/// The post was deleted, or never was.
+const NOT_FOUND: &str = "resource-not-found";
+
+/// The post is of an account that is protected or suspended.
+const NO_POST_ACCESS: &str = "not-authorized-for-resource";
+
+/// A field of the post is not for whoever asks.
+const NO_FIELD_ACCESS: &str = "not-authorized-for-field";
+
+/// A cap of the whole account is used up, that of a day or of a month.
+const USAGE_CAPPED: &str = "usage-capped";
+
+/// The access itself does not hold, whatever is asked.
+const NO_ACCESS: [&str; 3] = [
+    "client-forbidden",
+    "client-not-enrolled",
+    "unsupported-authentication",
+];
+
+/// The longest wait, and the wait until a cap or a credit that is used up is looked at again.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// What is kept of a post as evidence.
+const EVIDENCE: [&str; 5] = [
+    "author_id",
+    "created_at",
+    "id",
+    "non_public_metrics",
+    "public_metrics",
+];
+
+/// What is known of each post, by its id.
+pub(super) type Results = HashMap<String, Result<Fetched, PlatformError>>;
+
+/// What an answer says of the posts that were asked for.
+#[derive(Debug)]
+pub(super) struct Lookup {
+    /// One result for each.
+    pub(super) results: Results,
+    /// Those that are left out because a field was asked that is not for whoever asks. They may
+    /// well be there; until they are asked for without it, their result is an error.
+    pub(super) again: Vec<String>,
+}
+
+/// One of the problems in an answer that has some of the posts.
+#[derive(Debug)]
+struct Problem {
+    /// The id of the post, where it names one.
+    id: Option<String>,
+    /// The last part of its type.
+    kind: String,
+    /// X's words, fit to show.
+    said: String,
+}
+
+impl Problem {
+    fn is(&self, id: Option<&str>, kind: &str) -> bool {
+        self.id.as_deref() == id && self.kind == kind
+    }
+}
+
+/// Reads the answer to a request for posts.
+pub(super) fn parse_lookup(
+    answer: &Answer,
+    asked: &[String],
+    secrets: &[&str],
+) -> Result<Lookup, PlatformError> {
+    let body = body(answer, secrets)?;
+    let posts = by_id(rows(&body, "/data"));
+    let users = by_id(rows(&body, "/includes/users"));
+    let problems: Vec<Problem> = rows(&body, "/errors")
+        .filter(|row| is_about_a_post(row))
+        .map(|row| problem(row, secrets))
+        .collect();
+
+    let mut results = Results::new();
+    let mut again = Vec::new();
+    for id in asked {
+        let result = match posts.get(id) {
+            Some(post) => Ok(found(id, post, &users)),
+            None => left_out(id, &problems),
+        };
+        if result.is_err() && is_refused_a_field(id, &problems) {
+            again.push(id.clone());
+        }
+        results.insert(id.clone(), result);
+    }
+    Ok(Lookup { results, again })
+}
+
+/// The body of an answer that tells of posts, or what its failure means.
+fn body(answer: &Answer, secrets: &[&str]) -> Result<Value, PlatformError> {
+    let good = (200..300).contains(&answer.status);
+    let body = match parse_json(&answer.body) {
+        Ok(body) => body,
+        Err(error) if good => return Err(error),
+        Err(_) => Value::Null,
+    };
+    let lists = ["data", "errors"];
+    if good
+        && lists
+            .iter()
+            .any(|list| body.get(*list).is_some_and(Value::is_array))
+    {
+        return Ok(body);
+    }
+    Err(refusal(&body, answer, secrets))
+}
+
+/// What a call that failed as a whole means.
+fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
+    let said = said(body, secrets);
+    let words = if said.is_empty() {
+        "no reason given"
+    } else {
+        &said
+    };
+    let detail = format!("HTTP {}: {words}", answer.status);
+    let kind = kind_of(body);
+    // 402 is an account without credit. The window of `x-rate-limit-reset` is of neither.
+    if kind == USAGE_CAPPED || answer.status == 402 {
+        let wait = retry_after(&answer.headers).unwrap_or(LONGEST_WAIT);
+        return PlatformError::rate_limited(Some(wait), &detail);
+    }
+    let reason = text(body.get("reason")).unwrap_or_default();
+    if NO_ACCESS.contains(&kind) || NO_ACCESS.contains(&reason.as_str()) {
+        return PlatformError::unauthorised(&detail);
+    }
+    match status_error(answer.status, &answer.headers, &said) {
+        Some(PlatformError::RateLimited {
+            retry_after: None,
+            detail,
+        }) => PlatformError::RateLimited {
+            retry_after: until_reset(&answer.headers),
+            detail,
+        },
+        // A proxy or an overloaded edge speaks, not the API.
+        Some(PlatformError::Refused { detail }) if said.is_empty() => {
+            PlatformError::Unreachable { detail }
+        }
+        Some(error) => error,
+        None => PlatformError::unreachable(&format!("no list of posts: {detail}")),
+    }
+}
+
+/// How long until the window of calls ends, by the answer's own clock; zero where it has ended.
+fn until_reset(headers: &HeaderMap) -> Option<Duration> {
+    let reset: i64 = header(headers, "x-rate-limit-reset")?.trim().parse().ok()?;
+    let now = DateTime::parse_from_rfc2822(header(headers, "date")?.trim()).ok()?;
+    let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or(0);
+    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+}
+
+/// X's words about a call that failed, from JSON only.
+fn said(body: &Value, secrets: &[&str]) -> String {
+    let own = ["title", "detail"]
+        .into_iter()
+        .filter_map(|field| text(body.get(field)));
+    let inner = rows(body, "/errors")
+        .filter_map(|row| text(row.get("message")).or_else(|| text(row.get("detail"))));
+    let words: Vec<String> = own.chain(inner).collect();
+    hide(&words.join(", "), secrets)
+}
+
+/// The last part of a problem's type; empty where it has none.
+fn kind_of(problem: &Value) -> &str {
+    let name = problem
+        .get("type")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    name.rsplit('/').next().unwrap_or_default()
+}
+
+/// The elements of a list, none where there is no list.
+fn rows<'a>(body: &'a Value, pointer: &'static str) -> impl Iterator<Item = &'a Value> {
+    body.pointer(pointer)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+}
+
+fn by_id<'a>(rows: impl Iterator<Item = &'a Value>) -> HashMap<String, &'a Value> {
+    rows.filter_map(|row| Some((text(row.get("id"))?, row)))
+        .collect()
+}
+
+/// Whether a problem is about a post that was asked for, not about its author, who is only told
+/// beside it.
+fn is_about_a_post(row: &Value) -> bool {
+    let included = text(row.get("section")).is_some_and(|section| section == "includes");
+    let of_posts =
+        text(row.get("resource_type")).is_none_or(|what| matches!(what.as_str(), "tweet" | "post"));
+    of_posts && !included
+}
+
+fn problem(row: &Value, secrets: &[&str]) -> Problem {
+    let kind = kind_of(row).to_owned();
+    let words = text(row.get("detail"))
+        .or_else(|| text(row.get("title")))
+        .unwrap_or_else(|| kind.clone());
+    Problem {
+        id: text(row.get("resource_id")).or_else(|| text(row.get("value"))),
+        kind,
+        said: clean(&hide(&words, secrets)),
+    }
+}
+
+/// Whether a post is left out for one of its fields. An old form of this problem names no post.
+fn is_refused_a_field(id: &str, problems: &[Problem]) -> bool {
+    problems
+        .iter()
+        .any(|problem| problem.is(Some(id), NO_FIELD_ACCESS) || problem.is(None, NO_FIELD_ACCESS))
+}
+
+/// What the problems say of a post that is not among those told.
+fn left_out(id: &str, problems: &[Problem]) -> Result<Fetched, PlatformError> {
+    let about = |kind: &str| problems.iter().find(|problem| problem.is(Some(id), kind));
+    if let Some(problem) = about(NOT_FOUND) {
+        return Ok(Fetched::Gone {
+            reason: format!("X no longer has this post: {}", problem.said),
+            raw: problem_evidence(id, problem),
+        });
+    }
+    if let Some(problem) = about(NO_POST_ACCESS) {
+        return Ok(withheld(id, problem));
+    }
+    let other = problems
+        .iter()
+        .find(|problem| problem.id.as_deref() == Some(id));
+    Err(match other {
+        Some(problem) => {
+            PlatformError::unreachable(&format!("X did not tell of this post: {}", problem.said))
+        }
+        None => PlatformError::unreachable("the answer to a request for posts is not whole"),
+    })
+}
+
+/// A post of an account that does not show it to this access; it may well be there.
+fn withheld(id: &str, problem: &Problem) -> Fetched {
+    let reason = format!(
+        "X does not show this post to this access; its account is protected or suspended: {}",
+        problem.said
+    );
+    Fetched::Found(Sighting {
+        metrics: Metrics {
+            views: unavailable(&reason),
+            clicks: unavailable(&reason),
+            conversions: unsupported(NO_CONVERSIONS),
+        },
+        raw: problem_evidence(id, problem),
+        context: None,
+        author: None,
+        published_at: numbered_at(id),
+    })
+}
+
+fn problem_evidence(id: &str, problem: &Problem) -> Value {
+    json!({"id": id, "error": {"type": problem.kind, "detail": problem.said}})
+}
+
+fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
+    let public = post.get("public_metrics");
+    let private = post
+        .get("non_public_metrics")
+        .filter(|metrics| metrics.is_object());
+    let grade = if private.is_some() {
+        EvidenceGrade::OwnerToken
+    } else {
+        EvidenceGrade::Public
+    };
+    let views = figure(private, VIEWS).or_else(|| figure(public, VIEWS));
+    let clicks = figure(private, CLICKS);
+    let metrics = Metrics {
+        views: observed(views, VIEWS, grade, NO_VIEWS),
+        clicks: observed(clicks, CLICKS, grade, NO_CLICKS),
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    let author = author(post, users);
+    let mut raw = pick(post, &EVIDENCE);
+    if let Some(handle) = author.as_ref().and_then(|author| author.handle.as_deref()) {
+        raw["username"] = json!(handle);
+    }
+    Fetched::Found(Sighting {
+        metrics,
+        raw,
+        context: context(public),
+        author,
+        published_at: published_at(post).or_else(|| numbered_at(id)),
+    })
+}
+
+fn figure(metrics: Option<&Value>, name: &str) -> Option<u64> {
+    count(metrics?.get(name))
+}
+
+fn observed(value: Option<u64>, name: &str, grade: EvidenceGrade, without: &str) -> Observed {
+    match value {
+        Some(value) => Observed::Reported {
+            value,
+            definition: format!("x.{name}"),
+            grade,
+        },
+        None => unavailable(without),
+    }
+}
+
+fn author(post: &Value, users: &HashMap<String, &Value>) -> Option<Account> {
+    let id = text(post.get("author_id"))?;
+    let handle = users
+        .get(&id)
+        .and_then(|user| text(user.get("username")))
+        .map(|name| name.to_ascii_lowercase());
+    Some(Account {
+        id: Some(id),
+        handle,
+    })
+}
+
+fn published_at(post: &Value) -> Option<DateTime<Utc>> {
+    let time = text(post.get("created_at"))?;
+    let time = DateTime::parse_from_rfc3339(&time).ok()?;
+    Some(time.with_timezone(&Utc))
+}
+
+/// When a post was made, by its number.
+fn numbered_at(id: &str) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis(created_at(id)?)
+}
+
+fn context(public: Option<&Value>) -> Option<String> {
+    let known: Vec<String> = [
+        ("like_count", "like", "likes"),
+        ("retweet_count", "repost", "reposts"),
+        ("reply_count", "reply", "replies"),
+    ]
+    .into_iter()
+    .filter_map(|(field, one, many)| {
+        let count = figure(public, field)?;
+        let noun = if count == 1 { one } else { many };
+        Some(format!("{count} {noun}"))
+    })
+    .collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
