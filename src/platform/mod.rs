@@ -22,6 +22,7 @@ mod registry;
 mod resolve;
 #[cfg(test)]
 mod stub;
+mod tiktok;
 mod x;
 mod youtube;
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::instagram::Instagram;
 use super::meta::Meta;
 use super::reddit::Reddit;
+use super::tiktok::TikTok;
 use super::x::X;
 use super::youtube::YouTube;
 use super::{Adapter, PlatformConfig};
@@ -66,8 +67,8 @@ pub struct Platforms {
 
 impl Platforms {
     /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id
-    /// and secret, Instagram and Meta an access token and an account id, YouTube an API key as its
-    /// access token, X an access token. Other kinds have no adapter.
+    /// and secret, Instagram and Meta an access token and an account id, X an access token, YouTube an
+    /// API key as its access token, TikTok an access token or a client id and secret.
     ///
     /// Fails where an address is not a web address or the HTTP client cannot be made.
     pub fn new(
@@ -208,7 +209,7 @@ impl Entry {
             PlatformKind::Meta => shared(Meta::new(config)?),
             PlatformKind::YouTube => shared(YouTube::new(config)?),
             PlatformKind::X => shared(X::new(config)?),
-            PlatformKind::TikTok => None,
+            PlatformKind::TikTok => shared(TikTok::new(config)?),
         };
         Ok(Self {
             adapter,
@@ -262,18 +263,9 @@ mod tests {
                 .map(|kind| (*kind, complete(*kind))),
         )
         .unwrap();
-        for kind in [
-            PlatformKind::Reddit,
-            PlatformKind::Instagram,
-            PlatformKind::Meta,
-            PlatformKind::YouTube,
-            PlatformKind::X,
-        ] {
-            assert!(platforms.available(kind), "{kind}");
-            assert_eq!(platforms.get(kind).unwrap().kind(), kind);
-        }
-        for kind in [PlatformKind::TikTok] {
-            assert!(!platforms.available(kind), "{kind}");
+        for kind in PlatformKind::ALL {
+            assert!(platforms.available(*kind), "{kind}");
+            assert_eq!(platforms.get(*kind).unwrap().kind(), *kind);
         }
 
         let mut reddit = complete(PlatformKind::Reddit);
@@ -286,12 +278,16 @@ mod tests {
         youtube.access_token = Some(Secret::new(" "));
         let mut x = complete(PlatformKind::X);
         x.access_token = Some(Secret::new(""));
+        let mut tiktok = complete(PlatformKind::TikTok);
+        tiktok.access_token = None;
+        tiktok.client_secret = None;
         let platforms = Platforms::new([
             (PlatformKind::Reddit, reddit),
             (PlatformKind::Instagram, instagram),
             (PlatformKind::Meta, meta),
             (PlatformKind::YouTube, youtube),
             (PlatformKind::X, x),
+            (PlatformKind::TikTok, tiktok),
         ])
         .unwrap();
         assert!(

@@ -1,0 +1,179 @@
+//! TikTok: the videos of one account, twenty in a call, with a token of that account.
+//!
+//! TikTok tells the figures of a video to its owner and to nobody else. So a post is asked for with
+//! the access that its affiliate gave, or else with that of the one account that this program was
+//! given; where there is neither, nothing is asked and the figures are unavailable. Videos of other
+//! accounts, private ones and those that are gone are left out of the answer in silence and look
+//! the same, so a missing video is gone only if the account was seen to have it.
+
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use self::wire::Access;
+use super::config::{PlatformConfig, under};
+use super::error::PlatformError;
+use super::http::Http;
+use super::link::{LinkTarget, PostLink};
+use super::registry::{PlatformSetupError, given, given_secret};
+use super::resolve::{Followed, follow};
+use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use crate::model::{PlatformKind, Secret};
+
+/// How many videos one call may ask for.
+const BATCH: usize = 20;
+
+/// The adapter of TikTok.
+#[derive(Debug)]
+pub(super) struct TikTok {
+    http: Http,
+    config: PlatformConfig,
+    /// The token of the one account that this program was given.
+    token: Option<Secret>,
+}
+
+impl TikTok {
+    /// The adapter, if the configuration has an access token, or a client id and secret. The latter
+    /// read nothing by themselves: affiliates give the access to their accounts.
+    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
+        let token = given_secret(config.access_token.as_ref());
+        let registered = given(config.client_id.as_deref()).is_some()
+            && given_secret(config.client_secret.as_ref()).is_some();
+        if token.is_none() && !registered {
+            return Ok(None);
+        }
+        let http = Http::new(PlatformKind::TikTok, config)?;
+        Ok(Some(Self {
+            http,
+            config: config.clone(),
+            token,
+        }))
+    }
+
+    /// What to ask with: the owner's access, else this program's own, if it has any.
+    fn access<'a>(&'a self, owner: Option<&'a Owner>) -> Option<Access<'a>> {
+        match owner {
+            Some(owner) => Some(Access {
+                token: &owner.token,
+                owner: Some(&owner.account),
+            }),
+            None => self
+                .token
+                .as_ref()
+                .map(|token| Access { token, owner: None }),
+        }
+    }
+
+    /// Asks for any number of ids, which are distinct; `own` are those that the account was seen to
+    /// have.
+    async fn query_all<'a>(
+        &self,
+        ids: &[&'a str],
+        own: &BTreeSet<&str>,
+        access: &Access<'_>,
+    ) -> HashMap<&'a str, Result<Fetched, PlatformError>> {
+        let mut results: HashMap<&'a str, Result<Fetched, PlatformError>> = HashMap::new();
+        for part in ids.chunks(BATCH) {
+            match self.query(part, own, access).await {
+                Ok(answers) => results.extend(part.iter().copied().zip(answers)),
+                Err(error) => {
+                    tracing::debug!(platform = "TIKTOK", posts = part.len(), %error, "not fetched");
+                    results.extend(part.iter().map(|id| (*id, Err(error.clone()))));
+                }
+            }
+        }
+        results
+    }
+
+    /// Asks for up to twenty ids, as [`TikTok::query_all`].
+    async fn query(
+        &self,
+        ids: &[&str],
+        own: &BTreeSet<&str>,
+        access: &Access<'_>,
+    ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+        let version = self.config.api_version.trim_matches('/');
+        let mut url = under(&self.config.base_url, &format!("{version}/video/query/"));
+        url.set_query(Some(&format!("fields={}", wire::FIELDS.join(","))));
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(access.token.expose())
+            .json(&json!({"filters": {"video_ids": ids}}));
+        let answer = self.http.send(request).await?;
+        wire::parse_query(&answer, ids, own, access)
+    }
+}
+
+#[async_trait]
+impl Adapter for TikTok {
+    fn kind(&self) -> PlatformKind {
+        PlatformKind::TikTok
+    }
+
+    fn batch_limit(&self) -> usize {
+        BATCH
+    }
+
+    async fn fetch(
+        &self,
+        posts: &[PostRef],
+        owner: Option<&Owner>,
+    ) -> Vec<Result<Fetched, PlatformError>> {
+        let distinct: BTreeSet<&str> = posts
+            .iter()
+            .filter_map(|post| wire::video_id(&post.native_id))
+            .collect();
+        let ids: Vec<&str> = distinct.into_iter().collect();
+        let own: BTreeSet<&str> = posts
+            .iter()
+            .filter(|post| post.seen_as_own)
+            .filter_map(|post| wire::video_id(&post.native_id))
+            .collect();
+
+        let results = match self.access(owner) {
+            Some(access) => self.query_all(&ids, &own, &access).await,
+            None => ids
+                .iter()
+                .map(|id| (*id, Ok(wire::not_asked(id))))
+                .collect(),
+        };
+        posts
+            .iter()
+            .map(|post| match wire::video_id(&post.native_id) {
+                Some(id) => results.get(id).cloned().unwrap_or_else(|| {
+                    Err(PlatformError::unreachable(
+                        "TikTok did not answer for this post",
+                    ))
+                }),
+                None => Err(PlatformError::refused("not an id of a TikTok video")),
+            })
+            .collect()
+    }
+
+    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+        match &link.target {
+            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
+            LinkTarget::Permalink => return Ok(no_post()),
+            LinkTarget::Redirect => {}
+        }
+        Ok(match follow(&self.http, &self.config, link).await? {
+            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
+            Followed::Link(_) => no_post(),
+            Followed::Gone { reason } => Resolved::Gone { reason },
+            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
+        })
+    }
+}
+
+fn no_post() -> Resolved {
+    Resolved::NotAPost {
+        reason: "This link does not name a post of TikTok.".to_owned(),
+    }
+}

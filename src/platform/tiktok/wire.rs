@@ -1,0 +1,315 @@
+//! What TikTok's answers say about videos.
+//!
+//! Every answer has an `error`, also one that succeeded; its code is "ok" then. The code decides
+//! before the status does, because a permission that is missing comes with the status of a refused
+//! token. Fields of a video are each read on its own and none is required but the id: a video
+//! counts as missing only by a list that is surely whole.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
+
+use crate::model::{EvidenceGrade, Metrics, Observed, PlatformKind, Secret};
+use crate::platform::error::{PlatformError, hide};
+use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
+use crate::platform::lenient::{Reading, count, integer, reading, text};
+use crate::platform::link::PostLink;
+use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
+
+/// What is asked of a video, and kept as evidence.
+pub(super) const FIELDS: [&str; 7] = [
+    "id",
+    "create_time",
+    "share_url",
+    "view_count",
+    "like_count",
+    "comment_count",
+    "share_count",
+];
+
+const OWNER_ONLY: &str =
+    "TikTok tells the figures of a video to its owner only: link your TikTok account.";
+const NOT_LISTED: &str =
+    "The videos of the linked TikTok account do not hold this post, or it is private.";
+const GONE: &str = "This post is no longer among the public videos of its account.";
+const NO_VIEWS: &str = "TikTok did not tell how often this video was seen.";
+const ODD_VIEWS: &str = "TikTok told no readable number of how often this video was seen.";
+const NO_CLICKS: &str = "TikTok does not tell how often a video's link was followed.";
+const NO_CONVERSIONS: &str = "TikTok does not tell what a video sold.";
+
+/// The most digits of a video's number: it has 64 bits.
+const MAX_DIGITS: usize = 20;
+
+/// How long to wait where TikTok asks to wait and does not say how long: it counts the calls of the
+/// last minute.
+const WINDOW: Duration = Duration::from_mins(1);
+
+/// What videos are asked for with.
+#[derive(Debug)]
+pub(super) struct Access<'a> {
+    /// A token of one account.
+    pub(super) token: &'a Secret,
+    /// The account of the affiliate who gave it; none where the token is this program's own.
+    pub(super) owner: Option<&'a Account>,
+}
+
+/// The id that the API takes: a number.
+pub(super) fn video_id(native_id: &str) -> Option<&str> {
+    let id = native_id.trim();
+    let fits = (1..=MAX_DIGITS).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
+    fits.then_some(id)
+}
+
+/// A post that there is no access to ask for.
+pub(super) fn not_asked(id: &str) -> Fetched {
+    withheld(OWNER_ONLY, json!({"id": id, "asked": false}))
+}
+
+/// Reads the answer to a query, one result for each id that was asked for, in their order. `own`
+/// are those that the account was seen to have.
+pub(super) fn parse_query(
+    answer: &Answer,
+    asked: &[&str],
+    own: &BTreeSet<&str>,
+    access: &Access<'_>,
+) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
+    let body = parse_json(&answer.body);
+    let said = match &body {
+        Ok(body) => Said::of(body, access),
+        Err(_) => Said::default(),
+    };
+    if let Some(error) = said.refusal(answer) {
+        return Err(error);
+    }
+    let body = body?;
+    if !said.is_ok() {
+        return Err(PlatformError::unreachable(
+            "the answer does not say whether the request succeeded",
+        ));
+    }
+    let rows = body
+        .pointer("/data/videos")
+        .and_then(Value::as_array)
+        .ok_or_else(|| PlatformError::unreachable("the answer has no list of videos"))?;
+
+    let mut videos: HashMap<String, &Value> = HashMap::new();
+    let mut whole = true;
+    for row in rows {
+        let id = text(row.get("id"));
+        match id.as_deref().and_then(video_id) {
+            Some(id) => {
+                videos.insert(id.to_owned(), row);
+            }
+            // What cannot be read might be any of those that are missing.
+            None => whole = false,
+        }
+    }
+    let results = asked.iter().map(|id| match videos.get(*id) {
+        Some(video) => Ok(found(id, video, &said, access)),
+        None if whole => Ok(missing(id, own.contains(id), &said, access)),
+        None => Err(PlatformError::unreachable(
+            "the list of videos is not whole",
+        )),
+    });
+    Ok(results.collect())
+}
+
+/// What an answer says about itself, without the token.
+#[derive(Debug, Default)]
+struct Said {
+    code: Option<String>,
+    message: Option<String>,
+    log_id: Option<String>,
+}
+
+impl Said {
+    fn of(body: &Value, access: &Access<'_>) -> Self {
+        let error = body
+            .get("error")
+            .filter(|error| error.is_object())
+            .unwrap_or(body);
+        let field = |name: &str| text(error.get(name)).map(|text| shown(&text, access));
+        Self {
+            code: field("code"),
+            message: field("message"),
+            log_id: field("log_id"),
+        }
+    }
+
+    fn is_ok(&self) -> bool {
+        self.code.as_deref() == Some("ok")
+    }
+
+    /// What an answer that is no success means; `None` also where a success cannot be read.
+    fn refusal(&self, answer: &Answer) -> Option<PlatformError> {
+        let words: Vec<&str> = [&self.code, &self.message]
+            .into_iter()
+            .filter_map(Option::as_deref)
+            .collect();
+        let words = words.join(", ");
+        let detail = format!("HTTP {}: {words}", answer.status);
+        Some(match self.code.as_deref() {
+            None | Some("ok") => return unnamed(answer),
+            Some("access_token_invalid") => PlatformError::unauthorised(&detail),
+            Some("scope_not_authorized" | "scope_permission_missed") => PlatformError::refused(
+                &format!("the access lacks the permission to list videos: {detail}"),
+            ),
+            Some("rate_limit_exceeded") => {
+                let wait = retry_after(&answer.headers).unwrap_or(WINDOW);
+                PlatformError::rate_limited(Some(wait), &detail)
+            }
+            Some("invalid_params") => PlatformError::refused(&detail),
+            Some("internal_error") => PlatformError::unreachable(&detail),
+            Some(_) => status_error(answer.status, &answer.headers, &words)
+                .map_or_else(|| PlatformError::refused(&detail), waiting),
+        })
+    }
+}
+
+/// An error status without a code of the API: a proxy or an overloaded edge speaks, not the API, so
+/// it is worth another try unless the status itself is clear.
+fn unnamed(answer: &Answer) -> Option<PlatformError> {
+    Some(match status_error(answer.status, &answer.headers, "")? {
+        PlatformError::Refused { detail } if !matches!(answer.status, 403 | 405) => {
+            PlatformError::Unreachable { detail }
+        }
+        error => waiting(error),
+    })
+}
+
+/// The same error; where it asks to wait and does not say how long, for TikTok's window.
+fn waiting(error: PlatformError) -> PlatformError {
+    match error {
+        PlatformError::RateLimited {
+            retry_after: None,
+            detail,
+        } => PlatformError::RateLimited {
+            retry_after: Some(WINDOW),
+            detail,
+        },
+        error => error,
+    }
+}
+
+fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
+    let metrics = Metrics {
+        views: views(video),
+        clicks: unsupported(NO_CLICKS),
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    Fetched::Found(Sighting {
+        metrics,
+        raw: evidence(video, said, access),
+        context: context(video),
+        author: author(id, video, access),
+        published_at: published_at(video),
+    })
+}
+
+/// A video that a whole list lacks: another account's, private or gone.
+fn missing(id: &str, was_own: bool, said: &Said, access: &Access<'_>) -> Fetched {
+    let raw = json!({"id": id, "listed": false, "log_id": said.log_id});
+    if was_own {
+        return Fetched::Gone {
+            reason: GONE.to_owned(),
+            raw,
+        };
+    }
+    let reason = if access.owner.is_some() {
+        NOT_LISTED
+    } else {
+        OWNER_ONLY
+    };
+    withheld(reason, raw)
+}
+
+/// A post whose figures are not told; it may well be there.
+fn withheld(reason: &str, raw: Value) -> Fetched {
+    Fetched::Found(Sighting {
+        metrics: Metrics {
+            views: unavailable(reason),
+            clicks: unsupported(NO_CLICKS),
+            conversions: unsupported(NO_CONVERSIONS),
+        },
+        raw,
+        context: None,
+        author: None,
+        published_at: None,
+    })
+}
+
+fn views(video: &Value) -> Observed {
+    match reading(video.get("view_count")) {
+        Reading::Count(value) => Observed::Reported {
+            value,
+            definition: "tiktok.view_count".to_owned(),
+            grade: EvidenceGrade::OwnerToken,
+        },
+        Reading::Absent => unavailable(NO_VIEWS),
+        Reading::Garbage => unavailable(ODD_VIEWS),
+    }
+}
+
+fn context(video: &Value) -> Option<String> {
+    let known: Vec<String> = [
+        ("like_count", "like"),
+        ("comment_count", "comment"),
+        ("share_count", "share"),
+    ]
+    .into_iter()
+    .filter_map(|(field, noun)| {
+        let number = count(video.get(field))?;
+        let plural = if number == 1 { "" } else { "s" };
+        Some(format!("{number} {noun}{plural}"))
+    })
+    .collect();
+    (!known.is_empty()).then(|| known.join(", "))
+}
+
+/// The account in the video's own link, else the one whose access listed the video.
+fn author(id: &str, video: &Value, access: &Access<'_>) -> Option<Account> {
+    text(video.get("share_url"))
+        .and_then(|address| PostLink::parse(&address).ok())
+        .filter(|link| link.platform == PlatformKind::TikTok && link.native_id() == Some(id))
+        .and_then(|link| link.account)
+        .map(|handle| Account {
+            id: None,
+            handle: Some(handle),
+        })
+        .or_else(|| access.owner.cloned())
+}
+
+/// The time is in seconds since 1970, UTC.
+fn published_at(video: &Value) -> Option<DateTime<Utc>> {
+    integer(video.get("create_time"))
+        .filter(|seconds| *seconds > 0)
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+}
+
+fn evidence(video: &Value, said: &Said, access: &Access<'_>) -> Value {
+    let mut kept = Map::new();
+    for field in FIELDS {
+        let value = match video.get(field) {
+            Some(Value::String(text)) => Value::from(shown(without_query(text), access)),
+            Some(value) => value.clone(),
+            None => continue,
+        };
+        kept.insert(field.to_owned(), value);
+    }
+    if let Some(log_id) = &said.log_id {
+        kept.insert("log_id".to_owned(), Value::from(log_id.as_str()));
+    }
+    Value::Object(kept)
+}
+
+/// A link without what it says about who shared it.
+fn without_query(address: &str) -> &str {
+    address.split(['?', '#']).next().unwrap_or_default()
+}
+
+/// A text of the answer without the token that it may quote.
+fn shown(text: &str, access: &Access<'_>) -> String {
+    hide(text, &[access.token.expose()])
+}
