@@ -4,6 +4,9 @@
 //! The token goes in a header and never into an address. A call that fails as a whole fails for
 //! each thing it asked for; a thing that fails inside a call fails alone. Both come as a [`Fault`],
 //! which says what the error is about.
+//!
+//! Instagram Login gives tokens that hold at a host of its own and nowhere else. That host is asked
+//! for one thing at a time, because nothing says that it takes batches.
 
 mod fault;
 pub(super) mod insights;
@@ -16,17 +19,23 @@ use std::fmt;
 use aws_lc_rs::hmac;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use url::Url;
+use url::{Url, form_urlencoded};
 
 pub(super) use self::fault::{Fault, FaultKind};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, json as parse_json};
 use super::lenient::{integer, text};
-use crate::model::Secret;
+use crate::model::{PlatformKind, Secret};
 
 /// How many requests one batch may have.
 const BATCH: usize = 50;
+
+/// The host of tokens of Instagram Login.
+const INSTAGRAM_LOGIN_HOST: &str = "graph.instagram.com";
+
+/// What tokens of Instagram Login begin with.
+const INSTAGRAM_LOGIN_TOKEN: &str = "IG";
 
 /// The Graph API, asked with one token.
 #[derive(Clone)]
@@ -36,6 +45,8 @@ pub(super) struct Graph {
     version: String,
     token: Secret,
     client_secret: Option<Secret>,
+    /// Whether many things may be asked in one call.
+    takes_batches: bool,
 }
 
 impl fmt::Debug for Graph {
@@ -60,7 +71,25 @@ impl Graph {
             version: config.api_version.trim_matches('/').to_owned(),
             token,
             client_secret,
+            takes_batches: true,
         }
+    }
+
+    /// The API for a token that the owner of an Instagram account gave: at `config`'s base, but for
+    /// tokens of Instagram Login, which are asked at that login's host. An operator who set another
+    /// base than the platform's is not passed by.
+    ///
+    /// The configured secret is that of an app of Facebook Login, so it proves nothing about a token
+    /// of Instagram Login and is left out there.
+    pub(super) fn of_instagram_owner(http: Http, config: &PlatformConfig, token: Secret) -> Self {
+        let login = login_base(&config.base_url, &token);
+        let mut graph = Self::new(http, config, token);
+        if let Some(base) = login {
+            graph.base = base;
+            graph.client_secret = None;
+            graph.takes_batches = false;
+        }
+        graph
     }
 
     /// Asks for one thing at `{version}/{path}`.
@@ -76,14 +105,51 @@ impl Graph {
             .map_err(|fault| self.without_secrets(fault))
     }
 
-    /// Asks for many things, fifty in a call. Each path is without the version and may have a
-    /// query; the results are in the order of the paths.
+    /// Asks for many things, fifty in a call where that is to be had. Each path is without the
+    /// version and may have a query; the results are in the order of the paths.
     pub(super) async fn batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
+        if !self.takes_batches {
+            return self.one_after_another(paths).await;
+        }
         let mut results = Vec::with_capacity(paths.len());
         for part in paths.chunks(BATCH) {
             results.extend(self.one_batch(part).await);
         }
         results
+    }
+
+    /// Asks for many things in as many calls. What would befall the other calls, too, ends them: a
+    /// token that does not hold, a throttle, a server that does not answer.
+    async fn one_after_another(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
+        let mut results = Vec::with_capacity(paths.len());
+        let mut ended: Option<Fault> = None;
+        for path in paths {
+            let result = match &ended {
+                Some(fault) => Err(fault.clone()),
+                None => self.get_path(path).await,
+            };
+            if let Err(fault) = &result
+                && (matches!(fault.kind, FaultKind::Token | FaultKind::Throttled)
+                    || fault.code().is_none())
+            {
+                ended = Some(fault.clone());
+            }
+            results.push(result);
+        }
+        results
+    }
+
+    /// Asks for one thing at a path that may have a query, as those of a batch.
+    async fn get_path(&self, path: &str) -> Result<Value, Fault> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        let query: Vec<(&str, &str)> = query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        self.get(path, &query).await
     }
 
     async fn one_batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
@@ -133,6 +199,18 @@ impl Graph {
         secrets.extend(self.client_secret.as_ref().map(Secret::expose));
         fault.without(&secrets)
     }
+}
+
+/// Where a token of Instagram Login is asked in the place of `base`; `None` for other tokens, and
+/// where `base` is not the platform's own.
+fn login_base(base: &Url, token: &Secret) -> Option<Url> {
+    let usual = PlatformConfig::defaults(PlatformKind::Instagram).base_url;
+    if *base != usual || !token.expose().starts_with(INSTAGRAM_LOGIN_TOKEN) {
+        return None;
+    }
+    let mut login = usual;
+    login.set_host(Some(INSTAGRAM_LOGIN_HOST)).ok()?;
+    Some(login)
 }
 
 /// Reads the answer to one request: a JSON object, or why there is none. An error object counts

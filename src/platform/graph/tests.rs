@@ -1,5 +1,7 @@
 //! Errors, batches, insights and paging of the Graph API.
 
+mod login;
+
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue};
