@@ -1,5 +1,5 @@
-//! Instagram by the Graph API of Facebook Login: insights of the account's own media, public counts
-//! of others' reels.
+//! Instagram by the Graph API: insights of the account's own media, public counts of others' reels.
+//! The configured token is one of Facebook Login; that of an owner may be one of Instagram Login.
 //!
 //! A link has a shortcode, and no call takes one. So the account's media are listed, newest first,
 //! until the shortcode turns up or the list has gone past the time at which it was made; its media
@@ -7,9 +7,13 @@
 //! affiliate gave, where reels have a public view count, paid and organic together. That is another
 //! definition than the owner's insights, and the observation says so.
 //!
+//! With an affiliate's own access the same is done with the affiliate's token and list, and nothing
+//! else: what is not in that list is not looked for elsewhere.
+//!
 //! A post counts as gone only when the list that must have it does not; everything else without a
 //! number is unavailable.
 
+mod own;
 mod walk;
 mod wire;
 
@@ -21,8 +25,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_trait::async_trait;
 use serde_json::json;
 
+use self::own::Own;
 use self::walk::{MediaIds, Step, Walk};
-use self::wire::{Media, Page, bare};
+use self::wire::Page;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::graph::paging::Cursor;
@@ -53,8 +58,11 @@ pub(super) struct Instagram {
     config: PlatformConfig,
     graph: Graph,
     account: String,
+    /// Media of the configured account.
     ids: MediaIds,
-    /// Held while the account's list is read: who waits finds afterwards that the others' media are known too.
+    /// Media of linked accounts.
+    linked: MediaIds,
+    /// Held while the configured account's list is read.
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -75,40 +83,9 @@ impl Instagram {
             graph,
             account,
             ids: MediaIds::default(),
+            linked: MediaIds::default(),
             reading: tokio::sync::Mutex::default(),
         }))
-    }
-
-    /// One page of the account's own media.
-    async fn own_page(&self, cursor: &Cursor) -> Result<Page, PlatformError> {
-        let mut query = vec![("fields", FIELDS), ("limit", "100")];
-        query.extend(
-            cursor
-                .iter()
-                .map(|(name, value)| (name.as_str(), value.as_str())),
-        );
-        let page = self
-            .graph
-            .get(&format!("{}/media", self.account), &query)
-            .await?;
-        wire::own_page(&page)
-    }
-
-    /// Walks the account's own media until every wanted one is found or passed.
-    async fn walk_own(&self, walk: &mut Walk) -> Result<(), PlatformError> {
-        let mut cursor = Cursor::new();
-        loop {
-            let page = self.own_page(&cursor).await?;
-            for media in &page.media {
-                if let Some(code) = &media.code {
-                    self.ids.remember(bare(code), &media.id);
-                }
-            }
-            match walk.take(page)? {
-                Step::Next(next) => cursor = next,
-                Step::Done => return Ok(()),
-            }
-        }
     }
 
     /// One page of the public media of another account.
@@ -137,72 +114,73 @@ impl Instagram {
         }
     }
 
-    /// Finds which of these shortcodes are the account's own, and asks insights for those. Returns
-    /// the rest, with the error for each that could not be looked for to the end.
-    async fn fetch_own(
+    /// Asks for posts of the account that an owner's token reads. Whatever else they are, this
+    /// program's own access is not asked in its place.
+    async fn fetch_linked(
         &self,
         codes: BTreeSet<String>,
-        results: &mut Results,
-    ) -> BTreeMap<String, Option<PlatformError>> {
-        let mut own: Vec<(String, String, Option<Media>)> = Vec::new();
-        let mut wanted = BTreeSet::new();
-        for code in codes {
-            match self.ids.get(&code) {
-                Some(id) => own.push((code, id, None)),
-                None => {
-                    wanted.insert(code);
-                }
+        seen: &BTreeSet<String>,
+        owner: &Owner,
+    ) -> Results {
+        let graph = Graph::of_instagram_owner(self.http.clone(), &self.config, owner.token.clone());
+        let own = match Own::linked(graph, owner, &self.linked) {
+            Ok(own) => own,
+            Err(error) => {
+                return codes
+                    .into_iter()
+                    .map(|code| (code, Err(error.clone())))
+                    .collect();
             }
-        }
-        let mut rest = BTreeMap::new();
-        let reading = if wanted.is_empty() {
-            None
-        } else {
-            let reading = self.reading.lock().await;
-            wanted.retain(|code| match self.ids.get(code) {
-                Some(id) => {
-                    own.push((code.clone(), id, None));
-                    false
-                }
-                None => true,
-            });
-            Some(reading)
         };
-        if !wanted.is_empty() {
-            let mut walk = Walk::new(wanted.iter().cloned());
-            let error = self.walk_own(&mut walk).await.err();
-            for code in wanted {
-                match walk.found(&code) {
-                    Some(media) => {
-                        self.ids.remember(&code, &media.id);
-                        own.push((code, media.id.clone(), Some(media)));
-                    }
-                    None if walk.passed(&code) => {
-                        rest.insert(code, None);
-                    }
-                    None => {
-                        rest.insert(code, error.clone());
-                    }
+        let mut results = Results::new();
+        for (code, error) in own.fetch(codes, &mut results).await {
+            let result = match error {
+                Some(error) => Err(error),
+                None if seen.contains(&code) => Ok(wire::no_longer_own("linked", &code)),
+                None => Ok(wire::not_linked(&code)),
+            };
+            results.insert(code, result);
+        }
+        results
+    }
+
+    /// Asks for posts with this program's own access: of the configured account, or of the accounts
+    /// whose handles are given.
+    async fn fetch_configured(
+        &self,
+        codes: BTreeSet<String>,
+        seen: &BTreeSet<String>,
+        handles: &HashMap<String, String>,
+    ) -> Results {
+        let own = Own::configured(self.graph.clone(), &self.account, &self.ids, &self.reading);
+        let mut results = Results::new();
+        let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (code, error) in own.fetch(codes, &mut results).await {
+            match (error, handles.get(&code)) {
+                (Some(error), _) => {
+                    results.insert(code, Err(error));
+                }
+                (None, _) if seen.contains(&code) => {
+                    let gone = wire::no_longer_own("connected", &code);
+                    results.insert(code, Ok(gone));
+                }
+                (None, Some(handle)) => {
+                    by_handle.entry(handle.clone()).or_default().insert(code);
+                }
+                (None, None) => {
+                    let fetched = Ok(wire::unavailable_media(
+                        "This post is not among the media of the connected account: give the \
+                         handle of the professional account that posted it for its public figures.",
+                        json!({"shortcode": code, "listed": false}),
+                    ));
+                    results.insert(code, fetched);
                 }
             }
         }
-        drop(reading);
-        let paths: Vec<String> = own
-            .iter()
-            .map(|(_, id, _)| format!("{id}/insights?metric=views"))
-            .collect();
-        let answers = self.graph.batch(&paths).await;
-        for ((code, id, media), answer) in own.into_iter().zip(answers) {
-            if answer
-                .as_ref()
-                .is_err_and(|fault| fault.kind == FaultKind::Missing)
-            {
-                self.ids.forget(&code);
-            }
-            let fetched = wire::own_media(&code, &id, media.as_ref(), answer);
-            results.insert(code, fetched);
+        for (handle, codes) in by_handle {
+            self.fetch_public(&handle, &codes, &mut results).await;
         }
-        rest
+        results
     }
 
     /// Looks for shortcodes among the public media of one account.
@@ -235,7 +213,7 @@ impl Adapter for Instagram {
     async fn fetch(
         &self,
         posts: &[PostRef],
-        _owner: Option<&Owner>,
+        owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
         let codes: BTreeSet<String> = posts
             .iter()
@@ -252,42 +230,15 @@ impl Adapter for Instagram {
             })
             .collect();
 
-        let own: BTreeSet<String> = posts
+        let seen: BTreeSet<String> = posts
             .iter()
             .filter(|post| post.seen_as_own)
             .filter_map(|post| code_of(&post.native_id))
             .collect();
-        let mut results = Results::new();
-        let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (code, error) in self.fetch_own(codes, &mut results).await {
-            match (error, handles.get(&code)) {
-                (Some(error), _) => {
-                    results.insert(code, Err(error));
-                }
-                (None, _) if own.contains(&code) => {
-                    let gone = Fetched::Gone {
-                        reason: "This post is no longer among the media of the connected account."
-                            .to_owned(),
-                        raw: json!({"shortcode": code, "listed": false}),
-                    };
-                    results.insert(code, Ok(gone));
-                }
-                (None, Some(handle)) => {
-                    by_handle.entry(handle.clone()).or_default().insert(code);
-                }
-                (None, None) => {
-                    let fetched = Ok(wire::unavailable_media(
-                        "This post is not among the media of the connected account: give the \
-                         handle of the professional account that posted it for its public figures.",
-                        json!({"shortcode": code, "listed": false}),
-                    ));
-                    results.insert(code, fetched);
-                }
-            }
-        }
-        for (handle, codes) in by_handle {
-            self.fetch_public(&handle, &codes, &mut results).await;
-        }
+        let results = match owner {
+            Some(owner) => self.fetch_linked(codes, &seen, owner).await,
+            None => self.fetch_configured(codes, &seen, &handles).await,
+        };
 
         posts
             .iter()

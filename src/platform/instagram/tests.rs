@@ -1,13 +1,17 @@
 //! Reading Instagram's answers, and the adapter against a server that plays the Graph API.
 
+mod owner;
+
+use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use super::walk::Place;
 use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
 use crate::platform::graph::parse_answer;
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
-use crate::platform::{Advice, Sighting};
+use crate::platform::{Account, Advice, Sighting};
 
 // Real shortcodes of 2021 with the times at which they were published.
 const ALBUM: &str = "CRyZpmrjYC4"; // 2021-07-26T10:45:20
@@ -28,6 +32,17 @@ fn page(rows: &[Value], after: Option<&str>) -> Page {
         page["paging"]["next"] = json!("https://graph.facebook.com/v26.0/1/media?access_token=t");
     }
     wire::own_page(&page).unwrap()
+}
+
+fn place(id: &str) -> Place {
+    Place {
+        id: id.to_owned(),
+        published_at: None,
+    }
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
 }
 
 fn walk(codes: &[&str]) -> Walk {
@@ -101,10 +116,10 @@ fn a_list_that_goes_round_in_circles_is_unreachable_and_passes_nothing() {
 fn remembered_ids_are_bounded_and_can_be_forgotten() {
     let ids = MediaIds::default();
     for n in 0..20_010 {
-        ids.remember(&format!("c{n}"), &n.to_string());
+        ids.remember(&format!("c{n}"), place(&n.to_string()));
     }
     assert_eq!(ids.get("c0"), None);
-    assert_eq!(ids.get("c20009").as_deref(), Some("20009"));
+    assert_eq!(ids.get("c20009"), Some(place("20009")));
     ids.forget("c20009");
     assert_eq!(ids.get("c20009"), None);
 }
@@ -319,14 +334,16 @@ fn recorded_lists_are_read() {
     assert_eq!(walk.take(last).unwrap(), Step::Done);
     assert_eq!(walk.found(PEACH).unwrap().id, "17893085207160254");
 
-    for (file, code) in [
+    for (file, code, published_at) in [
         (
             "instagram/sns-sdks__python-facebook__ig_discovery_medias_p1.json",
             "CSr71Gzlqo4",
+            time("2021-08-17T19:00:42Z"),
         ),
         (
             "instagram/sns-sdks__python-facebook__ig_discovery_medias_p2.json",
             "CScld93rm4W",
+            time("2021-08-11T19:56:42Z"),
         ),
     ] {
         let page = recorded(file).unwrap();
@@ -339,6 +356,12 @@ fn recorded_lists_are_read() {
             Availability::Unavailable
         );
         assert!(sighting.context.is_some());
+        let author = Account {
+            id: Some("17841407673135339".to_owned()),
+            handle: Some("somebody".to_owned()),
+        };
+        assert_eq!(sighting.author, Some(author), "{file}");
+        assert_eq!(sighting.published_at, Some(published_at), "{file}");
     }
 }
 
@@ -418,6 +441,16 @@ async fn own_posts_have_insights_and_others_what_is_public() {
     };
     assert_eq!(views(0).value(), Some(9));
     assert_eq!(views(1).value(), Some(77));
+    let author = |index: usize| found(results[index].clone().unwrap()).author;
+    let account = |id: &str, handle: Option<&str>| {
+        Some(Account {
+            id: Some(id.to_owned()),
+            handle: handle.map(str::to_owned),
+        })
+    };
+    assert_eq!(author(0), account("17841406338772941", None));
+    assert_eq!(author(1), account("2", Some("friend")));
+    assert_eq!(author(3), None);
     assert!(matches!(results[2], Ok(Fetched::Gone { .. })));
     assert_eq!(views(3).availability(), Availability::Unavailable);
     assert_eq!(views(4).availability(), Availability::Unavailable);
@@ -454,7 +487,7 @@ async fn a_list_that_cannot_be_read_costs_only_the_posts_that_are_not_known() {
     let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
         .unwrap()
         .unwrap();
-    adapter.ids.remember(ALBUM, "11");
+    adapter.ids.remember(ALBUM, place("11"));
     let posts = [reference(ALBUM, None), reference(PEACH, Some("friend"))];
     let results = adapter.fetch(&posts, None).await;
     assert!(matches!(results[0], Ok(Fetched::Found(_))));

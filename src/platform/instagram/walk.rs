@@ -6,6 +6,8 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
+
 use super::wire::{Media, Page, bare};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::paging::Cursor;
@@ -97,8 +99,26 @@ impl Walk {
     }
 }
 
+/// What a list says of a post for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// The id that the API takes.
+    pub(super) id: String,
+    /// When it was published, where the list says so.
+    pub(super) published_at: Option<DateTime<Utc>>,
+}
+
+impl From<&Media> for Place {
+    fn from(media: &Media) -> Self {
+        Self {
+            id: media.id.clone(),
+            published_at: media.published_at(),
+        }
+    }
+}
+
 /// Which media id a shortcode has. It never changes, so remembering it saves the search; forgetting
-/// costs one.
+/// costs one. Where it is of several accounts, more than the shortcode is the key.
 #[derive(Debug, Default)]
 pub(super) struct MediaIds {
     known: Mutex<Known>,
@@ -106,20 +126,20 @@ pub(super) struct MediaIds {
 
 #[derive(Debug, Default)]
 struct Known {
-    ids: HashMap<String, String>,
+    ids: HashMap<String, Place>,
     order: VecDeque<String>,
 }
 
 impl MediaIds {
-    /// The media id of a shortcode that was found before.
-    pub(super) fn get(&self, code: &str) -> Option<String> {
+    /// The place of a shortcode that was found before.
+    pub(super) fn get(&self, code: &str) -> Option<Place> {
         self.lock().ids.get(code).cloned()
     }
 
-    /// Remembers a media id, and forgets the oldest where there are too many.
-    pub(super) fn remember(&self, code: &str, id: &str) {
+    /// Remembers a place, and forgets the oldest where there are too many.
+    pub(super) fn remember(&self, code: &str, place: Place) {
         let mut known = self.lock();
-        if known.ids.insert(code.to_owned(), id.to_owned()).is_none() {
+        if known.ids.insert(code.to_owned(), place).is_none() {
             known.order.push_back(code.to_owned());
         }
         while known.order.len() > MOST_IDS {

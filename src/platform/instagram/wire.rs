@@ -1,6 +1,6 @@
 //! What Instagram's answers say.
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -10,7 +10,7 @@ use crate::platform::graph::insights;
 use crate::platform::graph::paging::{self, Cursor};
 use crate::platform::graph::{Fault, FaultKind};
 use crate::platform::lenient::{Reading, count, pick, reading, text};
-use crate::platform::{Fetched, Sighting, unavailable, unsupported};
+use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
 
 const NO_CLICKS: &str = "Instagram does not tell how often a post's link was followed.";
 const NO_CONVERSIONS: &str = "Instagram does not tell what a post sold.";
@@ -47,7 +47,16 @@ pub(super) struct Media {
     comments: Option<u64>,
     /// Public and of reels only.
     views: Reading,
+    /// The id of the account in whose public list it is.
+    listed_by: Option<String>,
     raw: Value,
+}
+
+impl Media {
+    /// When it was published, where the list says so.
+    pub(super) fn published_at(&self) -> Option<DateTime<Utc>> {
+        DateTime::from_timestamp_millis(self.published_ms?)
+    }
 }
 
 /// A page of a list of media.
@@ -73,7 +82,11 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
     let list = page
         .pointer("/business_discovery/media")
         .ok_or_else(|| PlatformError::unreachable("the answer has no list of public media"))?;
-    let media = media(paging::rows(list)?)?;
+    let mut media = media(paging::rows(list)?)?;
+    let account = text(page.pointer("/business_discovery/id"));
+    for listed in &mut media {
+        listed.listed_by.clone_from(&account);
+    }
     let after = text(list.pointer("/paging/cursors/after")).filter(|_| !media.is_empty());
     let next = match after {
         Some(after) if is_cursor(&after) => Some(vec![("after".to_owned(), after)]),
@@ -111,6 +124,7 @@ fn one_media(row: &Value) -> Result<Media, PlatformError> {
         likes: count(row.get("like_count")),
         comments: count(row.get("comments_count")),
         views: reading(row.get("view_count")),
+        listed_by: None,
         raw: pick(row, &EVIDENCE),
     })
 }
@@ -141,7 +155,8 @@ fn milliseconds(time: &str) -> Option<i64> {
     Some(time.timestamp_millis())
 }
 
-/// What the owner's insights say of a media.
+/// What the owner's insights say of a media. They do not say who posted it and when; the list that
+/// it was found in does.
 pub(super) fn own_media(
     code: &str,
     id: &str,
@@ -223,8 +238,11 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
         metrics: metrics(views),
         raw: json!({"business_discovery": {"username": handle, "media": media.raw}}),
         context: context(media),
-        author: None,
-        published_at: None,
+        author: Some(Account {
+            id: media.listed_by.clone(),
+            handle: Some(handle.to_owned()),
+        }),
+        published_at: media.published_at(),
     })
 }
 
@@ -237,6 +255,23 @@ pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
         author: None,
         published_at: None,
     })
+}
+
+/// A post that the account with the token had and does not list any more. `account` says which
+/// account that is.
+pub(super) fn no_longer_own(account: &str, code: &str) -> Fetched {
+    Fetched::Gone {
+        reason: format!("This post is no longer among the media of the {account} account."),
+        raw: json!({"shortcode": code, "listed": false}),
+    }
+}
+
+/// A post that an owner's account does not list. Whose it is, and whether it is there, is not said.
+pub(super) fn not_linked(code: &str) -> Fetched {
+    unavailable_media(
+        "This post is not among the posts of the linked account.",
+        json!({"shortcode": code, "listed": false}),
+    )
 }
 
 /// A post that is not in the list that must have it.
