@@ -1,25 +1,27 @@
 //! Posts of Facebook pages, by the Graph API with a page's token.
 //!
-//! A page's token sees the insights of that page's posts and nobody else's. Of another page's post
-//! the API says that it does not exist or may not be seen, without saying which; so such a post is
-//! gone only if the page itself can be read. One metric that the API has retired fails a whole
-//! request, so a request that fails for its parameters is repeated with one metric at a time.
+//! A page's token sees the insights of that page's posts and nobody else's, whether it is the
+//! configured one or that of a page which an affiliate linked. Insights name no author but by the id
+//! that was asked for, which begins with the page's. They do not tell when a post was published, and
+//! asking for that would cost as much of the quota as the insights, so it stays unsaid.
 
+mod access;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use serde_json::Value;
 
-use self::wire::{CLICKS, Listed, VIEWS};
+use self::access::Access;
+use self::wire::Listed;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
+use super::graph::Graph;
 use super::graph::paging::{self, Cursor};
-use super::graph::{Fault, FaultKind, Graph};
 use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
@@ -58,89 +60,6 @@ impl Meta {
             graph,
             page,
         }))
-    }
-
-    /// Both metrics of each post, by its id.
-    async fn insights(&self, ids: Vec<&str>) -> BTreeMap<String, Result<Fetched, PlatformError>> {
-        let paths: Vec<String> = ids
-            .iter()
-            .map(|id| format!("{id}/insights?metric={VIEWS},{CLICKS}"))
-            .collect();
-        let answers = self.graph.batch(&paths).await;
-
-        let mut results = BTreeMap::new();
-        let mut again = Vec::new();
-        let mut doubtful = Vec::new();
-        for (id, answer) in ids.into_iter().zip(answers) {
-            let result = match answer {
-                Ok(answer) => wire::both(id, &answer),
-                Err(fault) => match fault.kind {
-                    FaultKind::BadMetric | FaultKind::Parameter => {
-                        again.push(id);
-                        continue;
-                    }
-                    FaultKind::Missing if page_of(id) != self.page => {
-                        doubtful.push((id, fault));
-                        continue;
-                    }
-                    FaultKind::Missing => Ok(wire::gone(id, &fault)),
-                    FaultKind::Permission => Ok(wire::withheld(id, &fault)),
-                    _ => Err(fault.into()),
-                },
-            };
-            results.insert(id.to_owned(), result);
-        }
-        self.one_metric_at_a_time(&again, &mut results).await;
-        self.decide(doubtful, &mut results).await;
-        results
-    }
-
-    /// Asks for each metric alone, so that one that is refused does not hide the other.
-    async fn one_metric_at_a_time(
-        &self,
-        ids: &[&str],
-        results: &mut BTreeMap<String, Result<Fetched, PlatformError>>,
-    ) {
-        let paths: Vec<String> = ids
-            .iter()
-            .flat_map(|id| [VIEWS, CLICKS].map(|metric| format!("{id}/insights?metric={metric}")))
-            .collect();
-        let mut answers = self.graph.batch(&paths).await.into_iter();
-        for id in ids {
-            let (Some(views), Some(clicks)) = (answers.next(), answers.next()) else {
-                return;
-            };
-            results.insert((*id).to_owned(), wire::one_by_one(id, views, clicks));
-        }
-    }
-
-    /// Decides about posts of other pages that do not exist or may not be seen: where the page's
-    /// posts can be listed, they do not exist.
-    async fn decide(
-        &self,
-        doubtful: Vec<(&str, Fault)>,
-        results: &mut BTreeMap<String, Result<Fetched, PlatformError>>,
-    ) {
-        let pages: BTreeSet<String> = doubtful
-            .iter()
-            .map(|(id, _)| page_of(id).to_owned())
-            .collect();
-        let paths: Vec<String> = pages
-            .iter()
-            .map(|page| format!("{page}/published_posts?fields=id&limit=1"))
-            .collect();
-        let answers = self.graph.batch(&paths).await;
-        let readable: BTreeMap<String, Result<Value, Fault>> =
-            pages.into_iter().zip(answers).collect();
-        for (id, fault) in doubtful {
-            let result = match readable.get(page_of(id)) {
-                Some(Ok(_)) => Ok(wire::gone(id, &fault)),
-                Some(Err(probe)) if is_about_the_page(probe) => Ok(wire::withheld(id, &fault)),
-                Some(Err(probe)) => Err(probe.clone().into()),
-                None => Err(fault.into()),
-            };
-            results.insert(id.to_owned(), result);
-        }
     }
 
     /// Finds the post behind a link that names it by something else than its id, among the posts of
@@ -206,13 +125,21 @@ impl Adapter for Meta {
     async fn fetch(
         &self,
         posts: &[PostRef],
-        _owner: Option<&Owner>,
+        owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
         let distinct: BTreeSet<&str> = posts
             .iter()
             .filter_map(|post| wire::graph_id(&post.native_id))
             .collect();
-        let results = self.insights(distinct.into_iter().collect()).await;
+        let access = match owner {
+            Some(owner) => {
+                let token = owner.token.clone();
+                let graph = Graph::new(self.http.clone(), &self.config, token);
+                Access::linked(graph, given(owner.account.id.as_deref()))
+            }
+            None => Access::configured(self.graph.clone(), self.page.clone()),
+        };
+        let results = access.insights(distinct.into_iter().collect()).await;
         posts
             .iter()
             .map(|post| match wire::graph_id(&post.native_id) {
@@ -239,23 +166,6 @@ impl Adapter for Meta {
             Followed::NotAPost { reason } => Ok(Resolved::NotAPost { reason }),
         }
     }
-}
-
-/// The page's part of a post's id.
-fn page_of(id: &str) -> &str {
-    id.split_once('_').map_or(id, |(page, _)| page)
-}
-
-/// Whether an error says that the page cannot be read, rather than that the call failed.
-fn is_about_the_page(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Missing
-            | FaultKind::Permission
-            | FaultKind::BadMetric
-            | FaultKind::Parameter
-            | FaultKind::Refused
-    )
 }
 
 /// The post of a list as a link, in the one spelling that links with both numbers have.

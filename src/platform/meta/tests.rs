@@ -2,14 +2,17 @@
 
 #![allow(clippy::match_same_arms, reason = "each arm is a case of its own")]
 
+mod owner;
+
 use reqwest::header::HeaderMap;
 use serde_json::json;
 
+use super::wire::{CLICKS, VIEWS};
 use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
-use crate::platform::graph::parse_answer;
+use crate::platform::graph::{Fault, parse_answer};
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
-use crate::platform::{Advice, Sighting};
+use crate::platform::{Account, Advice, Sighting};
 
 /// The page of the stub's configuration.
 const PAGE: &str = "17841406338772941";
@@ -30,6 +33,13 @@ fn error(code: i64, subcode: Option<i64>, message: &str) -> Value {
 fn fault(code: i64, message: &str) -> Fault {
     let body = error(code, None, message).to_string();
     parse_answer(400, &HeaderMap::new(), body.as_bytes()).unwrap_err()
+}
+
+fn page(id: &str) -> Account {
+    Account {
+        id: Some(id.to_owned()),
+        handle: None,
+    }
 }
 
 fn row(name: &str, period: &str, value: &Value) -> Value {
@@ -62,6 +72,8 @@ fn lifetime_rows_are_the_figures_and_daily_ones_are_not() {
         Availability::Unsupported
     );
     assert!(!sighting.raw.to_string().contains("access_token"));
+    assert_eq!(sighting.author, Some(page("1")));
+    assert_eq!(sighting.published_at, None);
 }
 
 #[test]
@@ -116,7 +128,11 @@ fn asked_alone_a_metric_that_is_refused_leaves_the_other() {
         let metrics = &found(&fetched).metrics;
         assert_eq!(metrics.views.value(), Some(12));
         assert_eq!(metrics.clicks.availability(), expected, "{message}");
+        assert_eq!(found(&fetched).author, Some(page("1")));
     }
+    let withheld = || Err(fault(10, "(#10) Requires read_insights"));
+    let fetched = wire::one_by_one("1_2", withheld(), withheld()).unwrap();
+    assert_eq!(found(&fetched).author, None, "Meta said nothing of it");
     let throttled = wire::one_by_one("1_2", Ok(views), Err(fault(4, "x"))).unwrap_err();
     assert_eq!(throttled.advice(), Advice::Snooze(None));
 }
@@ -214,6 +230,7 @@ fn recorded_posts_are_read() {
     let insights = recorded("meta/restfb__restfb__post-with-insight.json").unwrap();
     let insights: Value = serde_json::from_str(&insights).unwrap();
     let fetched = wire::both("1234567_98765432", &insights).unwrap();
+    assert_eq!(found(&fetched).author, Some(page("1234567")));
     assert_eq!(
         found(&fetched).metrics.views.availability(),
         Availability::Unavailable

@@ -8,7 +8,7 @@ use crate::platform::error::PlatformError;
 use crate::platform::graph::paging;
 use crate::platform::graph::{Fault, FaultKind, insights};
 use crate::platform::lenient::text;
-use crate::platform::{Fetched, Sighting, unavailable, unsupported};
+use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
 
 /// Meta's name for how often a post was seen.
 pub(super) const VIEWS: &str = "post_media_view";
@@ -22,7 +22,8 @@ const NO_CONVERSIONS: &str = "Meta does not tell what a page's post sold.";
 pub(super) fn both(id: &str, answer: &Value) -> Result<Fetched, PlatformError> {
     let views = observed(answer, VIEWS)?;
     let clicks = observed(answer, CLICKS)?;
-    Ok(found(id, views, clicks, insights::evidence(answer)))
+    let author = Some(page_as_author(id));
+    Ok(found(id, author, views, clicks, insights::evidence(answer)))
 }
 
 /// Reads the insights of one post, one metric in each answer.
@@ -31,9 +32,12 @@ pub(super) fn one_by_one(
     views: Result<Value, Fault>,
     clicks: Result<Value, Fault>,
 ) -> Result<Fetched, PlatformError> {
+    let told = views.is_ok() || clicks.is_ok();
+    let author = told.then(|| page_as_author(id));
     let (views, views_raw) = alone(VIEWS, views)?;
     let (clicks, clicks_raw) = alone(CLICKS, clicks)?;
-    Ok(found(id, views, clicks, json!([views_raw, clicks_raw])))
+    let raw = json!([views_raw, clicks_raw]);
+    Ok(found(id, author, views, clicks, raw))
 }
 
 fn alone(metric: &str, answer: Result<Value, Fault>) -> Result<(Observed, Value), PlatformError> {
@@ -75,11 +79,50 @@ pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
         "Meta tells the insights of a post only to its page, and not to this access: {}",
         fault.said()
     );
-    found(id, unavailable(&reason), unavailable(&reason), fault.raw())
+    untold(id, &reason, fault)
+}
+
+/// A post of another page than the one that an affiliate linked; it may well be there.
+pub(super) fn foreign(id: &str, fault: &Fault) -> Fetched {
+    let reason = format!(
+        "This post is not among the posts of the linked page, and Meta does not tell its insights \
+         to another: {}",
+        fault.said()
+    );
+    untold(id, &reason, fault)
+}
+
+fn untold(id: &str, reason: &str, fault: &Fault) -> Fetched {
+    found(
+        id,
+        None,
+        unavailable(reason),
+        unavailable(reason),
+        fault.raw(),
+    )
+}
+
+/// The page's part of a post's id.
+pub(super) fn page_of(id: &str) -> &str {
+    id.split_once('_').map_or(id, |(page, _)| page)
+}
+
+/// The page of a post that Meta told something of, and so knows under this id.
+fn page_as_author(id: &str) -> Account {
+    Account {
+        id: Some(page_of(id).to_owned()),
+        handle: None,
+    }
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it moves into the answer")]
-fn found(id: &str, views: Observed, clicks: Observed, raw: Value) -> Fetched {
+fn found(
+    id: &str,
+    author: Option<Account>,
+    views: Observed,
+    clicks: Observed,
+    raw: Value,
+) -> Fetched {
     let metrics = Metrics {
         views,
         clicks,
@@ -89,7 +132,7 @@ fn found(id: &str, views: Observed, clicks: Observed, raw: Value) -> Fetched {
         metrics,
         raw: json!({"id": id, "insights": raw}),
         context: None,
-        author: None,
+        author,
         published_at: None,
     })
 }
