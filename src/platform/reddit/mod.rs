@@ -1,6 +1,9 @@
 //! Reddit: `/api/info`, a hundred posts in a call, with the token of this program's own
 //! registration.
 //!
+//! Reddit tells an owner nothing that it does not tell everybody, so no owner's access is of use, and
+//! [`Adapter::fetch`] does without it where one is given.
+//!
 //! Reddit tells nobody how often a post was seen, so a claim of views is not verifiable there; what
 //! comes back beside that is score and comments, and whether the post still stands. Ids that Reddit
 //! does not know are left out of the answer in silence, so a post is gone when it is missing from a

@@ -1,5 +1,7 @@
 //! Reading Reddit's answers, and the adapter against a server that plays Reddit.
 
+mod author;
+
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

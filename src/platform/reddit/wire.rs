@@ -7,25 +7,31 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
-use crate::platform::lenient::{Reading, flag, integer, pick, reading, text};
-use crate::platform::{Fetched, Sighting, unsupported};
+use crate::platform::lenient::{Reading, count, flag, integer, pick, reading, text};
+use crate::platform::{Account, Fetched, Sighting, unsupported};
 
 const NO_VIEWS: &str = "Reddit does not tell how often a post was seen.";
 const NO_CLICKS: &str = "Reddit does not tell how often a post's link was followed.";
 const NO_CONVERSIONS: &str = "Reddit does not tell what a post sold.";
 
+/// What stands in the place of the name of an account that is deleted, or whose author deleted the
+/// post.
+const DELETED: &str = "[deleted]";
+
 /// The longest time for which a token is kept, whatever Reddit says.
 const LONGEST_SECONDS: i64 = 30 * 24 * 3600;
 
 /// What is kept of a post as evidence.
-const EVIDENCE: [&str; 20] = [
+const EVIDENCE: [&str; 21] = [
     "archived",
     "author",
+    "author_fullname",
     "created_utc",
     "edited",
     "hide_score",
@@ -239,9 +245,24 @@ fn read_post(post: &Value) -> Fetched {
         metrics,
         raw,
         context: context(post),
-        author: None,
-        published_at: None,
+        author: author(post),
+        published_at: published_at(post),
     })
+}
+
+/// Who posted it: the name, and the fullname of the account (`t2_…`). A deleted account has neither.
+fn author(post: &Value) -> Option<Account> {
+    let id = text(post.get("author_fullname"));
+    let handle = text(post.get("author"))
+        .filter(|name| name != DELETED)
+        .map(|name| name.to_lowercase());
+    (id.is_some() || handle.is_some()).then_some(Account { id, handle })
+}
+
+/// When it was posted. Reddit writes whole seconds as a fraction, `1776105848.0`.
+fn published_at(post: &Value) -> Option<DateTime<Utc>> {
+    let seconds = i64::try_from(count(post.get("created_utc"))?).ok()?;
+    DateTime::from_timestamp(seconds, 0)
 }
 
 /// Why a post that is still listed is gone all the same.
@@ -256,7 +277,7 @@ fn gone(post: &Value) -> Option<String> {
     // Before 2020 only these say it, and each alone also stands for less: an account that was
     // deleted and left its posts, a text that says so itself, a post that is hidden from search
     // engines.
-    let author = text(post.get("author")).as_deref() == Some("[deleted]");
+    let author = text(post.get("author")).as_deref() == Some(DELETED);
     let words = blanked(post).is_some();
     let hidden = flag(post.get("is_robot_indexable")) == Some(false);
     if author && (words || hidden) {
@@ -271,7 +292,7 @@ fn gone(post: &Value) -> Option<String> {
 /// The mark that Reddit leaves in the place of the text.
 fn blanked(post: &Value) -> Option<&'static str> {
     match post.get("selftext").and_then(Value::as_str) {
-        Some("[deleted]") => Some("[deleted]"),
+        Some(DELETED) => Some(DELETED),
         Some("[removed]") => Some("[removed]"),
         _ => None,
     }
