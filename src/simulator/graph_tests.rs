@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use poem::http::Method;
 use serde_json::{Value, json};
 
-use super::accounts::{INSTAGRAM_ACCOUNT, META_PAGE, creator};
+use super::accounts::{INSTAGRAM_ACCOUNT, META_PAGE, creator, other_page};
 use super::answer::Answer;
 use super::faults::{Fault, FaultKind};
 use super::platform::Platform;
@@ -87,6 +87,68 @@ fn with_credentials_required_a_token_opens_what_is_its_own_only() {
     assert_eq!(get_as(Platform::Meta, &url, &page_token).status, 200);
     let wrong_page = world.access_token(Platform::Meta, 5);
     assert_eq!(error_code(&get_as(Platform::Meta, &url, &wrong_page)), 10);
+}
+
+/// The list at `path` for a token: its address is written with the account's id or with `me`.
+fn list_as(world: &World, platform: Platform, path: &str, token: &str) -> Value {
+    let url = format!("/v26.0/{path}&limit=2");
+    let answer = call_as(world, platform, &Method::GET, &url, "", token);
+    assert_eq!(answer.status, 200, "{url}");
+    parsed(&answer)
+}
+
+#[test]
+fn any_accounts_token_reads_its_own_posts_and_their_insights_also_as_me() {
+    let world = World::new(7).with_credentials_required();
+    for (platform, account, stranger, own, edge, metric) in [
+        (
+            Platform::Instagram,
+            creator(3),
+            creator(4),
+            INSTAGRAM_ACCOUNT,
+            "media?fields=id,shortcode,timestamp",
+            "views",
+        ),
+        (
+            Platform::Meta,
+            other_page(3),
+            other_page(4),
+            META_PAGE,
+            "published_posts?fields=id,created_time",
+            "post_media_view",
+        ),
+    ] {
+        let token = world.access_token(platform, account);
+        let by_id = list_as(&world, platform, &format!("{account}/{edge}"), &token);
+        let as_me = list_as(&world, platform, &format!("me/{edge}"), &token);
+        assert_eq!(by_id, as_me);
+        let id = as_me["data"][0]["id"].as_str().unwrap().to_owned();
+
+        let insights = json!([
+            {"method": "GET", "relative_url": format!("v26.0/{id}/insights?metric={metric}")},
+        ]);
+        let codes = |token: &str| {
+            let body = batch_body(&insights, false);
+            let answer = call_as(&world, platform, &Method::POST, "/v26.0", &body, token);
+            let part = parsed(&answer)[0].clone();
+            let inner: Value = serde_json::from_str(part["body"].as_str().unwrap()).unwrap();
+            (part["code"].clone(), inner["error"]["code"].clone())
+        };
+        assert_eq!(codes(&token), (json!(200), Value::Null));
+        for other in [stranger, own] {
+            let token = world.access_token(platform, other);
+            let theirs = list_as(&world, platform, &format!("me/{edge}"), &token);
+            assert_ne!(theirs["data"][0]["id"], as_me["data"][0]["id"]);
+            assert_eq!(codes(&token), (json!(400), json!(10)));
+            let url = format!("/v26.0/{account}/{edge}");
+            let refused = call_as(&world, platform, &Method::GET, &url, "", &token);
+            assert_eq!(error_code(&refused), 10);
+        }
+
+        // What `me` is without its list.
+        let answer = call_as(&world, platform, &Method::GET, "/me?fields=id", "", &token);
+        assert_eq!(parsed(&answer)["id"], account.to_string());
+    }
 }
 
 #[test]
