@@ -162,13 +162,13 @@ impl AlertFilter {
     /// The filter in terms of rows.
     ///
     /// # Errors
-    /// An id is none, or one of another kind.
+    /// An id is none, or one of another kind; or a range ends before it begins.
     pub fn rows(&self) -> Result<read::AlertFilter, Error> {
         fn values<A: Copy + Into<B>, B>(list: Option<&Vec<A>>) -> Vec<B> {
             list.map(|list| list.iter().map(|value| (*value).into()).collect())
                 .unwrap_or_default()
         }
-        let created = self.created.unwrap_or_default();
+        let (from, to) = TimeRange::ends(self.created, "filter.created")?;
         Ok(read::AlertFilter {
             campaign_id: Kind::Campaign
                 .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
@@ -177,8 +177,8 @@ impl AlertFilter {
             kinds: values(self.kind.as_ref()),
             levels: values(self.level.as_ref()),
             statuses: values(self.status.as_ref()),
-            from: created.from.map(|at| at.0),
-            to: created.to.map(|at| at.0),
+            from,
+            to,
         })
     }
 }

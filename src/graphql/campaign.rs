@@ -145,11 +145,8 @@ impl Campaign {
         if !allowed {
             return Ok(None);
         }
-        let range = range.unwrap_or_default();
-        let range = dashboard::Range {
-            from: range.from.map(|at| at.0),
-            to: range.to.map(|at| at.0),
-        };
+        let (from, to) = TimeRange::ends(range, "range").top()?;
+        let range = dashboard::Range { from, to };
         Ok(Some(CampaignDashboard::new(self.0.id, range)))
     }
 }

@@ -8,6 +8,7 @@ use async_graphql::dataloader::Loader;
 use async_graphql::{Context, InputObject, Object, OutputType, TypeName};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::Utc;
 
 use super::errors::{ToTop as _, top_level};
 use super::loader::{Made, Shared, load};
@@ -263,6 +264,27 @@ pub struct TimeRange {
     pub from: Option<super::scalars::DateTime>,
     /// Before.
     pub to: Option<super::scalars::DateTime>,
+}
+
+/// The two ends of a range, either of which may be open.
+type Ends = (Option<chrono::DateTime<Utc>>, Option<chrono::DateTime<Utc>>);
+
+impl TimeRange {
+    /// Its ends.
+    ///
+    /// # Errors
+    /// It ends before it begins. `field` is what the caller gave it as.
+    pub fn ends(this: Option<Self>, field: &str) -> Result<Ends, Error> {
+        let range = this.unwrap_or_default();
+        let (from, to) = (range.from.map(|at| at.0), range.to.map(|at| at.0));
+        if let (Some(from), Some(to)) = (from, to)
+            && from > to
+        {
+            let message = format!("{field}.to must not be before {field}.from");
+            return Err(Error::BadInput(message));
+        }
+        Ok((from, to))
+    }
 }
 
 /// How dear a page is: its rows times what one row costs.

@@ -93,9 +93,9 @@ impl OrderFilter {
     /// The filter in terms of rows.
     ///
     /// # Errors
-    /// An id is none, or one of another kind.
+    /// An id is none, or one of another kind; or a range ends before it begins.
     pub fn rows(&self) -> Result<read::OrderFilter, Error> {
-        let received = self.received.unwrap_or_default();
+        let (from, to) = TimeRange::ends(self.received, "filter.received")?;
         Ok(read::OrderFilter {
             advertiser_id: Kind::Advertiser
                 .optional_row("filter.advertiserId", self.advertiser_id.as_ref())?,
@@ -104,8 +104,8 @@ impl OrderFilter {
             campaign_id: Kind::Campaign
                 .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
             status: self.status.map(Into::into),
-            from: received.from.map(|at| at.0),
-            to: received.to.map(|at| at.0),
+            from,
+            to,
         })
     }
 }

@@ -394,9 +394,9 @@ impl PostFilter {
     /// The filter in terms of rows.
     ///
     /// # Errors
-    /// An id is none, or one of another kind.
+    /// An id is none, or one of another kind; or a range ends before it begins.
     pub fn rows(&self) -> Result<read::PostFilter, Error> {
-        let submitted = self.submitted.unwrap_or_default();
+        let (from, to) = TimeRange::ends(self.submitted, "filter.submitted")?;
         Ok(read::PostFilter {
             campaign_id: Kind::Campaign
                 .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
@@ -405,8 +405,8 @@ impl PostFilter {
             platform: self.platform.map(Into::into),
             status: self.status.map(Into::into),
             is_reconciled: self.is_reconciled,
-            from: submitted.from.map(|at| at.0),
-            to: submitted.to.map(|at| at.0),
+            from,
+            to,
             search: read::text("filter.search", self.search.clone())?,
         })
     }

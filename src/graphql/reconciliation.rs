@@ -176,9 +176,9 @@ impl DiscrepancyFilter {
     /// The filter in terms of rows.
     ///
     /// # Errors
-    /// An id is none, or one of another kind.
+    /// An id is none, or one of another kind; or a range ends before it begins.
     pub fn rows(&self) -> Result<read::DiscrepancyFilter, Error> {
-        let processed = self.processed.unwrap_or_default();
+        let (from, to) = TimeRange::ends(self.processed, "filter.processed")?;
         Ok(read::DiscrepancyFilter {
             campaign_id: Kind::Campaign
                 .optional_row("filter.campaignId", self.campaign_id.as_ref())?,
@@ -198,8 +198,8 @@ impl DiscrepancyFilter {
                 .map(|status| (*status).into())
                 .collect(),
             finality: self.finality.map(Into::into),
-            from: processed.from.map(|at| at.0),
-            to: processed.to.map(|at| at.0),
+            from,
+            to,
         })
     }
 }

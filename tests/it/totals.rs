@@ -448,6 +448,23 @@ async fn top_affiliates_and_performance_are_in_order_and_of_what_the_viewer_may_
         .code(&query, json!({ "id": program.campaign }))
         .await;
     assert_eq!(code, "BAD_USER_INPUT");
+    let inverted = r#"{ from: "2026-11-02T00:00:00Z", to: "2026-11-01T00:00:00Z" }"#;
+    for query in [
+        format!(
+            r#"{{ campaign(id: "{}") {{ dashboard(range: {inverted}) {{ totals {{ posts }} }} }} }}"#,
+            program.campaign
+        ),
+        format!("{{ alerts(filter: {{ created: {inverted} }}) {{ totalCount }} }}"),
+        format!("{{ orders(filter: {{ received: {inverted} }}) {{ totalCount }} }}"),
+        format!("{{ posts(filter: {{ submitted: {inverted} }}) {{ totalCount }} }}"),
+        format!("{{ discrepancies(filter: {{ processed: {inverted} }}) {{ totalCount }} }}"),
+    ] {
+        let answer = program.acme.client.post(&query, json!({})).await;
+        let error = &answer["errors"][0];
+        assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(".to must not be before"), "{message}");
+    }
     assert!(row(&program.campaign) > 0);
     program.app.finish().await;
 }

@@ -104,7 +104,9 @@ impl Schema {
             for argument in field["args"].as_array().unwrap() {
                 let name = text(&argument["name"]);
                 for (path, value) in self.wrong(&argument["type"], std::slice::from_ref(&name)) {
-                    cases.push(Self::case(root, field, argument, &name, path, value, self));
+                    cases.push(Self::case(
+                        root, field, argument, &name, &path, &value, self,
+                    ));
                 }
             }
         }
@@ -116,8 +118,8 @@ impl Schema {
         field: &Value,
         argument: &Value,
         name: &str,
-        path: Vec<String>,
-        value: Value,
+        path: &[String],
+        value: &Value,
         schema: &Self,
     ) -> Case {
         let mut declared = vec![format!("${name}: {}", written(&argument["type"]))];
