@@ -297,7 +297,12 @@ fn play(config: &mut Config, simulator: &Simulator) -> anyhow::Result<()> {
             .find(|(variable, _)| variable == name)
             .map(|(_, value)| value.clone())
     };
-    config.platforms.extend(config::platforms(&value)?);
+    let simulated = config::platforms(&value)?;
+    config.platforms.extend(
+        simulated
+            .into_iter()
+            .filter(|(kind, _)| played(*kind).is_some()),
+    );
     config.tokens.access_seconds = config.tokens.access_seconds.max(TOKEN_SECONDS);
     Ok(())
 }

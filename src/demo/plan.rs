@@ -204,6 +204,9 @@ impl<'a> Planner<'a> {
             (Platform::Instagram, _) => &mut self.instagram,
             (Platform::Meta, Kind::Vanished) => &mut self.meta_leaving,
             (Platform::Meta, _) => &mut self.meta,
+            (Platform::YouTube | Platform::TikTok | Platform::X, _) => {
+                anyhow::bail!("the plan has no posts of {platform}")
+            }
         };
         let post = pool.take(is_free).with_context(|| {
             format!("the played {platform} has too few posts for so many submissions")
@@ -244,6 +247,9 @@ impl<'a> Planner<'a> {
             Platform::Reddit => &mut self.turns[0],
             Platform::Instagram => &mut self.turns[1],
             Platform::Meta => &mut self.turns[2],
+            Platform::YouTube | Platform::TikTok | Platform::X => {
+                anyhow::bail!("the plan has no posts of {platform}")
+            }
         };
         let open: Vec<usize> = (0..CAMPAIGNS.len())
             .filter(|place| CAMPAIGNS[*place].platforms.contains(&platform))
@@ -291,6 +297,9 @@ impl<'a> Planner<'a> {
                     Platform::Reddit => "https://www.reddit.com",
                     Platform::Instagram => "https://www.instagram.com",
                     Platform::Meta => "https://www.facebook.com",
+                    Platform::YouTube | Platform::TikTok | Platform::X => {
+                        anyhow::bail!("the plan has no short links of {}", on.as_str())
+                    }
                 };
                 Ok((format!("{site}/{public}"), None))
             }
@@ -315,6 +324,9 @@ impl<'a> Planner<'a> {
                                 "https://m.facebook.com/permalink.php?story_fbid={number}&id={page}"
                             ),
                         )
+                    }
+                    Platform::YouTube | Platform::TikTok | Platform::X => {
+                        anyhow::bail!("the plan has no second links of {}", on.as_str())
                     }
                 };
                 Ok((first, Some(second)))

@@ -26,11 +26,19 @@ pub(super) enum Call {
     MetaBatch,
     MetaBatchParts,
     MetaShare,
+    YouTubeVideos,
+    YouTubeVideosIds,
+    TikTokVideoQuery,
+    TikTokVideoQueryIds,
+    TikTokShare,
+    XTweets,
+    XTweetsIds,
+    XShare,
 }
 
 impl Call {
     /// Everything that is counted, in the order of declaration.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 27] = [
         Self::RedditToken,
         Self::RedditInfo,
         Self::RedditInfoIds,
@@ -50,6 +58,14 @@ impl Call {
         Self::MetaBatch,
         Self::MetaBatchParts,
         Self::MetaShare,
+        Self::YouTubeVideos,
+        Self::YouTubeVideosIds,
+        Self::TikTokVideoQuery,
+        Self::TikTokVideoQueryIds,
+        Self::TikTokShare,
+        Self::XTweets,
+        Self::XTweetsIds,
+        Self::XShare,
     ];
 
     /// The name in `/_control/calls` and in a fault's `endpoint`.
@@ -74,6 +90,14 @@ impl Call {
             Self::MetaBatch => "meta.batch",
             Self::MetaBatchParts => "meta.batch.parts",
             Self::MetaShare => "meta.share",
+            Self::YouTubeVideos => "youtube.videos",
+            Self::YouTubeVideosIds => "youtube.videos.ids",
+            Self::TikTokVideoQuery => "tiktok.video_query",
+            Self::TikTokVideoQueryIds => "tiktok.video_query.ids",
+            Self::TikTokShare => "tiktok.share",
+            Self::XTweets => "x.tweets",
+            Self::XTweetsIds => "x.tweets.ids",
+            Self::XShare => "x.share",
         }
     }
 
@@ -82,7 +106,12 @@ impl Call {
     pub(super) const fn is_data(self) -> bool {
         !matches!(
             self,
-            Self::RedditToken | Self::RedditShare | Self::InstagramShare | Self::MetaShare
+            Self::RedditToken
+                | Self::RedditShare
+                | Self::InstagramShare
+                | Self::MetaShare
+                | Self::TikTokShare
+                | Self::XShare
         )
     }
 
@@ -90,9 +119,7 @@ impl Call {
     pub(super) const fn batch(platform: Platform) -> (Self, Self) {
         match platform {
             Platform::Meta => (Self::MetaBatch, Self::MetaBatchParts),
-            Platform::Instagram | Platform::Reddit => {
-                (Self::InstagramBatch, Self::InstagramBatchParts)
-            }
+            _ => (Self::InstagramBatch, Self::InstagramBatchParts),
         }
     }
 }

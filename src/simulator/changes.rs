@@ -22,7 +22,7 @@ pub(super) struct Change {
 #[derive(Default)]
 pub(super) struct Changes {
     any: AtomicBool,
-    posts: [RwLock<HashMap<String, Change>>; 3],
+    posts: [RwLock<HashMap<String, Change>>; Platform::ALL.len()],
 }
 
 impl Changes {

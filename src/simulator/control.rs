@@ -9,7 +9,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::accounts::{INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_PAGE};
+use super::accounts::{
+    INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_PAGE, STUDIO_HANDLE, TIKTOK_ACCOUNT, X_ACCOUNT,
+    YOUTUBE_CHANNEL, channel_id,
+};
 use super::answer::Answer;
 use super::faults::Fault;
 use super::platform::Platform;
@@ -95,12 +98,22 @@ fn figures(world: &World, parameters: &Parameters<'_>) -> Outcome {
 }
 
 /// `GET /_control/credentials[?account=<id>]`: what opens each platform where credentials are
-/// required. With `account`, the tokens of that Instagram account and page.
+/// required. With `account`, the tokens of the account or page with that number on each platform.
 fn credentials(world: &World, parameters: &Parameters<'_>) -> Value {
     let account: Option<u64> = parameters.number("account");
     let instagram = account.unwrap_or(INSTAGRAM_ACCOUNT);
     let page = account.unwrap_or(META_PAGE);
     let handle = account.is_none().then_some(INSTAGRAM_HANDLE);
+    let studio = account.is_none().then_some(STUDIO_HANDLE);
+    let channel = account.unwrap_or(YOUTUBE_CHANNEL);
+    let of_member = |platform: Platform, own: u64| {
+        let account = account.unwrap_or(own);
+        json!({
+            "account_id": account.to_string(),
+            "account_handle": studio,
+            "access_token": world.access_token(platform, account),
+        })
+    };
     json!({
         "reddit": {"client_id": REDDIT_CLIENT_ID, "client_secret": REDDIT_CLIENT_SECRET},
         "instagram": {
@@ -112,6 +125,13 @@ fn credentials(world: &World, parameters: &Parameters<'_>) -> Value {
             "account_id": page.to_string(),
             "access_token": world.access_token(Platform::Meta, page),
         },
+        "youtube": {
+            "account_id": channel_id(channel),
+            "account_handle": studio,
+            "access_token": world.access_token(Platform::YouTube, channel),
+        },
+        "tiktok": of_member(Platform::TikTok, TIKTOK_ACCOUNT),
+        "x": of_member(Platform::X, X_ACCOUNT),
     })
 }
 

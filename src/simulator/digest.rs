@@ -12,6 +12,17 @@ pub(super) const fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// The value that [`mix`] turned into `mixed`.
+pub(super) const fn unmix(mixed: u64) -> u64 {
+    let mut z = mixed ^ (mixed >> 31) ^ (mixed >> 62);
+    // The inverses of the factors of `mix`, modulo 2^64.
+    z = z.wrapping_mul(0x3196_42b2_d24d_8ec3);
+    z = z ^ (z >> 27) ^ (z >> 54);
+    z = z.wrapping_mul(0x96de_1b17_3f11_9089);
+    z = z ^ (z >> 30) ^ (z >> 60);
+    z.wrapping_sub(0x9e37_79b9_7f4a_7c15)
+}
+
 /// A number for `text` under `domain`; two domains never share a number for one text.
 pub(super) fn digest(seed: u64, domain: &str, text: &str) -> u64 {
     let mut hash = mix(seed);
@@ -47,5 +58,13 @@ mod tests {
         assert_ne!(digest(7, "reddit", "abc"), digest(7, "meta", "abc"));
         assert_ne!(digest(7, "a", "bc"), digest(7, "ab", "c"));
         assert_ne!(digest_number(7, "a", 1), digest_number(7, "a", 2));
+    }
+
+    #[test]
+    fn what_was_mixed_can_be_told() {
+        for value in [0, 1, 57, 1_793_491_200_000, u64::MAX] {
+            assert_ne!(mix(value), value);
+            assert_eq!(unmix(mix(value)), value);
+        }
     }
 }

@@ -3,11 +3,43 @@
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::faults::FaultKind;
+use super::calls::Call;
+use super::faults::{Blow, FaultKind};
+use super::platform::Platform;
+use super::world::World;
 
 /// A page such as a gateway sends in the platform's place.
 pub(super) const ERROR_PAGE: &str = "<!DOCTYPE html><html><head><title>Error</title></head>\
     <body><h1>Something went wrong</h1><p>Please try again later.</p></body></html>\n";
+
+/// Counts a call, then answers it rightly or as the faults in force demand. `refusal` is what the
+/// platform says to a rate limit or a refused token.
+pub(super) fn struck(
+    world: &World,
+    platform: Platform,
+    call: Call,
+    refusal: impl FnOnce(Blow) -> Answer,
+    right: impl FnOnce() -> Answer,
+) -> Answer {
+    world.count(call, 1);
+    let strike = world.strike(platform, call, false);
+    let mut answer = match strike.blow {
+        None => right(),
+        Some(blow) => match blow.kind {
+            FaultKind::RateLimited | FaultKind::TokenRefused => refusal(blow),
+            FaultKind::ServerError => server_error(blow.nth),
+            FaultKind::Garbage => garbage(),
+            FaultKind::Truncated | FaultKind::Latency | FaultKind::WrongType | FaultKind::Empty => {
+                right()
+            }
+        },
+    };
+    if let Some(blow) = strike.blow {
+        spoil(blow.kind, &mut answer.body);
+    }
+    answer.delay_ms = strike.delay_ms;
+    answer
+}
 
 /// 500, 502, 503 and 504 in turn; the even ones of a run have no body.
 pub(super) fn server_error(nth: u64) -> Answer {
@@ -28,7 +60,7 @@ pub(super) fn garbage() -> Answer {
 pub(super) fn spoil(kind: FaultKind, body: &mut Vec<u8>) {
     match kind {
         FaultKind::Truncated => body.truncate(body.len() / 2),
-        FaultKind::WrongType => rewrite(body, &numbers_as_strings),
+        FaultKind::WrongType => rewrite(body, &with_wrong_types),
         FaultKind::Empty => rewrite(body, &without_entries),
         FaultKind::RateLimited
         | FaultKind::ServerError
@@ -58,26 +90,40 @@ fn rewrite(body: &mut Vec<u8>, change: &dyn Fn(&mut Value)) {
     *body = value.to_string().into_bytes();
 }
 
-fn numbers_as_strings(value: &mut Value) {
+/// Writes numbers as strings. The counts of YouTube, which are strings, become numbers.
+fn with_wrong_types(value: &mut Value) {
     match value {
         Value::Number(number) => *value = Value::String(number.to_string()),
-        Value::Array(entries) => entries.iter_mut().for_each(numbers_as_strings),
-        Value::Object(fields) => fields.values_mut().for_each(numbers_as_strings),
+        Value::Array(entries) => entries.iter_mut().for_each(with_wrong_types),
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                let count = field.as_str().and_then(|text| text.parse::<u64>().ok());
+                match count {
+                    Some(count) if name.ends_with("Count") => *field = Value::from(count),
+                    _ => with_wrong_types(field),
+                }
+            }
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
-/// Empties the lists that carry results, and the count that Reddit keeps of them.
+/// Names of the lists that carry results.
+const LISTS: [&str; 5] = ["children", "data", "items", "users", "videos"];
+/// Names of the counts that Reddit and YouTube keep of them.
+const LENGTHS: [&str; 3] = ["dist", "resultsPerPage", "totalResults"];
+
+/// Empties the lists that carry results, and sets the counts of them to zero.
 fn without_entries(value: &mut Value) {
     match value {
         Value::Array(entries) => entries.iter_mut().for_each(without_entries),
         Value::Object(fields) => {
             for (name, field) in fields.iter_mut() {
                 match field {
-                    Value::Array(entries) if name == "data" || name == "children" => {
-                        entries.clear();
+                    Value::Array(entries) if LISTS.contains(&name.as_str()) => entries.clear(),
+                    Value::Number(_) if LENGTHS.contains(&name.as_str()) => {
+                        *field = Value::from(0);
                     }
-                    Value::Number(_) if name == "dist" => *field = Value::from(0),
                     _ => without_entries(field),
                 }
             }
@@ -104,6 +150,15 @@ mod tests {
         assert_eq!(
             spoiled(FaultKind::Empty, &listing),
             json!({"kind": "Listing", "data": {"dist": 0, "children": []}})
+        );
+    }
+
+    #[test]
+    fn the_wrong_type_of_a_count_that_is_a_string_is_a_number() {
+        let video = json!({"id": "12345678901", "statistics": {"viewCount": "12"}, "page": 1});
+        assert_eq!(
+            spoiled(FaultKind::WrongType, &video),
+            json!({"id": "12345678901", "statistics": {"viewCount": 12}, "page": "1"})
         );
     }
 

@@ -18,7 +18,8 @@ use super::platform::Platform;
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
     /// Reddit: 429 with an HTML page and `retry-after`. Graph: 400 or 403 with a throttle code and
-    /// the usage headers.
+    /// the usage headers. YouTube: 403 `quotaExceeded`. TikTok: 429 `rate_limit_exceeded`. X: 429
+    /// with a problem and the `x-rate-limit-…` headers.
     RateLimited,
     /// 500, 502, 503 or 504, in turn, with an empty or an HTML body.
     ServerError,
@@ -28,11 +29,13 @@ pub enum FaultKind {
     Truncated,
     /// The right answer, late. As part of a batch: `null`, as Graph writes a part that timed out.
     Latency,
-    /// The right shape with every number written as a string.
+    /// The right shape with every number written as a string, and YouTube's counts, which are
+    /// strings, as numbers.
     WrongType,
     /// The right shape with every list empty.
     Empty,
-    /// Reddit: 401. Graph: error 190.
+    /// Reddit and X: 401. Graph: error 190. YouTube: 400 `keyInvalid`. TikTok: 401
+    /// `access_token_invalid`.
     TokenRefused,
 }
 
@@ -51,7 +54,7 @@ pub struct Fault {
     #[serde(default)]
     pub latency_ms: u64,
     /// Seconds that a rate limit asks to wait; 4 unless told otherwise. Graph says it in minutes,
-    /// rounded up.
+    /// rounded up, X as the unix time of the reset; YouTube and TikTok do not say it.
     #[serde(default)]
     pub retry_after: Option<u64>,
     /// The rule ends after it looked at this many calls; without, it stays until it is cleared.

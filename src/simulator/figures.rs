@@ -57,10 +57,11 @@ impl Figures {
 
 /// The counts of a post at `age_ms` milliseconds after its creation.
 ///
-/// `platform` is `reddit`, `instagram` or `meta`; `native_id` is what `/_control/posts` names so:
-/// the base36 id, the shortcode, or `<page id>_<post id>`. Views start between [`SMALLEST_POST`]
-/// and [`LARGEST_POST`], log-uniform by octaves, and grow by half to three times of that, half of
-/// it within 12 to 120 hours. No count falls when `age_ms` rises.
+/// `platform` is `reddit`, `instagram`, `meta`, `youtube`, `tiktok` or `x`; `native_id` is what
+/// `/_control/posts` names so: the base36 id, the shortcode, `<page id>_<post id>`, or the id in the
+/// URL of the video or post. Views start between [`SMALLEST_POST`] and [`LARGEST_POST`],
+/// log-uniform by octaves, and grow by half to three times of that, half of it within 12 to 120
+/// hours. No count falls when `age_ms` rises.
 #[must_use]
 pub fn figures(seed: u64, platform: &str, native_id: &str, age_ms: u64) -> Figures {
     let key = digest(seed, platform, native_id);

@@ -5,11 +5,10 @@
 
 use poem::http::Method;
 
+use super::access::Caller;
 use super::accounts::{INSTAGRAM_ACCOUNT, META_PAGE};
 use super::answer::Answer;
 use super::calls::Call;
-use super::codec::{BASE62, encode};
-use super::digest::digest_number;
 use super::faults::{Blow, FaultKind};
 use super::graph_error::{GraphError, throttle};
 use super::graph_fields::{Field, parse};
@@ -21,15 +20,6 @@ use super::{distort, graph_batch, instagram, meta};
 
 /// The version of paths that name none.
 const CURRENT_VERSION: &str = "v26.0";
-
-/// Whose token it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Caller {
-    /// Tokens are not checked, so nothing is refused for whom it belongs to.
-    Anybody,
-    /// The Instagram account or the page that the token was issued for.
-    Account(u64),
-}
 
 /// A request to read something, alone or as part of a batch.
 pub(super) struct GraphRequest<'a> {
@@ -45,10 +35,7 @@ pub(super) struct GraphRequest<'a> {
 impl GraphRequest<'_> {
     /// Whether the caller may read what belongs to this account or page.
     pub(super) fn may_read(&self, account: u64) -> bool {
-        match self.caller {
-            Caller::Anybody => true,
-            Caller::Account(own) => own == account,
-        }
+        self.caller.may_read(account)
     }
 
     /// The fields that were asked for.
@@ -105,9 +92,7 @@ pub(super) fn handle(world: &World, platform: Platform, request: &Incoming<'_>) 
 fn share(world: &World, platform: Platform, token: &str) -> Answer {
     let (call, location) = match platform {
         Platform::Meta => (Call::MetaShare, meta::share_target(world, token)),
-        Platform::Instagram | Platform::Reddit => {
-            (Call::InstagramShare, instagram::share_target(world, token))
-        }
+        _ => (Call::InstagramShare, instagram::share_target(world, token)),
     };
     world.count(call, 1);
     match location {
@@ -120,7 +105,7 @@ fn share(world: &World, platform: Platform, token: &str) -> Answer {
 pub(super) fn call_of(platform: Platform, segments: &[&str], parameters: &Parameters<'_>) -> Call {
     match platform {
         Platform::Meta => meta::call_of(segments),
-        Platform::Instagram | Platform::Reddit => instagram::call_of(segments, parameters),
+        _ => instagram::call_of(segments, parameters),
     }
 }
 
@@ -128,7 +113,7 @@ pub(super) fn call_of(platform: Platform, segments: &[&str], parameters: &Parame
 pub(super) fn read(platform: Platform, request: &GraphRequest<'_>) -> Result<Vec<u8>, GraphError> {
     match platform {
         Platform::Meta => meta::read(request),
-        Platform::Instagram | Platform::Reddit => instagram::read(request),
+        _ => instagram::read(request),
     }
 }
 
@@ -150,7 +135,7 @@ pub(super) fn replacement(world: &World, platform: Platform, blow: Blow) -> Opti
 const fn own_account(platform: Platform) -> u64 {
     match platform {
         Platform::Meta => META_PAGE,
-        Platform::Instagram | Platform::Reddit => INSTAGRAM_ACCOUNT,
+        _ => INSTAGRAM_ACCOUNT,
     }
 }
 
@@ -253,26 +238,6 @@ pub(super) fn caller(
             .account_of_token(platform, token)
             .map(Caller::Account)
             .ok_or_else(|| GraphError::token(false)),
-    }
-}
-
-impl World {
-    /// The token of an Instagram account or a Facebook page, by its id. It does not expire.
-    #[must_use]
-    pub fn access_token(&self, platform: Platform, account: u64) -> String {
-        let domain = match platform {
-            Platform::Reddit => "reddit.access",
-            Platform::Instagram => "instagram.access",
-            Platform::Meta => "meta.access",
-        };
-        let check = digest_number(self.seed(), domain, account);
-        format!("EAAsim{account}Z{}", encode(BASE62, check, 11))
-    }
-
-    fn account_of_token(&self, platform: Platform, token: &str) -> Option<u64> {
-        let (account, _) = token.strip_prefix("EAAsim")?.split_once('Z')?;
-        let account = account.parse().ok()?;
-        (self.access_token(platform, account) == token).then_some(account)
     }
 }
 

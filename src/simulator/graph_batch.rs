@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 
+use super::access::Caller;
 use super::calls::Call;
 use super::distort;
-use super::graph::{Caller, GraphRequest, call_of, caller, read, replacement, split_version};
+use super::graph::{GraphRequest, call_of, caller, read, replacement, split_version};
 use super::graph_error::GraphError;
 use super::json::Json;
 use super::platform::Platform;

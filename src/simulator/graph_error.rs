@@ -142,7 +142,7 @@ impl GraphError {
         let of_the_account = match platform {
             Platform::Instagram => Some((80_002, "Instagram account")),
             Platform::Meta => Some((80_001, "Page account")),
-            Platform::Reddit => None,
+            _ => None,
         };
         let mut error = match of_the_account {
             Some((code, name)) if nth % 2 == 1 => Self::new(

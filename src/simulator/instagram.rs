@@ -5,10 +5,11 @@
 //! Insights belong to the owner; of others only what `business_discovery` shows is to be had, and
 //! of images not even views.
 
+use super::access::Caller;
 use super::accounts::{INSTAGRAM_ACCOUNT, account_of, handle_of};
 use super::calls::Call;
 use super::codec::{BASE64_URL, decode, encode};
-use super::graph::{Caller, GraphRequest};
+use super::graph::GraphRequest;
 use super::graph_error::GraphError;
 use super::graph_fields::Field;
 use super::graph_page::{ListAddress, Page, PageRequest, cursor, write_paging};

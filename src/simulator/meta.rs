@@ -3,12 +3,13 @@
 //! Only the page's own token reads any of it. A `pfbid…` is no id here: whoever has one finds its
 //! post in the page's list.
 
+use super::access::Caller;
 use super::accounts::META_PAGE;
 use super::calls::Call;
 use super::codec::{BASE62, decode, encode};
 use super::digest::pick;
 use super::figures::Figures;
-use super::graph::{Caller, GraphRequest, timestamp};
+use super::graph::{GraphRequest, timestamp};
 use super::graph_error::GraphError;
 use super::graph_fields::Field;
 use super::graph_page::{ListAddress, PageRequest, write_paging};

@@ -1,10 +1,10 @@
-//! Reddit, Instagram and Facebook pages from the other side of the wire.
+//! Reddit, Instagram, Facebook pages, YouTube, TikTok and X from the other side of the wire.
 //!
 //! The demo, the tests and the benchmarks need platforms that can be asked ten thousand times, that
 //! answer the same twice, and that fail on request. The simulator speaks each platform's own wire
-//! format under a path of its own (`/reddit`, `/instagram`, `/meta`); an adapter reaches it by its
-//! base URL only and cannot tell the difference. It shares no types with the adapters, so a mistake
-//! in theirs does not hide behind the same mistake here.
+//! format under a path of its own (`/reddit`, `/instagram`, `/meta`, `/youtube`, `/tiktok`, `/x`);
+//! an adapter reaches it by its base URL only and cannot tell the difference. It shares no types
+//! with the adapters, so a mistake in theirs does not hide behind the same mistake here.
 //!
 //! Posts are not stored. Whether one exists, who published it and what it has earned by now follows
 //! from the seed, its native id and the time ([`figures()`]); [`World`] keeps only counters and
@@ -13,6 +13,7 @@
 //! What is wrong with an answer is always on purpose: a fault that was set, a quota that was used
 //! up, a credential that is refused. The simulator itself fails only when its socket does.
 
+mod access;
 mod accounts;
 mod answer;
 mod calls;
@@ -28,6 +29,7 @@ mod graph_batch;
 mod graph_error;
 mod graph_fields;
 mod graph_page;
+mod identity;
 mod instagram;
 mod instagram_fields;
 mod instagram_insights;
@@ -38,12 +40,20 @@ mod meta;
 mod meta_insights;
 mod meta_post;
 mod platform;
+mod published;
 mod quota;
 mod reddit;
 mod reddit_post;
 mod request;
 mod sample;
+mod tiktok;
+mod tiktok_video;
 mod world;
+mod x;
+mod x_post;
+mod x_problem;
+mod youtube;
+mod youtube_video;
 
 #[cfg(test)]
 mod graph_tests;
@@ -55,6 +65,14 @@ mod meta_tests;
 mod reddit_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tiktok_tests;
+#[cfg(test)]
+mod x_tests;
+#[cfg(test)]
+mod youtube_tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,7 +85,10 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub use accounts::{INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_PAGE};
+pub use accounts::{
+    INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_PAGE, STUDIO_HANDLE, TIKTOK_ACCOUNT, X_ACCOUNT,
+    YOUTUBE_CHANNEL,
+};
 pub use faults::{Fault, FaultKind};
 pub use figures::{Figures, LARGEST_POST, SMALLEST_POST, figures};
 pub use platform::Platform;
@@ -88,7 +109,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub struct SimulatorConfig {
     /// What every post and figure is derived from.
     pub seed: u64,
-    /// Whether tokens are checked. Without, any token is taken for anybody's, or none at all.
+    /// Whether tokens are checked. Without, any token is taken for anybody's, or none at all; only
+    /// on TikTok and X one that the simulator issued is still its account's.
     pub credentials_required: bool,
 }
 
@@ -150,7 +172,8 @@ impl Simulator {
         format!("http://{}/{}", self.address, platform.as_str())
     }
 
-    /// The environment that points a server at these platforms: each variable with its value.
+    /// The environment that points a server at these platforms: each variable with its value. The
+    /// access token of YouTube is an API key.
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut variables = Vec::new();
@@ -161,16 +184,14 @@ impl Simulator {
             };
             set("BASE_URL", self.base_url(platform));
             set("WEB_URL", self.base_url(platform));
-            let account = match platform {
-                Platform::Reddit => {
-                    set("CLIENT_ID", REDDIT_CLIENT_ID.to_owned());
-                    set("CLIENT_SECRET", REDDIT_CLIENT_SECRET.to_owned());
-                    continue;
-                }
-                Platform::Instagram => INSTAGRAM_ACCOUNT,
-                Platform::Meta => META_PAGE,
+            let Some(account) = accounts::own(platform) else {
+                set("CLIENT_ID", REDDIT_CLIENT_ID.to_owned());
+                set("CLIENT_SECRET", REDDIT_CLIENT_SECRET.to_owned());
+                continue;
             };
-            set("ACCOUNT_ID", account.to_string());
+            if matches!(platform, Platform::Instagram | Platform::Meta) {
+                set("ACCOUNT_ID", account.to_string());
+            }
             set("ACCESS_TOKEN", self.world.access_token(platform, account));
         }
         variables
@@ -259,178 +280,10 @@ fn answer(world: &World, prefix: &str, request: &Incoming<'_>) -> Answer {
         "reddit" => reddit::handle(world, request),
         "instagram" => graph::handle(world, Platform::Instagram, request),
         "meta" => graph::handle(world, Platform::Meta, request),
+        "youtube" => youtube::handle(world, request),
+        "tiktok" => tiktok::handle(world, request),
+        "x" => x::handle(world, request),
         "_control" => control::handle(world, request),
         _ => Answer::json(404, "{\"error\":\"no such platform\"}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    use tokio::net::TcpStream;
-
-    use super::*;
-
-    async fn request(world: &Arc<World>, method: Method, path: &str, body: &str) -> (u16, String) {
-        let request = Request::builder()
-            .method(method)
-            .uri_str(path)
-            .body(body.to_owned());
-        let response = routes(Arc::clone(world)).get_response(request).await;
-        let status = response.status().as_u16();
-        (status, response.into_body().into_string().await.unwrap())
-    }
-
-    async fn get(world: &Arc<World>, path: &str) -> Value {
-        let (status, body) = request(world, Method::GET, path, "").await;
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
-    }
-
-    async fn shown(world: &Arc<World>) -> Value {
-        get(world, "/reddit/api/info?id=t3_1skjxta").await["data"].clone()
-    }
-
-    async fn post(world: &Arc<World>, path: &str, body: &Value) -> Value {
-        let (status, text) = request(world, Method::POST, path, &body.to_string()).await;
-        assert_eq!(status, 200, "{path}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_server_answers_until_it_is_stopped() {
-        let config = SimulatorConfig {
-            seed: 7,
-            credentials_required: false,
-        };
-        let simulator = Simulator::start(config, ([127, 0, 0, 1], 0).into())
-            .await
-            .unwrap();
-        let address = simulator.address();
-        assert_eq!(
-            simulator.base_url(Platform::Meta),
-            format!("http://{address}/meta")
-        );
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let asked = "GET /reddit/api/info?id=t3_1skjxta HTTP/1.1\r\nHost: simulator\r\n\
-            Connection: close\r\n\r\n";
-        stream.write_all(asked.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(answer.contains("x-ratelimit-remaining: ") && answer.contains("\"t3_1skjxta\""));
-        assert_eq!(simulator.world().calls("reddit.info"), 1);
-        simulator.stop().await.unwrap();
-        assert!(TcpStream::connect(address).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn posts_and_their_figures_agree_with_what_the_platform_shows() {
-        let world = Arc::new(World::new(7).with_frozen_growth());
-        let posts = get(&world, "/_control/posts?platform=reddit&count=3").await;
-        for post in posts.as_array().unwrap() {
-            let id = post["native_id"].as_str().unwrap();
-            assert!(post["url"].as_str().unwrap().contains(id));
-            let figures = get(
-                &world,
-                &format!("/_control/figures?platform=reddit&id={id}"),
-            )
-            .await;
-            let listing = get(&world, &format!("/reddit/api/info/?id=t3_{id}")).await;
-            assert_eq!(
-                listing["data"]["children"][0]["data"]["score"],
-                figures["score"]
-            );
-            assert!(figures["views"].as_u64().unwrap() >= SMALLEST_POST);
-            assert!(figures["clicks"].is_u64() && figures["comments"].is_u64());
-        }
-        let calls = get(&world, "/_control/calls").await;
-        assert_eq!(calls["reddit.info"], 3);
-        assert_eq!(calls["instagram.batch"], 0);
-    }
-
-    #[tokio::test]
-    async fn a_post_vanishes_comes_back_and_loses_counts_on_request() {
-        let world = Arc::new(World::new(7).with_frozen_growth());
-        let before = shown(&world).await;
-        let post_body = json!({"platform": "reddit", "id": "1skjxta"});
-        post(&world, "/_control/vanish", &post_body).await;
-        assert_eq!(shown(&world).await["dist"], 0);
-        post(&world, "/_control/restore", &post_body).await;
-        assert_eq!(shown(&world).await, before);
-        let purge = json!({"platform": "reddit", "id": "1skjxta", "percent": 100});
-        post(&world, "/_control/purge", &purge).await;
-        assert_eq!(shown(&world).await["children"][0]["data"]["score"], 0);
-    }
-
-    #[tokio::test]
-    async fn faults_are_set_and_cleared_over_http() {
-        let world = Arc::new(World::new(7));
-        let fault = json!({"platform": "reddit", "kind": "server_error", "share": 1.0});
-        post(&world, "/_control/faults", &fault).await;
-        let info = "/reddit/api/info?id=t3_abc";
-        assert!(request(&world, Method::GET, info, "").await.0 >= 500);
-        request(
-            &world,
-            Method::DELETE,
-            "/_control/faults?platform=reddit",
-            "",
-        )
-        .await;
-        assert_eq!(request(&world, Method::GET, info, "").await.0, 200);
-        let misspelt = json!({"platform": "reddit", "kind": "server_error", "shere": 1.0});
-        let path = "/_control/faults";
-        assert_eq!(
-            request(&world, Method::POST, path, &misspelt.to_string())
-                .await
-                .0,
-            400
-        );
-    }
-
-    #[tokio::test]
-    async fn the_clock_moves_and_growth_stops_over_http() {
-        let world = Arc::new(World::new(7));
-        let before = world.now_ms();
-        let body = json!({"offset_seconds": 864_000, "growth_frozen": true});
-        let now = post(&world, "/_control/clock", &body).await["now"]
-            .as_i64()
-            .unwrap();
-        assert!(now - before >= 864_000_000);
-        let path = "/_control/figures?platform=reddit&id=1skjxta&at=";
-        let early = get(&world, &format!("{path}0")).await;
-        let late = get(&world, &format!("{path}{now}")).await;
-        assert_eq!(early["views"], late["views"]);
-    }
-
-    #[tokio::test]
-    async fn a_quota_can_be_set_and_lifted_over_http() {
-        let world = Arc::new(World::new(7));
-        let limited = json!({"platform": "reddit", "limit": 0});
-        post(&world, "/_control/quota", &limited).await;
-        let info = "/reddit/api/info?id=t3_abc";
-        assert_eq!(request(&world, Method::GET, info, "").await.0, 429);
-        post(&world, "/_control/quota", &json!({"platform": "reddit"})).await;
-        assert_eq!(request(&world, Method::GET, info, "").await.0, 200);
-    }
-
-    #[tokio::test]
-    async fn short_links_of_every_platform_redirect_to_the_posts_own_address() {
-        let world = Arc::new(World::new(7));
-        for platform in Platform::ALL {
-            for post in world.posts(platform, 0, 8, None) {
-                let path = world.short_link(platform, &post.native_id).unwrap();
-                let request = Request::builder().uri_str(&path).finish();
-                let response = routes(Arc::clone(&world)).get_response(request).await;
-                assert!(response.status().is_redirection(), "{path}");
-                let location = response.header("location").unwrap();
-                assert!(
-                    location.starts_with(&post.url),
-                    "{location} for {}",
-                    post.url
-                );
-            }
-        }
     }
 }

@@ -15,11 +15,27 @@ pub enum Platform {
     /// Facebook pages, under `/meta`.
     #[serde(rename = "meta", alias = "META")]
     Meta,
+    /// Under `/youtube`.
+    #[serde(rename = "youtube", alias = "YOUTUBE")]
+    YouTube,
+    /// Under `/tiktok`.
+    #[serde(rename = "tiktok", alias = "TIKTOK")]
+    TikTok,
+    /// Once Twitter, under `/x`.
+    #[serde(rename = "x", alias = "X")]
+    X,
 }
 
 impl Platform {
     /// Every platform.
-    pub const ALL: [Self; 3] = [Self::Reddit, Self::Instagram, Self::Meta];
+    pub const ALL: [Self; 6] = [
+        Self::Reddit,
+        Self::Instagram,
+        Self::Meta,
+        Self::YouTube,
+        Self::TikTok,
+        Self::X,
+    ];
 
     /// The name in paths and in control calls.
     #[must_use]
@@ -28,6 +44,9 @@ impl Platform {
             Self::Reddit => "reddit",
             Self::Instagram => "instagram",
             Self::Meta => "meta",
+            Self::YouTube => "youtube",
+            Self::TikTok => "tiktok",
+            Self::X => "x",
         }
     }
 
@@ -59,6 +78,6 @@ mod tests {
                 Some(platform)
             );
         }
-        assert_eq!(Platform::parse("youtube"), None);
+        assert_eq!(Platform::parse("myspace"), None);
     }
 }

@@ -56,31 +56,23 @@ pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
 
 /// Counts a call, then answers it rightly or as the faults in force demand.
 fn struck(world: &World, call: Call, answer: impl FnOnce() -> Answer) -> Answer {
-    world.count(call, 1);
-    let strike = world.strike(Platform::Reddit, call, false);
-    let mut answer = strike
-        .blow
-        .and_then(|blow| replacement(call, blow))
-        .unwrap_or_else(answer);
-    if let Some(blow) = strike.blow {
-        distort::spoil(blow.kind, &mut answer.body);
-    }
-    answer.delay_ms = strike.delay_ms;
-    answer
+    distort::struck(
+        world,
+        Platform::Reddit,
+        call,
+        |blow| refusal(call, blow),
+        answer,
+    )
 }
 
-/// The answer of a fault that leaves nothing of the right one.
-fn replacement(call: Call, blow: Blow) -> Option<Answer> {
-    match blow.kind {
-        FaultKind::RateLimited if call == Call::RedditToken => Some(Answer::json(
-            429,
-            "{\"message\": \"Too Many Requests\", \"error\": 429}",
-        )),
-        FaultKind::RateLimited => Some(rate_limited(blow.retry_after_s)),
-        FaultKind::ServerError => Some(distort::server_error(blow.nth)),
-        FaultKind::Garbage => Some(distort::garbage()),
-        FaultKind::TokenRefused => Some(unauthorized()),
-        FaultKind::Truncated | FaultKind::Latency | FaultKind::WrongType | FaultKind::Empty => None,
+/// What Reddit says to a rate limit or a refused token.
+fn refusal(call: Call, blow: Blow) -> Answer {
+    match (blow.kind, call) {
+        (FaultKind::RateLimited, Call::RedditToken) => {
+            Answer::json(429, "{\"message\": \"Too Many Requests\", \"error\": 429}")
+        }
+        (FaultKind::RateLimited, _) => rate_limited(blow.retry_after_s),
+        _ => unauthorized(),
     }
 }
 

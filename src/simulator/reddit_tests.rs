@@ -12,7 +12,7 @@ use super::faults::{Fault, FaultKind};
 use super::platform::Platform;
 use super::reddit::{handle, info_body, share_path};
 use super::request::Incoming;
-use super::testing::{fixture, keys};
+use super::testing::{fixture, header, keys};
 use super::world::World;
 
 const NOW_MS: i64 = 1_793_491_200_000;
@@ -42,14 +42,6 @@ fn call(world: &World, method: &Method, path: &str, query: &str, auth: &str, bod
 
 fn get_info(world: &World, query: &str, auth: &str) -> Answer {
     call(world, &Method::GET, "/api/info", query, auth, "")
-}
-
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-    answer
-        .headers
-        .iter()
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.as_str())
 }
 
 #[test]

@@ -75,6 +75,17 @@ impl<'a> Parameters<'a> {
             .map(|(_, value)| value.as_ref())
     }
 
+    /// All values under a name, each split at its commas, without empty ones.
+    pub(super) fn list(&self, name: &str) -> Vec<&str> {
+        self.0
+            .iter()
+            .filter(|(key, _)| key == name)
+            .flat_map(|(_, value)| value.split(','))
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+            .collect()
+    }
+
     /// The first value under a name, as a number.
     pub(super) fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.parse().ok()
@@ -102,6 +113,9 @@ mod tests {
         assert_eq!(form.credential("Basic"), None);
         let parameters = form.parameters();
         assert_eq!(parameters.get("a"), Some("1,2"));
+        assert_eq!(parameters.list("b"), ["x", "y"]);
+        assert_eq!(parameters.list("a"), ["1", "2"]);
+        assert!(parameters.list("c").is_empty());
         assert_eq!(parameters.get("b"), Some("x"));
         assert_eq!(parameters.get("batch"), Some("[]"));
 

@@ -1,29 +1,34 @@
 //! Posts to work with: existing ones by number, for demos, tests and benchmarks.
 //!
 //! The list of a platform is endless and fixed by the seed: asking for more gives the same ones and
-//! more. On Instagram and Meta every fourth belongs to another account, and so does everything
-//! after the 300 that the owned account has.
+//! more. But on Reddit, every fourth belongs to another account than the owned one, and so does
+//! everything after the 300 that the owned account has.
 
 use serde::Serialize;
 
-use super::accounts::{INSTAGRAM_ACCOUNT, META_PAGE, account_of, creator, handle_of, other_page};
+use super::accounts::{
+    INSTAGRAM_ACCOUNT, META_PAGE, TIKTOK_ACCOUNT, X_ACCOUNT, YOUTUBE_CHANNEL, account_of,
+    channel_id, creator, handle_of, member, member_handle, member_of, other_page,
+};
 use super::instagram_media::{self, MEDIA_PER_ACCOUNT};
 use super::meta_post::{self, POSTS_PER_PAGE};
 use super::platform::Platform;
+use super::published::POSTS_PER_MEMBER;
 use super::reddit_post::{self, Fate};
 use super::world::World;
-use super::{instagram, reddit};
+use super::{instagram, reddit, tiktok_video, x_post, youtube_video};
 
 /// An existing post.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SamplePost {
     /// Its public address, as an affiliate would submit it.
     pub url: String,
-    /// The base36 id on Reddit, the shortcode on Instagram, `<page id>_<post id>` on Meta.
+    /// The base36 id on Reddit, the shortcode on Instagram, `<page id>_<post id>` on Meta, elsewhere
+    /// the id in the URL.
     pub native_id: String,
-    /// The author on Reddit, the handle on Instagram, the page's id on Meta.
+    /// The author on Reddit, the page's id on Meta, elsewhere the handle without `@`.
     pub account_handle: String,
-    /// The account's id; null on Reddit, where it is of no use.
+    /// The account's id, that of the channel on YouTube; null on Reddit, where it is of no use.
     pub account_id: Option<String>,
     /// Whether it belongs to the account of the simulator's own credential. Never on Reddit.
     pub owned: bool,
@@ -33,9 +38,9 @@ pub struct SamplePost {
     pub product_type: Option<String>,
 }
 
-/// The posts of an account, which are as many on both Graph platforms.
+/// The posts of an account, which are as many on every platform that lists them.
 const EACH: u64 = POSTS_PER_PAGE;
-const _: () = assert!(MEDIA_PER_ACCOUNT == POSTS_PER_PAGE);
+const _: () = assert!(MEDIA_PER_ACCOUNT == EACH && POSTS_PER_MEMBER == EACH);
 
 /// An account or page, the number of a post in its list, and whether it is the owned one.
 struct Place {
@@ -67,7 +72,7 @@ fn place(index: u64, own: u64, others: impl Fn(u64) -> u64) -> Place {
 }
 
 impl World {
-    /// `count` posts from number `offset` on. With `account` (a handle, or the id of a page) only
+    /// `count` posts from number `offset` on. With `account` (a handle, or a page's id) only
     /// those of this account, which end after 300; there is no such list on Reddit.
     #[must_use]
     pub fn posts(
@@ -95,11 +100,24 @@ impl World {
                     .map(|place| self.meta_post(&place))
                     .collect()
             }
+            Platform::YouTube => members(range, account, YOUTUBE_CHANNEL)
+                .iter()
+                .map(|place| self.youtube_post(place))
+                .collect(),
+            Platform::TikTok => members(range, account, TIKTOK_ACCOUNT)
+                .iter()
+                .map(|place| self.tiktok_post(place))
+                .collect(),
+            Platform::X => members(range, account, X_ACCOUNT)
+                .iter()
+                .map(|place| self.x_post(place))
+                .collect(),
         }
     }
 
     /// The path of a short link that redirects to a post, below the simulator's root; `None` where
-    /// there is no such post, or its id is too long for one.
+    /// there is no such post, or its id is too long for one. There are none on YouTube, whose short
+    /// links hold the id itself.
     #[must_use]
     pub fn short_link(&self, platform: Platform, native_id: &str) -> Option<String> {
         match platform {
@@ -116,6 +134,13 @@ impl World {
                 let post = meta_post::parse(native_id).filter(|post| post.exists(self.seed()))?;
                 Some(super::meta::share_path(post))
             }
+            Platform::YouTube => None,
+            Platform::TikTok => tiktok_video::parse(native_id)
+                .filter(|video| video.exists(self.epoch_ms()))
+                .map(tiktok_video::share_path),
+            Platform::X => x_post::parse(native_id)
+                .filter(|post| post.exists(self.epoch_ms()))
+                .map(x_post::share_path),
         }
     }
 
@@ -167,6 +192,53 @@ impl World {
             product_type: None,
         }
     }
+
+    fn youtube_post(&self, place: &Place) -> SamplePost {
+        let (seed, epoch_ms) = (self.seed(), self.epoch_ms());
+        let id = youtube_video::derived(seed, epoch_ms, place.account, place.nth);
+        let video = youtube_video::Video::new(seed, epoch_ms, &id);
+        SamplePost {
+            url: video.url(),
+            account_handle: member_handle(YOUTUBE_CHANNEL, place.account),
+            account_id: Some(channel_id(place.account)),
+            owned: place.owned,
+            created_at_ms: video.published_ms(),
+            product_type: None,
+            native_id: id.clone(),
+        }
+    }
+
+    fn tiktok_post(&self, place: &Place) -> SamplePost {
+        let video = tiktok_video::derived(self.seed(), self.epoch_ms(), place.account, place.nth);
+        SamplePost {
+            url: video.url(),
+            native_id: video.id(),
+            account_handle: member_handle(TIKTOK_ACCOUNT, place.account),
+            account_id: Some(place.account.to_string()),
+            owned: place.owned,
+            created_at_ms: video.created_s() * 1_000,
+            product_type: None,
+        }
+    }
+
+    fn x_post(&self, place: &Place) -> SamplePost {
+        let post = x_post::derived(self.seed(), self.epoch_ms(), place.account, place.nth);
+        SamplePost {
+            url: post.url(),
+            native_id: post.id(),
+            account_handle: member_handle(X_ACCOUNT, place.account),
+            account_id: Some(place.account.to_string()),
+            owned: place.owned,
+            created_at_ms: post.created_ms(),
+            product_type: None,
+        }
+    }
+}
+
+/// The places of a range of numbers on YouTube, TikTok or X, whose owned account is `own`.
+fn members(range: std::ops::Range<u64>, account: Option<&str>, own: u64) -> Vec<Place> {
+    let account_of = |handle: &str| member_of(own, handle);
+    places(range, account, account_of, own, |place| member(own, place))
 }
 
 /// The places of a range of numbers, of one account or of the platform's mixed list.
@@ -197,6 +269,7 @@ fn places(
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::accounts::STUDIO_HANDLE;
     use super::*;
 
     #[test]
@@ -226,7 +299,10 @@ mod tests {
     #[test]
     fn the_owned_account_has_its_300_and_others_are_mixed_in() {
         let world = World::new(7);
-        for platform in [Platform::Instagram, Platform::Meta] {
+        for platform in Platform::ALL {
+            if platform == Platform::Reddit {
+                continue;
+            }
             let posts = world.posts(platform, 0, 1_000, None);
             assert_eq!(posts.iter().filter(|post| post.owned).count(), 300);
             assert!(!posts[3].owned && posts[4].owned);
@@ -256,20 +332,56 @@ mod tests {
                 .posts(Platform::Instagram, 0, 5, Some("creator_gone"))
                 .is_empty()
         );
+        for platform in [Platform::YouTube, Platform::TikTok, Platform::X] {
+            let posts = world.posts(platform, 290, 100, Some("creator_5"));
+            assert_eq!(posts.len(), 10);
+            assert!(
+                posts
+                    .iter()
+                    .all(|post| post.account_handle == "creator_5" && !post.owned)
+            );
+            let owned = world.posts(platform, 0, 5, Some(STUDIO_HANDLE));
+            assert!(owned.len() == 5 && owned.iter().all(|post| post.owned));
+            assert!(world.posts(platform, 0, 5, Some("nobody")).is_empty());
+        }
     }
 
     #[test]
-    fn a_short_link_is_made_for_every_platform() {
+    fn listed_posts_were_published_before_the_epoch() {
+        for world in [World::new(7), World::of_today(7)] {
+            for platform in Platform::ALL {
+                for post in world.posts(platform, 0, 500, None) {
+                    let age_ms = world.epoch_ms() - post.created_at_ms;
+                    assert!(
+                        (0..=31 * 86_400_000).contains(&age_ms),
+                        "{} is {age_ms} ms old",
+                        post.url
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_link_is_made_for_every_platform_that_has_opaque_ones() {
         let world = World::new(7);
         for platform in Platform::ALL {
             let post = &world.posts(platform, 0, 1, None)[0];
-            let path = world.short_link(platform, &post.native_id).unwrap();
-            assert!(
-                path.starts_with(&format!("/{}/", platform.as_str())),
-                "{path}"
-            );
-            assert!(path.contains("/s/") || path.contains("/share/"), "{path}");
+            let path = world.short_link(platform, &post.native_id);
+            if platform == Platform::YouTube {
+                assert_eq!(path, None);
+                continue;
+            }
+            let path = path.unwrap();
+            let below = path.strip_prefix(&format!("/{}/", platform.as_str()));
+            let is_short = match platform {
+                Platform::X => below.is_some_and(|token| !token.contains('/')),
+                Platform::TikTok => below.is_some_and(|below| below.starts_with("t/")),
+                _ => path.contains("/s/") || path.contains("/share/"),
+            };
+            assert!(below.is_some() && is_short, "{path}");
         }
+        assert_eq!(world.short_link(Platform::X, "20"), None);
         assert_eq!(world.short_link(Platform::Instagram, "B-fKL9qpeab"), None);
     }
 }

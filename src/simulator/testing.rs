@@ -31,6 +31,11 @@ pub(super) fn keys(value: &Value) -> BTreeSet<String> {
     value.as_object().unwrap().keys().cloned().collect()
 }
 
+/// A set of names, to compare keys with.
+pub(super) fn set<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    names.into_iter().map(str::to_owned).collect()
+}
+
 /// A request without a token.
 pub(super) fn call(
     world: &World,
@@ -67,6 +72,41 @@ pub(super) fn call_as(
         body,
     };
     handle(world, platform, &request)
+}
+
+/// A request below the simulator's root, with these headers.
+pub(super) fn send(
+    world: &World,
+    method: &Method,
+    url: &str,
+    fields: &[(&'static str, &str)],
+    body: &str,
+) -> Answer {
+    let mut headers = HeaderMap::new();
+    for (name, value) in fields {
+        headers.insert(*name, HeaderValue::try_from(*value).unwrap());
+    }
+    let (path, query) = url.split_once('?').unwrap_or((url, ""));
+    let segments: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let (prefix, segments) = segments.split_first().unwrap();
+    let body = body.as_bytes();
+    let request = Incoming {
+        method,
+        segments,
+        query,
+        headers: &headers,
+        body,
+    };
+    super::answer(world, prefix, &request)
+}
+
+/// The value of an answer's header.
+pub(super) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+    answer
+        .headers
+        .iter()
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value.as_str())
 }
 
 /// An answer's body.

@@ -6,17 +6,17 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::accounts::{META_PAGE, account_of};
+use super::accounts::account_of;
 use super::calls::{Call, Calls};
 use super::changes::{Change, Changes};
 use super::codec::{BASE64_URL, encode};
 use super::digest::digest_number;
 use super::faults::{Fault, Faults, Strike};
 use super::figures::{Figures, figures};
-use super::instagram_media::{Media, MediaKind, MediaLibrary, code_number, number_of_graph_id};
+use super::identity::native_id;
+use super::instagram_media::{Media, MediaKind, MediaLibrary, code_number};
 use super::platform::Platform;
 use super::quota::{LIFTED, Quota, Reading};
-use super::{meta_post, reddit_post};
 
 /// 2026-11-01T00:00:00Z: the newest derived posts are from just before it, unless told otherwise.
 pub const DEFAULT_EPOCH_MS: i64 = 1_793_491_200_000;
@@ -27,6 +27,15 @@ const REDDIT_WINDOW_S: u64 = 600;
 /// Calls in an hour that the Graph platforms allow here; on Meta's side it depends on the audience.
 const GRAPH_LIMIT: u64 = 4_800;
 const GRAPH_WINDOW_S: u64 = 3_600;
+/// Units of a day that YouTube allows a project; a call costs one.
+const YOUTUBE_LIMIT: u64 = 10_000;
+const YOUTUBE_WINDOW_S: u64 = 86_400;
+/// Calls in a minute that TikTok allows.
+const TIKTOK_LIMIT: u64 = 600;
+const TIKTOK_WINDOW_S: u64 = 60;
+/// Look-ups in 15 minutes that X allows an app.
+pub(super) const X_LIMIT: u64 = 3_500;
+const X_WINDOW_S: u64 = 900;
 
 /// Everything that the simulated platforms know. Shared by all requests.
 pub struct World {
@@ -39,7 +48,7 @@ pub struct World {
     calls: Calls,
     faults: Faults,
     changes: Changes,
-    quotas: [Quota; 3],
+    quotas: [Quota; Platform::ALL.len()],
     pub(super) media: MediaLibrary,
 }
 
@@ -62,6 +71,9 @@ impl World {
                 Quota::new(LIFTED, REDDIT_WINDOW_S),
                 Quota::new(LIFTED, GRAPH_WINDOW_S),
                 Quota::new(LIFTED, GRAPH_WINDOW_S),
+                Quota::new(LIFTED, YOUTUBE_WINDOW_S),
+                Quota::new(LIFTED, TIKTOK_WINDOW_S),
+                Quota::new(LIFTED, X_WINDOW_S),
             ],
             media: MediaLibrary::new(seed),
         }
@@ -84,12 +96,15 @@ impl World {
     }
 
     /// The same with quotas that run out: Reddit 1,000 calls in 600 s, Instagram and Meta 4,800 in
-    /// an hour.
+    /// an hour, YouTube 10,000 in a day, TikTok 600 in a minute, X 3,500 in 900 s.
     #[must_use]
     pub fn with_real_quotas(self) -> Self {
         self.set_quota(Platform::Reddit, Some(REDDIT_LIMIT), None);
         self.set_quota(Platform::Instagram, Some(GRAPH_LIMIT), None);
         self.set_quota(Platform::Meta, Some(GRAPH_LIMIT), None);
+        self.set_quota(Platform::YouTube, Some(YOUTUBE_LIMIT), None);
+        self.set_quota(Platform::TikTok, Some(TIKTOK_LIMIT), None);
+        self.set_quota(Platform::X, Some(X_LIMIT), None);
         self
     }
 
@@ -100,7 +115,8 @@ impl World {
         self
     }
 
-    /// The same with figures that do not depend on the time: those of the moment of creation.
+    /// The same with figures that do not depend on the time: those of the moment of creation. Posts
+    /// stay new, so an author on X sees what is only told for 30 days.
     #[must_use]
     pub fn with_frozen_growth(self) -> Self {
         self.set_growth_frozen(true);
@@ -284,6 +300,14 @@ impl World {
         ))
     }
 
+    /// How old a post is at `at_ms`, in milliseconds. While growth is frozen all are new.
+    pub(super) fn age_ms(&self, created_ms: i64, at_ms: i64) -> u64 {
+        if self.growth_frozen.load(Ordering::Relaxed) {
+            return 0;
+        }
+        u64::try_from(at_ms.saturating_sub(created_ms)).unwrap_or(0)
+    }
+
     /// The figures of a post that is known to exist.
     pub(super) fn earned(
         &self,
@@ -293,11 +317,7 @@ impl World {
         at_ms: i64,
         change: Change,
     ) -> Figures {
-        let age_ms = if self.growth_frozen.load(Ordering::Relaxed) {
-            0
-        } else {
-            u64::try_from(at_ms.saturating_sub(created_ms)).unwrap_or(0)
-        };
+        let age_ms = self.age_ms(created_ms, at_ms);
         let earned = figures(self.seed, platform.as_str(), native_id, age_ms);
         if change.purged_percent == 0 {
             earned
@@ -305,58 +325,12 @@ impl World {
             earned.purged(change.purged_percent)
         }
     }
-
-    /// When a post was created, in unix milliseconds; `None` where it never existed.
-    fn created_ms(&self, platform: Platform, native_id: &str) -> Option<i64> {
-        match platform {
-            Platform::Reddit => (reddit_post::fate(native_id) != reddit_post::Fate::Gone)
-                .then(|| reddit_post::created_s(native_id) * 1_000),
-            Platform::Instagram => self
-                .media
-                .find(code_number(native_id)?)
-                .map(Media::created_ms),
-            Platform::Meta => {
-                let post = meta_post::parse(native_id)?;
-                post.exists(self.seed).then(|| post.created_s() * 1_000)
-            }
-        }
-    }
-}
-
-/// The native id of a post that may be named in another way: `t3_…` on Reddit, a Graph id on
-/// Instagram, a `pfbid…` or the number alone (of [`META_PAGE`]) on Meta.
-fn native_id(platform: Platform, id: &str) -> Option<String> {
-    match platform {
-        Platform::Reddit => {
-            let id = id.strip_prefix("t3_").unwrap_or(id).to_ascii_lowercase();
-            reddit_post::is_id(&id).then_some(id)
-        }
-        Platform::Instagram => {
-            let pk = code_number(id).or_else(|| number_of_graph_id(id))?;
-            Some(
-                Media {
-                    pk,
-                    kind: MediaKind::Image,
-                }
-                .code(),
-            )
-        }
-        Platform::Meta => {
-            let post = meta_post::parse(id)
-                .or_else(|| meta_post::parse_pfbid(id))
-                .or_else(|| {
-                    Some(meta_post::Post {
-                        page: META_PAGE,
-                        number: id.parse().ok()?,
-                    })
-                })?;
-            Some(post.graph_id())
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::accounts::META_PAGE;
+    use super::super::{meta_post, reddit_post};
     use super::*;
 
     const DAY_MS: i64 = 86_400_000;

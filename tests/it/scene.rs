@@ -89,6 +89,9 @@ pub fn short_link(app: &TestApp, platform: Platform, native_id: &str) -> String 
         Platform::Reddit => ("https://www.reddit.com", "/reddit"),
         Platform::Instagram => ("https://www.instagram.com", "/instagram"),
         Platform::Meta => ("https://www.facebook.com", "/meta"),
+        Platform::YouTube => ("https://youtu.be", "/youtube"),
+        Platform::TikTok => ("https://www.tiktok.com", "/tiktok"),
+        Platform::X => ("https://t.co", "/x"),
     };
     format!("{site}{}", path.strip_prefix(played).unwrap())
 }
