@@ -270,7 +270,7 @@ fn a_short_link_leads_to_the_post_it_was_made_for() {
         assert_eq!(answer.status, 301, "{path}");
         assert_eq!(header(&answer, "location"), Some(post.url.as_str()));
     }
-    let unknown = send(&world, &Method::GET, "/x/Hg8nkfoizN", &[], "");
+    let unknown = send(&world, &Method::GET, "/x/not_a_token", &[], "");
     assert_eq!(unknown.status, 404);
     assert_eq!(world.calls("x.share"), 3);
 }
