@@ -1,73 +1,15 @@
-//! Global ids: opaque, and typed, so that the id of one kind of thing is never taken for another's.
+//! Global ids as the API takes and gives them.
 
 use async_graphql::ID;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::error::Error;
-
-/// What a global id names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// An advertiser.
-    Advertiser,
-    /// An affiliate.
-    Affiliate,
-    /// A claim.
-    AffiliateReport,
-    /// An alert.
-    Alert,
-    /// An application.
-    Application,
-    /// A campaign.
-    Campaign,
-    /// An order.
-    Order,
-    /// An observation.
-    PlatformReport,
-    /// A post.
-    Post,
-    /// A verdict.
-    Reconciliation,
-    /// A run.
-    ReconciliationRun,
-}
+pub use crate::model::IdKind as Kind;
 
 impl Kind {
-    const ALL: [Self; 11] = [
-        Self::Advertiser,
-        Self::Affiliate,
-        Self::AffiliateReport,
-        Self::Alert,
-        Self::Application,
-        Self::Campaign,
-        Self::Order,
-        Self::PlatformReport,
-        Self::Post,
-        Self::Reconciliation,
-        Self::ReconciliationRun,
-    ];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Advertiser => "Advertiser",
-            Self::Affiliate => "Affiliate",
-            Self::AffiliateReport => "AffiliateReport",
-            Self::Alert => "Alert",
-            Self::Application => "Application",
-            Self::Campaign => "Campaign",
-            Self::Order => "Order",
-            Self::PlatformReport => "PlatformReport",
-            Self::Post => "Post",
-            Self::Reconciliation => "Reconciliation",
-            Self::ReconciliationRun => "ReconciliationRun",
-        }
-    }
-
     /// The global id of a row.
     #[must_use]
     pub fn id(self, row: i64) -> ID {
-        ID(URL_SAFE_NO_PAD.encode(format!("{}:{row}", self.name())))
+        ID(self.encode(row))
     }
 
     /// The row that a global id of this kind names.
@@ -78,11 +20,9 @@ impl Kind {
         match parse(id) {
             Some((kind, row)) if kind == self => Ok(row),
             Some((kind, _)) => Err(Error::BadInput(format!(
-                "{argument}: this is the id of {} {}, not of {} {}",
-                kind.article(),
-                kind.name(),
-                self.article(),
-                self.name()
+                "{argument}: this is the id of {}, not of {}",
+                kind.described(),
+                self.described()
             ))),
             None => Err(Error::BadInput(format!(
                 "{argument}: this is not an id of this server"
@@ -97,29 +37,12 @@ impl Kind {
     pub fn optional_row(self, argument: &str, id: Option<&ID>) -> Result<Option<i64>, Error> {
         id.map(|id| self.row(argument, id)).transpose()
     }
-
-    const fn article(self) -> &'static str {
-        match self {
-            Self::Advertiser
-            | Self::Affiliate
-            | Self::AffiliateReport
-            | Self::Alert
-            | Self::Application
-            | Self::Order => "an",
-            _ => "a",
-        }
-    }
 }
 
 /// What a global id names, if it is one.
 #[must_use]
 pub fn parse(id: &ID) -> Option<(Kind, i64)> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(id.as_bytes()).ok()?).ok()?;
-    let (name, row) = text.split_once(':')?;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name)?;
-    let row: i64 = row.parse().ok()?;
-    // One spelling for each id: "+7" and "007" are none.
-    (kind.id(row) == *id).then_some((kind, row))
+    Kind::decode(id)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! names here are the names in the tables, the GraphQL schema and the tests.
 
 mod enums;
+mod global_id;
 mod metrics;
 mod secret;
 
@@ -12,6 +13,7 @@ pub use enums::{
     DiscrepancyLevel, EvidenceGrade, Finality, OrderStatus, PlatformKind, PostStatus,
     ReconciliationStatus, ReportStatus, Role, SubmissionMethod, UnknownName,
 };
+pub use global_id::IdKind;
 pub use metrics::{Availability, Metric, Metrics, Observed};
 pub use secret::Secret;
 
