@@ -7,7 +7,7 @@ use crate::db::Pool;
 use crate::domain::sign_ins::SignIns;
 use crate::domain::token::Tokens;
 use crate::events::Events;
-use crate::platform::Platforms;
+use crate::platform::{Discord, Platforms};
 use crate::vault::Vault;
 
 /// The shared parts of a process. Built the same way by the program and by its tests; cloning is cheap.
@@ -17,6 +17,8 @@ pub struct App {
     pub db: Pool,
     /// Access to the platforms that are set up.
     pub platforms: Platforms,
+    /// Access to Discord, where it is set up.
+    pub discord: Option<Arc<Discord>>,
     /// The time of rules and queue.
     pub clock: Clock,
     /// Makes and checks access tokens.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use crate::model::{PlatformKind, Secret};
-use crate::platform::PlatformConfig;
+use crate::platform::{DiscordConfig, PlatformConfig};
 
 /// A variable of the environment that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ pub struct Config {
     pub encryption_keys: Option<Secret>,
     /// `COUNTERSIGN_PLATFORM_<KIND>_…`: access to the platforms that are set up.
     pub platforms: Vec<(PlatformKind, PlatformConfig)>,
+    /// `COUNTERSIGN_DISCORD_…`: the application that members of Discord give commands to; none where not one of its
+    /// variables is set.
+    pub discord: Option<DiscordConfig>,
 }
 
 /// How access tokens are made.
@@ -99,6 +102,7 @@ impl Config {
                 .unwrap_or_default(),
             encryption_keys: lookup("COUNTERSIGN_ENCRYPTION_KEYS").map(Secret::new),
             platforms: platforms(lookup)?,
+            discord: discord(lookup)?,
         })
     }
 }
@@ -164,20 +168,8 @@ fn platform(
 ) -> Result<Option<PlatformConfig>, ConfigError> {
     let variable = |name: &str| format!("COUNTERSIGN_PLATFORM_{kind}_{name}");
     let text = |name: &str| lookup(&variable(name));
-    let url = |name: &str| -> Result<Option<Url>, ConfigError> {
-        text(name)
-            .map(|value| {
-                Url::parse(&value)
-                    .ok()
-                    .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-                    .ok_or_else(|| ConfigError {
-                        variable: variable(name),
-                        problem: format!("{value:?} is not an http or https address"),
-                    })
-            })
-            .transpose()
-    };
-    let (base_url, web_url) = (url("BASE_URL")?, url("WEB_URL")?);
+    let base_url = web_address(lookup, &variable("BASE_URL"))?;
+    let web_url = web_address(lookup, &variable("WEB_URL"))?;
     let (client_id, client_secret) = (text("CLIENT_ID"), text("CLIENT_SECRET"));
     let (access_token, account_id) = (text("ACCESS_TOKEN"), text("ACCOUNT_ID"));
     if client_id.is_none() && access_token.is_none() && base_url.is_none() {
@@ -194,6 +186,64 @@ fn platform(
         access_token: access_token.map(Secret::new),
         account_id,
         operator_set_hosts,
+    }))
+}
+
+/// An address of the web; none where the variable is not set.
+fn web_address(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    variable: &str,
+) -> Result<Option<Url>, ConfigError> {
+    let Some(value) = lookup(variable) else {
+        return Ok(None);
+    };
+    Url::parse(&value)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .map(Some)
+        .ok_or_else(|| ConfigError {
+            variable: variable.to_owned(),
+            problem: format!("{value:?} is not an http or https address"),
+        })
+}
+
+/// The settings of Discord; none where not one of its variables is set.
+fn discord(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<DiscordConfig>, ConfigError> {
+    const BASE_URL: &str = "COUNTERSIGN_DISCORD_BASE_URL";
+    const PUBLIC_KEY: &str = "COUNTERSIGN_DISCORD_PUBLIC_KEY";
+    const APPLICATION_ID: &str = "COUNTERSIGN_DISCORD_APPLICATION_ID";
+    let base_url = web_address(lookup, BASE_URL)?;
+    let public_key = lookup(PUBLIC_KEY)
+        .map(|text| {
+            let key: Option<[u8; 32]> = hex::decode(text.trim())
+                .ok()
+                .and_then(|key| key.try_into().ok());
+            // It is not shown: it may be the bot's token, set under the wrong name.
+            key.ok_or_else(|| ConfigError {
+                variable: PUBLIC_KEY.to_owned(),
+                problem: "it must be a key of 64 hexadecimal digits".to_owned(),
+            })
+        })
+        .transpose()?;
+    let application_id = lookup(APPLICATION_ID);
+    if let Some(id) = &application_id
+        && !((1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit()))
+    {
+        return Err(ConfigError {
+            variable: APPLICATION_ID.to_owned(),
+            problem: format!("{id:?} is not an id of up to 20 digits"),
+        });
+    }
+    let bot_token = lookup("COUNTERSIGN_DISCORD_BOT_TOKEN").map(Secret::new);
+    if base_url.is_none() && public_key.is_none() && application_id.is_none() && bot_token.is_none()
+    {
+        return Ok(None);
+    }
+    Ok(Some(DiscordConfig {
+        base_url: base_url.unwrap_or(DiscordConfig::default().base_url),
+        public_key,
+        application_id,
+        bot_token,
     }))
 }
 
@@ -237,5 +287,29 @@ mod tests {
         );
         let error = read(&[("COUNTERSIGN_TOKEN_ACCESS_SECONDS", "5")]).unwrap_err();
         assert!(error.to_string().contains("60 to 3600"), "{error}");
+    }
+
+    #[test]
+    fn discord_is_set_up_by_its_variables_and_a_bad_one_is_named() {
+        assert!(read(&[]).unwrap().discord.is_none());
+        let key = "82d8d97fe0641e68a1b0b11220f05e9ea0539a0cdc002119d4a9e9e025aba1e9";
+        let config = read(&[
+            ("COUNTERSIGN_DISCORD_PUBLIC_KEY", key),
+            ("COUNTERSIGN_DISCORD_BOT_TOKEN", "b0t-token"),
+        ])
+        .unwrap();
+        assert!(!format!("{config:?}").contains("b0t-token"));
+        let discord = config.discord.unwrap();
+        assert_eq!(discord.public_key.map(hex::encode).as_deref(), Some(key));
+        assert_eq!(discord.base_url.as_str(), "https://discord.com/");
+        for (variable, value) in [
+            ("COUNTERSIGN_DISCORD_PUBLIC_KEY", &key[2..]),
+            ("COUNTERSIGN_DISCORD_PUBLIC_KEY", "no key"),
+            ("COUNTERSIGN_DISCORD_APPLICATION_ID", "7a"),
+            ("COUNTERSIGN_DISCORD_BASE_URL", "discord.com"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err();
+            assert!(error.to_string().starts_with(variable), "{error}");
+        }
     }
 }

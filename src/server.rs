@@ -24,7 +24,7 @@ use crate::graphql::Feeds;
 use crate::http::transport::{AllowedOrigins, Settings};
 use crate::http::{Acceptor, Readiness, routes};
 use crate::jobs::{self, Worker, WorkerOptions};
-use crate::platform::Platforms;
+use crate::platform::{Discord, Platforms};
 use crate::vault::Vault;
 
 /// How long requests and sockets may take to end when the server is stopped.
@@ -117,6 +117,12 @@ impl Process {
         let app = App {
             db,
             platforms: Platforms::new(config.platforms.iter().cloned())?,
+            discord: config
+                .discord
+                .as_ref()
+                .map(Discord::new)
+                .transpose()?
+                .map(Arc::new),
             clock,
             tokens: Arc::new(Tokens::new(&key, config.tokens.clone())?),
             sign_ins: SignIns::default(),

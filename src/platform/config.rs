@@ -62,11 +62,12 @@ impl PlatformConfig {
     }
 }
 
+/// An address that stands in the source.
 #[allow(
     clippy::expect_used,
-    reason = "the addresses stand in this file, and a test parses each"
+    reason = "the addresses stand in the source, and tests parse each"
 )]
-fn literal(address: &str) -> Url {
+pub(super) fn literal(address: &str) -> Url {
     Url::parse(address).expect("an address in this file")
 }
 

@@ -46,6 +46,13 @@ impl Guard {
         }
     }
 
+    /// Opens the host that the operator set, if any.
+    pub(super) fn opening(host: Option<&str>) -> Self {
+        Self {
+            open: Arc::new(host.map(str::to_owned).into_iter().collect()),
+        }
+    }
+
     /// Refuses an address that must not be asked.
     pub(super) fn check(&self, url: &Url) -> Result<(), PlatformError> {
         let name = url.host_str().unwrap_or_default();

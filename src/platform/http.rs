@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use url::Url;
 
@@ -61,25 +61,28 @@ impl Http {
                 return Err(PlatformSetupError::NotAWebAddress { kind });
             }
         }
+        let plain = config.base_url.scheme() == "http" && config.web_url.scheme() == "http";
         let guard = Guard::new(kind, config);
+        Self::guarded(guard, &user_agent(config.client_id.as_deref()), plain)
+            .map_err(|detail| PlatformSetupError::Client { kind, detail })
+    }
+
+    /// Makes a client that asks what its guard lets through; `plain` where nothing is asked over
+    /// TLS. Fails with what is wrong.
+    pub(super) fn guarded(guard: Guard, user_agent: &str, plain: bool) -> Result<Self, String> {
         let mut builder = Client::builder()
-            .user_agent(user_agent(config.client_id.as_deref()))
+            .user_agent(user_agent)
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TOTAL_TIMEOUT)
             .redirect(Policy::none())
             .referer(false)
             .no_proxy()
             .dns_resolver(guard.clone());
-        if config.base_url.scheme() == "http" && config.web_url.scheme() == "http" {
+        if plain {
             // No certificate is ever checked, so a machine without any installed can do without.
             builder = builder.tls_certs_only(std::iter::empty());
         }
-        let client = builder
-            .build()
-            .map_err(|error| PlatformSetupError::Client {
-                kind,
-                detail: root_cause(&error),
-            })?;
+        let client = builder.build().map_err(|error| root_cause(&error))?;
         Ok(Self { client, guard })
     }
 
@@ -91,6 +94,11 @@ impl Http {
     /// Starts a POST.
     pub(super) fn post(&self, url: Url) -> RequestBuilder {
         self.client.post(url)
+    }
+
+    /// Starts a request with another method.
+    pub(super) fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url)
     }
 
     /// Sends a request and reads the whole answer, whatever its status.

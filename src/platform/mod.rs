@@ -9,6 +9,7 @@
 //! This module knows the model and HTTP, nothing else of the product.
 
 mod config;
+mod discord;
 mod error;
 mod graph;
 mod guard;
@@ -34,6 +35,7 @@ use self::link::PostLink;
 use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
 pub use self::config::PlatformConfig;
+pub use self::discord::{Conversation, Discord, DiscordConfig, DiscordSetupError};
 pub use self::error::{Advice, PlatformError};
 pub use self::registry::{Overrides, PlatformSetupError, Platforms};
 
