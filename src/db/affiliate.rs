@@ -67,6 +67,19 @@ pub async fn list_by_id(connection: &mut Connection, ids: &[i64]) -> QueryResult
         .await
 }
 
+/// The affiliate that a member of Discord submits for.
+pub async fn find_by_discord_user(
+    connection: &mut Connection,
+    discord_user_id: &str,
+) -> QueryResult<Option<Affiliate>> {
+    affiliates::table
+        .filter(affiliates::discord_user_id.eq(discord_user_id))
+        .select(Affiliate::as_select())
+        .first(connection)
+        .await
+        .optional()
+}
+
 /// Which of these affiliates have an application or a post at the advertiser.
 pub async fn list_known_to(
     connection: &mut Connection,

@@ -224,6 +224,26 @@ pub async fn list_visible(
     .await
 }
 
+/// The campaigns in the scope that have exactly this name, oldest first.
+pub async fn list_by_name(
+    connection: &mut Connection,
+    scope: Scope,
+    name: &str,
+    limit: i64,
+) -> QueryResult<Vec<Campaign>> {
+    scoped(
+        campaigns::table
+            .filter(campaigns::name.eq(name))
+            .select(Campaign::as_select())
+            .into_boxed(),
+        scope,
+    )
+    .order(campaigns::id.asc())
+    .limit(limit)
+    .load(connection)
+    .await
+}
+
 /// What the campaigns of a list have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct CampaignFilter {

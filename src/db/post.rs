@@ -86,6 +86,32 @@ pub async fn find_same(
         .optional()
 }
 
+/// The affiliate's posts in any campaign with this link or native id, newest first.
+pub async fn list_same(
+    connection: &mut Connection,
+    affiliate_id: i64,
+    canonical_url: &str,
+    platform: PlatformKind,
+    platform_post_id: Option<&str>,
+    limit: i64,
+) -> QueryResult<Vec<Post>> {
+    posts::table
+        .filter(posts::affiliate_id.eq(affiliate_id))
+        .filter(posts::platform.eq(platform))
+        .filter(
+            posts::canonical_url
+                .eq(canonical_url)
+                .or(posts::platform_post_id
+                    .is_not_null()
+                    .and(posts::platform_post_id.is_not_distinct_from(platform_post_id))),
+        )
+        .order(posts::id.desc())
+        .limit(limit)
+        .select(Post::as_select())
+        .load(connection)
+        .await
+}
+
 /// What the posts of a list have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct PostFilter {

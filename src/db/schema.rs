@@ -138,6 +138,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    discord_interactions (id) {
+        id -> Text,
+        application_id -> Text,
+        discord_user_id -> Text,
+        command -> Jsonb,
+        token_sealed -> Nullable<Bytea>,
+        token_key_id -> Nullable<Text>,
+        affiliate_report_id -> Nullable<Int8>,
+        asked_at -> Timestamptz,
+        answered_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     eligibility (advertiser_id, affiliate_id) {
         advertiser_id -> Int8,
         affiliate_id -> Int8,
@@ -441,6 +455,7 @@ diesel::joinable!(applications -> affiliates (affiliate_id));
 diesel::joinable!(campaign_platforms -> campaigns (campaign_id));
 diesel::joinable!(campaign_platforms -> platforms (platform));
 diesel::joinable!(campaigns -> advertisers (advertiser_id));
+diesel::joinable!(discord_interactions -> affiliate_reports (affiliate_report_id));
 diesel::joinable!(eligibility -> advertisers (advertiser_id));
 diesel::joinable!(eligibility -> affiliates (affiliate_id));
 diesel::joinable!(idempotency_keys -> affiliate_reports (affiliate_report_id));
@@ -484,6 +499,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     campaign_platforms,
     campaigns,
     dead_jobs,
+    discord_interactions,
     eligibility,
     idempotency_keys,
     mq_msgs,

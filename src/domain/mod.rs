@@ -7,6 +7,7 @@ pub mod application;
 pub mod audit;
 pub mod campaign;
 pub mod dashboard;
+pub mod discord;
 pub mod feed;
 pub mod input;
 pub mod job;

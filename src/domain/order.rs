@@ -166,6 +166,17 @@ pub async fn receive(
         .await
 }
 
+/// The time that was signed with a delivery, in whole seconds since 1970; none where it is not written in digits alone, or
+/// too far from now.
+pub(super) fn signed_time(text: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    plain
+        .then(|| text.parse::<i64>().ok())
+        .flatten()
+        .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
+        .filter(|at| (now - *at).abs() <= TOLERANCE)
+}
+
 /// Whether the delivery is signed with one of the advertiser's secrets, and when it was, where it says so.
 async fn verify(
     app: &App,
@@ -181,16 +192,7 @@ async fn verify(
     let given = signature.signature.unwrap_or_default();
     let signed_at = match signature.timestamp {
         None => None,
-        Some(text) => {
-            let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-            let at = plain
-                .then(|| text.parse::<i64>().ok())
-                .flatten()
-                .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
-                .filter(|at| (now - *at).abs() <= TOLERANCE)
-                .ok_or(Rejection::Unsigned)?;
-            Some(at)
-        }
+        Some(text) => Some(signed_time(text, now).ok_or(Rejection::Unsigned)?),
     };
     let message = match signature.timestamp {
         Some(timestamp) => [timestamp.as_bytes(), b".", body].concat(),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::input::Checks;
-use super::read;
+use super::{discord, read};
 use crate::app::App;
 use crate::db::Connection;
 use crate::db::order::{self, WebhookSecret};
@@ -315,6 +315,7 @@ pub async fn reencrypt(app: &App) -> Result<usize, Error> {
             .await?;
         moved += 1;
     }
+    moved += discord::reencrypt(app, &mut connection).await?;
     Ok(moved)
 }
 

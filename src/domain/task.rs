@@ -17,6 +17,12 @@ pub const EXTEND_RUN: &str = "extend_run";
 pub const RUNS: &str = "runs.1";
 /// The channel of [`DECIDE_APPLICATION`].
 pub const APPLICATIONS: &str = "applications.1";
+/// The job that does what a member of Discord asked for, and answers.
+pub const ANSWER_INTERACTION: &str = "answer_interaction";
+/// The job that tells a member of Discord the first verdict on its claim.
+pub const TELL_VERDICT: &str = "tell_verdict";
+/// The channel of [`ANSWER_INTERACTION`] and [`TELL_VERDICT`].
+pub const DISCORD: &str = "discord.1";
 /// How often a job is tried before it is given up.
 pub const ATTEMPTS: i32 = 5;
 
@@ -59,4 +65,11 @@ pub struct ExtendRun {
 pub struct DecideApplication {
     /// The application.
     pub application_id: i64,
+}
+
+/// The payload of [`ANSWER_INTERACTION`] and [`TELL_VERDICT`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interaction {
+    /// Discord's id of the interaction.
+    pub interaction_id: String,
 }

@@ -1,8 +1,9 @@
-//! The server's doors: GraphQL over HTTP and WebSocket, orders by webhook, lists as CSV, the public keys, health, and the
-//! GraphiQL page.
+//! The server's doors: GraphQL over HTTP and WebSocket, orders by webhook, commands from Discord, lists as CSV, the public
+//! keys, health, and the GraphiQL page.
 
 mod acceptor;
 mod cors;
+mod discord;
 mod document;
 mod execution;
 mod export;
@@ -14,6 +15,7 @@ mod negotiation;
 mod origin;
 mod params;
 mod problem;
+mod signed;
 mod signed_in;
 pub mod transport;
 mod webhook_orders;
@@ -54,6 +56,7 @@ pub fn routes(
             get(export::file).data(exporter).with(export_cors),
         )
         .at("/webhooks/orders", post(webhook_orders::orders))
+        .at("/discord/interactions", post(discord::interactions))
         .at("/graphiql", get(graphiql))
         .at("/.well-known/jwks.json", get(key_set))
         .at("/healthz", get(health::healthz))

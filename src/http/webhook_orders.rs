@@ -1,18 +1,17 @@
 //! `POST /webhooks/orders`: orders that advertisers sign. The body is taken as it came, byte by byte: that is what is signed.
 
-use poem::http::{HeaderMap, StatusCode, header};
+use poem::http::{HeaderMap, StatusCode};
 use poem::web::Data;
 use poem::{Body, Response, handler};
 use serde_json::json;
 
 use super::problem::Problem;
-use super::transport::{REQUEST_ID_HEADER, RequestId};
+use super::signed;
+use super::transport::RequestId;
 use crate::app::App;
 use crate::domain::order::{self, Done, Named, Rejection, Signature};
 use crate::graphql::IdKind;
 
-/// Longest body, in bytes.
-const MAX_BODY: usize = 64 * 1024;
 const SIGNATURE: &str = "x-partner-signature";
 const TIMESTAMP: &str = "x-partner-timestamp";
 
@@ -21,24 +20,19 @@ const TIMESTAMP: &str = "x-partner-timestamp";
 pub(super) async fn orders(headers: &HeaderMap, body: Body, app: Data<&App>) -> Response {
     let request_id = RequestId::from_headers(headers);
     match take(headers, body, &app).await {
-        Ok(answer) => Response::builder()
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(REQUEST_ID_HEADER, request_id.as_str())
-            .body(answer.to_string()),
+        Ok(answer) => signed::answer(&answer, &request_id),
         Err(problem) => problem.render(&request_id),
     }
 }
 
 async fn take(headers: &HeaderMap, body: Body, app: &App) -> Result<serde_json::Value, Problem> {
-    let bytes = body.into_bytes_limit(MAX_BODY).await.map_err(|_| {
-        let message = format!("The body is longer than {MAX_BODY} bytes, or was broken off.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BAD_USER_INPUT", message)
-    })?;
+    let bytes = signed::body(body).await?;
+    let header = |name| signed::header(headers, name).map_err(|_| unsigned());
     let signature = Signature {
-        signature: text(headers, SIGNATURE)?,
-        timestamp: text(headers, TIMESTAMP)?,
+        signature: header(SIGNATURE)?,
+        timestamp: header(TIMESTAMP)?,
     };
-    match order::receive(app, signature, &bytes, read_id).await {
+    match order::receive(app, signature, bytes.as_ref(), read_id).await {
         Ok((order, done)) => Ok(json!({
             "id": IdKind::Order.id(order.id).as_str(),
             "orderId": order.order_id,
@@ -62,16 +56,6 @@ async fn take(headers: &HeaderMap, body: Body, app: &App) -> Result<serde_json::
 fn unsigned() -> Problem {
     let message = "The order is not signed by an advertiser of this server.";
     Problem::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
-}
-
-/// A header's text. One that comes twice, or is no text, signs nothing.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(Some).map_err(|_| unsigned()),
-        (Some(_), Some(_)) => Err(unsigned()),
-    }
 }
 
 fn read_id(named: Named, text: &str) -> Option<i64> {

@@ -5,6 +5,7 @@
 //! the same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
 
 mod application;
+mod discord;
 mod folder;
 mod reaper;
 mod reconcile;

@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::writer::{self, Writers};
-use super::{application, folder, reaper, reconcile, run};
+use super::{application, discord, folder, reaper, reconcile, run};
 use crate::app::App;
 use crate::db::{self, queue};
 use crate::domain::task;
@@ -97,14 +97,17 @@ async fn supervise(app: App, options: WorkerOptions, stop: CancellationToken) {
 }
 
 /// The channels of this program, each with a runner of its own, so that jobs of one platform that wait for it do not keep
-/// those of another from running.
-fn channels() -> Vec<&'static str> {
+/// those of another from running. Those of Discord are left to workers that have access to it.
+fn channels(app: &App) -> Vec<&'static str> {
     let mut channels: Vec<&str> = PlatformKind::ALL
         .iter()
         .map(|kind| task::reconcile_channel(*kind))
         .collect();
     channels.push(task::APPLICATIONS);
     channels.push(task::RUNS);
+    if app.discord.is_some() {
+        channels.push(task::DISCORD);
+    }
     channels
 }
 
@@ -132,8 +135,9 @@ impl Generation {
         let mut lock = app.db.dedicated().await?;
         let worker_id = queue::register_worker(&mut lock).await?;
         // Leases carry the worker's number: each connection that polls says it.
+        let channels = channels(app);
         let pool = PgPoolOptions::new()
-            .max_connections(u32::try_from(channels().len() + 4).unwrap_or(16))
+            .max_connections(u32::try_from(channels.len() + 4).unwrap_or(16))
             .acquire_timeout(Duration::from_secs(5))
             .after_connect(move |connection, _| {
                 Box::pin(async move {
@@ -152,7 +156,7 @@ impl Generation {
             worker_id,
             pool,
             runners: Vec::new(),
-            channels: channels(),
+            channels,
             served: served(app),
             pipelines: Vec::new(),
             running: Arc::default(),
@@ -191,7 +195,15 @@ impl Generation {
         let dispatch = move |job: CurrentJob| {
             tokio::spawn(run::extend(for_runs.clone(), job));
         };
-        self.start_runner(task::RUNS, few, dispatch).await
+        self.start_runner(task::RUNS, few, dispatch).await?;
+        if app.discord.is_some() {
+            let for_discord = app.clone();
+            let dispatch = move |job: CurrentJob| {
+                tokio::spawn(discord::talk(for_discord.clone(), job));
+            };
+            self.start_runner(task::DISCORD, few, dispatch).await?;
+        }
+        Ok(())
     }
 
     async fn start_runner(

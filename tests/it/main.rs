@@ -21,6 +21,7 @@ mod campaign;
 mod conversions;
 mod cost;
 mod dashboard;
+mod discord;
 mod embedded;
 mod export;
 mod finality;

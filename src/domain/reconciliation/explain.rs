@@ -204,7 +204,7 @@ fn excess_words(context: &Context<'_>, claimed: u64, basis: &Basis<'_>, excess: 
 }
 
 /// The name of a platform as its users write it.
-const fn platform_name(platform: PlatformKind) -> &'static str {
+pub(crate) const fn platform_name(platform: PlatformKind) -> &'static str {
     match platform {
         PlatformKind::Reddit => "Reddit",
         PlatformKind::Instagram => "Instagram",
@@ -240,7 +240,7 @@ fn because(reason: &str) -> String {
 }
 
 /// A number with its noun, which is given in the plural.
-fn counted(number: u64, noun: &str) -> String {
+pub(crate) fn counted(number: u64, noun: &str) -> String {
     let noun = if number == 1 {
         noun.trim_end_matches('s')
     } else {
@@ -250,7 +250,7 @@ fn counted(number: u64, noun: &str) -> String {
 }
 
 /// A number with a comma between thousands.
-fn count(number: u64) -> String {
+pub(crate) fn count(number: u64) -> String {
     thousands(&number.to_string())
 }
 
@@ -276,6 +276,6 @@ fn thousands(digits: &str) -> String {
 }
 
 /// A time to the second.
-fn instant(time: DateTime<Utc>) -> String {
+pub(crate) fn instant(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }

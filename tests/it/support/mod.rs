@@ -87,12 +87,17 @@ impl TestApp {
 
     /// A server before these platforms.
     pub async fn with_world(world: World) -> Self {
+        Self::with_settings(world, &[]).await
+    }
+
+    /// A server before these platforms, with these variables in its environment besides.
+    pub async fn with_settings(world: World, settings: &[(&str, String)]) -> Self {
         let world = Arc::new(world);
         let simulator = Simulator::start_with(Arc::clone(&world), ([127, 0, 0, 1], 0).into())
             .await
             .unwrap();
         let database = Database::create().await;
-        let config = config(&database, &simulator);
+        let config = config(&database, &simulator, settings);
         let data_dir = config.data_dir.clone();
         let process = Process::open(config).await.unwrap();
         let app = process.app.clone();
@@ -293,10 +298,13 @@ impl TestApp {
     }
 }
 
-/// The settings of a program before the played platforms.
-pub fn config(database: &Database, simulator: &Simulator) -> Config {
+/// The settings of a program before the played platforms, with these variables besides.
+fn config(database: &Database, simulator: &Simulator, settings: &[(&str, String)]) -> Config {
     let data = tempfile::tempdir().unwrap().keep();
     let mut variables = simulator.environment();
+    for (name, value) in settings {
+        variables.push(((*name).into(), value.clone()));
+    }
     variables.push(("DATABASE_URL".into(), database.url.clone()));
     variables.push(("COUNTERSIGN_DATA_DIR".into(), data.display().to_string()));
     Config::read(&|name| {

@@ -1,0 +1,137 @@
+//! Discord asks to wait, does not answer, or takes no answer any more; a verdict is late.
+
+use countersign::simulator::{Fault, FaultKind, Platform};
+use serde_json::{Value, json};
+
+use super::{Stage, option, token};
+use crate::scene::samples;
+use crate::support::until;
+
+/// Options of a submission that claims one view of a post of Reddit.
+fn submission(stage: &Stage, campaign: &str) -> Value {
+    let post = samples(&stage.app, Platform::Reddit, 1, |_| true).remove(0);
+    json!([
+        option("url", post.url),
+        option("campaign", campaign),
+        option("views", 1)
+    ])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_as_long_as_discord_asks_and_is_made_once() {
+    let stage = Stage::working().await;
+    let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
+    for _ in 0..6 {
+        // More often than a job has attempts.
+        let limited = json!({ "message": "You are being rate limited.", "retry_after": 0.1, "global": false });
+        stage.discord.answer_next(429, limited);
+    }
+    stage.discord.answer_next(500, json!({}));
+    stage
+        .command(1, "submit", &submission(&stage, &campaign))
+        .await;
+    until("the answer and the verdict are told", async || {
+        stage.discord.follow_ups(&token(1)).len() == 1
+    })
+    .await;
+    let answers = stage.discord.answers(&token(1));
+    assert_eq!(answers.len(), 8);
+    assert!(
+        answers.iter().all(|answer| *answer == answers[0]),
+        "{answers:?}"
+    );
+    assert_eq!(stage.count("affiliate_reports").await, 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_discord_knows_the_token_no_more_nothing_is_said_and_the_post_stands() {
+    let stage = Stage::working().await;
+    let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
+    stage
+        .discord
+        .answer_next(404, json!({ "message": "Unknown Webhook", "code": 10015 }));
+    stage
+        .command(1, "submit", &submission(&stage, &campaign))
+        .await;
+    until("the answer was refused", async || {
+        stage.discord.told().len() == 1
+    })
+    .await;
+    stage.forgotten().await;
+    stage.app.settled().await;
+    assert_eq!(stage.count("posts").await, 1);
+    assert_eq!(stage.discord.told().len(), 1);
+    assert_eq!(
+        stage
+            .count("discord_interactions WHERE answered_at IS NOT NULL")
+            .await,
+        1
+    );
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_waited_too_long_is_done_and_not_told() {
+    let mut stage = Stage::open().await;
+    let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
+    stage
+        .command(1, "submit", &submission(&stage, &campaign))
+        .await;
+    stage.move_clock(16 * 60).await;
+    // Another command erases what has ended.
+    stage.command(2, "status", &json!([])).await;
+    assert_eq!(
+        stage
+            .count("discord_interactions WHERE token_sealed IS NOT NULL")
+            .await,
+        1
+    );
+    stage.app.start_worker();
+    stage.forgotten().await;
+    until("both commands are done", async || {
+        stage
+            .count("discord_interactions WHERE answered_at IS NULL")
+            .await
+            == 0
+    })
+    .await;
+    assert_eq!(stage.count("posts").await, 1);
+    assert!(stage.discord.answers(&token(1)).is_empty());
+    assert_eq!(stage.discord.answers(&token(2)).len(), 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_that_is_late_is_left_to_status() {
+    let mut stage = Stage::open().await;
+    let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
+    // Reddit makes every check wait.
+    stage
+        .app
+        .world
+        .add_fault(Fault::new(Platform::Reddit, FaultKind::RateLimited));
+    stage.app.start_worker();
+    stage.ask(1, "submit", &submission(&stage, &campaign)).await;
+    until("the verdict is waited for", async || {
+        stage
+            .count("mq_msgs WHERE name = 'tell_verdict' AND worker_id IS NULL AND attempts = 5")
+            .await
+            == 1
+    })
+    .await;
+    stage.move_clock(14 * 60).await;
+    until("the member is told that it waits in vain", async || {
+        stage.discord.answers(&token(1)).len() == 2
+    })
+    .await;
+    stage.forgotten().await;
+    let last = stage.discord.answers(&token(1)).remove(1);
+    assert!(last.starts_with("Submitted: your post"), "{last}");
+    assert!(
+        last.ends_with("There is no result yet; /status will tell it."),
+        "{last}"
+    );
+    assert!(stage.discord.follow_ups(&token(1)).is_empty());
+    stage.app.abandon().await;
+}
