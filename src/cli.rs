@@ -10,8 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Config};
 use crate::db::run::Progress as RunProgress;
-use crate::domain::{account, dashboard, platform, run as domain_run};
+use crate::domain::{account, dashboard, discord, platform, run as domain_run};
 use crate::error::Error;
+use crate::platform::Discord;
 use crate::server::{Process, listen};
 use crate::{demo, graphql, simulator, telemetry};
 
@@ -103,6 +104,28 @@ enum AdminCommand {
     Reencrypt,
     /// Count the totals of every dashboard again, and say where what is kept is not that.
     CheckTotals,
+    /// What this server is at Discord.
+    #[command(subcommand)]
+    Discord(DiscordCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DiscordCommand {
+    /// Make /submit and /status the commands of the application, in the place of all that it has.
+    Register {
+        /// The server that gets them, at once. Left out: every server.
+        #[arg(long, value_parser = snowflake)]
+        guild: Option<String>,
+    },
+}
+
+/// An id of Discord's.
+fn snowflake(text: &str) -> Result<String, &'static str> {
+    if (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("this is not an id of up to 20 digits")
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -190,6 +213,19 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             Ok(())
         }
         Command::Admin(AdminCommand::CheckTotals) => return check_totals().await,
+        Command::Admin(AdminCommand::Discord(DiscordCommand::Register { guild })) => {
+            // It needs no database.
+            let config = Config::from_env()?.discord.unwrap_or_default();
+            let names = Discord::new(&config)?
+                .register(&discord::definitions(), guild.as_deref())
+                .await?;
+            let server = guild.map_or_else(
+                || "every server".to_owned(),
+                |guild| format!("the server {guild}"),
+            );
+            println!("registered for {server}: /{}", names.join(", /"));
+            Ok(())
+        }
         Command::Reconcile(args) => return reconcile(args).await,
         Command::Healthcheck(args) => {
             let client = reqwest::Client::builder()

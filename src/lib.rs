@@ -10,7 +10,7 @@
 //! ```text
 //! http ──> graphql ──┐
 //!                    ├──> domain ──> db ──> PostgreSQL
-//! jobs  ─────────────┘       └────> platform ──> Reddit, Instagram, Facebook pages
+//! jobs  ─────────────┘       └────> platform ──> Reddit, Instagram, Facebook pages, Discord
 //! ```
 //!
 //! - [`model`]: the words of the product as types. Every layer may use it, and it uses none.
@@ -19,12 +19,12 @@
 //!   one table of rights and [`domain::visible`] what a viewer may see. It knows no HTTP server, no
 //!   GraphQL and no queue crate.
 //! - [`db`]: rows and statements, one file a table. It decides nothing.
-//! - [`platform`]: one adapter for each platform, and the parser of links. It knows HTTP, and nothing
-//!   of the product but its words.
+//! - [`platform`]: one adapter for each platform, the parser of links, and what is said to Discord. It
+//!   knows HTTP, and nothing of the product but its words.
 //! - [`jobs`]: takes queued jobs, gathers them into few calls, and hands results over by the batch.
 //! - [`graphql`]: parses, asks the domain, renders. No rule and no SQL.
 //! - [`http`]: GraphQL over HTTP and over WebSocket by their specifications, the webhook of orders,
-//!   lists as CSV, health, and the public keys.
+//!   commands from Discord, lists as CSV, health, and the public keys.
 //!
 //! Beside them, [`simulator`] plays the platforms from the other side of the wire and shares no types
 //! with [`platform`]; [`embedded`] runs a private PostgreSQL and stands alone; [`demo`] walks the main

@@ -4,6 +4,7 @@ use countersign::db::{Pool, migrate};
 use serde_json::json;
 
 use super::{Node, Place, free_port, program, run};
+use crate::discord::played::Played;
 use crate::support::{Client, Database};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,4 +124,83 @@ async fn an_error_shows_no_secret_of_the_environment() {
         "{said}"
     );
     place.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn discord_register_registers_both_commands_and_says_what_it_lacks() {
+    let discord = Played::start().await;
+    let arguments = [
+        "admin",
+        "discord",
+        "register",
+        "--guild",
+        "290926798626357999",
+    ];
+    let mut bare = program(&arguments);
+    bare.env("COUNTERSIGN_DISCORD_BASE_URL", &discord.url);
+    let (status, printed, said) = run(bare).await;
+    assert!(!status.success());
+    assert_eq!(printed, "");
+    for variable in [
+        "COUNTERSIGN_DISCORD_APPLICATION_ID",
+        "COUNTERSIGN_DISCORD_BOT_TOKEN",
+    ] {
+        assert!(said.contains(variable), "{said}");
+    }
+    let set_up = |arguments: &[&str]| {
+        let mut command = program(arguments);
+        command
+            .env("COUNTERSIGN_DISCORD_BASE_URL", &discord.url)
+            .env("COUNTERSIGN_DISCORD_APPLICATION_ID", "771825006014889984")
+            .env("COUNTERSIGN_DISCORD_BOT_TOKEN", "the-bot-token");
+        command
+    };
+    discord.answer_next(200, json!([{ "name": "submit" }, { "name": "status" }]));
+    let (status, printed, said) = run(set_up(&arguments)).await;
+    assert!(status.success(), "{said}");
+    assert_eq!(
+        printed,
+        "registered for the server 290926798626357999: /submit, /status\n"
+    );
+    let told = discord.told().remove(0);
+    assert_eq!(
+        told.line,
+        "PUT /api/v10/applications/771825006014889984/guilds/290926798626357999/commands"
+    );
+    assert_eq!(told.authorization.as_deref(), Some("Bot the-bot-token"));
+    let submit = &told.body[0];
+    assert_eq!(submit["name"], "submit");
+    let options: Vec<(&str, u64, bool)> = submit["options"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|option| {
+            (
+                option["name"].as_str().unwrap(),
+                option["type"].as_u64().unwrap(),
+                option["required"].as_bool().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        options,
+        [
+            ("url", 3, true),
+            ("campaign", 3, true),
+            ("views", 4, false),
+            ("clicks", 4, false),
+            ("conversions", 4, false),
+            ("handle", 3, false),
+        ]
+    );
+    assert_eq!(submit["options"][2]["min_value"], 0);
+    assert_eq!(submit["options"][2]["max_value"], 9_007_199_254_740_991_u64);
+    assert_eq!(told.body[1]["name"], "status");
+
+    discord.answer_next(401, json!({ "message": "401: Unauthorized the-bot-token" }));
+    let (status, printed, said) = run(set_up(&["admin", "discord", "register"])).await;
+    assert!(!status.success());
+    assert_eq!(printed, "");
+    assert!(said.contains("HTTP 401"), "{said}");
+    assert!(!said.contains("the-bot-token"), "{said}");
 }
