@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -20,7 +20,7 @@ use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::guard::Guard;
 use super::registry::PlatformSetupError;
-use crate::model::PlatformKind;
+use crate::model::{PlatformKind, Secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -171,6 +171,22 @@ fn root_cause(error: &reqwest::Error) -> String {
     cause.to_string()
 }
 
+/// A credential as the value of a header, which does not print it.
+///
+/// [`PlatformError::Unauthorised`] where no header can hold it: nobody gives out such a thing.
+pub(super) fn credential(text: &str) -> Result<HeaderValue, PlatformError> {
+    let mut value = HeaderValue::try_from(text).map_err(|_| {
+        PlatformError::unauthorised("this access has characters that no header can hold")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// A token as the value of an `Authorization` header. Fails as [`credential`].
+pub(super) fn bearer(token: &Secret) -> Result<HeaderValue, PlatformError> {
+    credential(&format!("Bearer {}", token.expose()))
+}
+
 /// One header as text.
 pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
@@ -259,7 +275,7 @@ pub(super) fn json(body: &[u8]) -> Result<Value, PlatformError> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::{HeaderName, HeaderValue};
+    use reqwest::header::HeaderName;
 
     use super::*;
     use crate::platform::Advice;
@@ -331,6 +347,21 @@ mod tests {
         for body in ["", "<html>whoa there, pardner!</html>", r#"{"data": [1, 2"#] {
             let error = json(body.as_bytes()).unwrap_err();
             assert_eq!(error.advice(), Advice::Retry, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_not_printed_and_one_that_no_header_can_hold_is_unauthorised() {
+        let value = bearer(&Secret::new("a-token")).unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer a-token");
+        assert!(!format!("{value:?}").contains("a-token"));
+        for token in ["a\ntoken", "a-tökèn\u{7f}"] {
+            let error = bearer(&Secret::new(token)).unwrap_err();
+            assert!(
+                matches!(error, PlatformError::Unauthorised { .. }),
+                "{error}"
+            );
+            assert!(!error.to_string().contains(token), "{error}");
         }
     }
 

@@ -63,6 +63,13 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
     }
 }
 
+/// A name that people see, in the form of [`crate::platform::Account::handle`]: lower-case and
+/// without `@`.
+pub(super) fn handle(value: Option<&Value>) -> Option<String> {
+    let name = text(value)?.trim_start_matches('@').to_lowercase();
+    (!name.is_empty()).then_some(name)
+}
+
 /// A yes or no.
 pub(super) fn flag(value: Option<&Value>) -> Option<bool> {
     match value? {
@@ -125,6 +132,19 @@ mod tests {
         assert_eq!(text(Some(&json!(""))), None);
         assert_eq!(text(Some(&json!(null))), None);
         assert_eq!(text(None), None);
+    }
+
+    #[test]
+    fn a_handle_is_lower_case_and_has_no_sign_before_it() {
+        assert_eq!(
+            handle(Some(&json!("@Some.Body"))).as_deref(),
+            Some("some.body")
+        );
+        assert_eq!(handle(Some(&json!("XDev"))).as_deref(), Some("xdev"));
+        for nothing in [json!(""), json!("@"), json!(null), json!({})] {
+            assert_eq!(handle(Some(&nothing)), None, "{nothing}");
+        }
+        assert_eq!(handle(None), None);
     }
 
     #[test]

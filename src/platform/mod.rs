@@ -137,6 +137,13 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
         owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>>;
 
+    /// Whose account an owner's token reads, as the platform says. `owner.account` is what the
+    /// affiliate said, and may be empty; it is the caller's to compare. The answer always has an id.
+    ///
+    /// [`PlatformError::Unauthorised`] where the token does not hold, [`PlatformError::Refused`]
+    /// where it lacks a permission, is of no account, or may be of several.
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError>;
+
     /// Finds the post behind a link that does not hold its native id. A link that holds it is
     /// returned as it is.
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError>;
@@ -153,4 +160,9 @@ fn unavailable(reason: &str) -> Observed {
     Observed::Unavailable {
         reason: reason.to_owned(),
     }
+}
+
+/// The error of an answer to [`Adapter::identify`] in which no account can be read.
+fn nameless() -> PlatformError {
+    PlatformError::unreachable("the answer does not say whose account the token reads")
 }

@@ -17,14 +17,14 @@ mod tests;
 use std::fmt;
 
 use aws_lc_rs::hmac;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 pub(super) use self::fault::{Fault, FaultKind};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::{Answer, Http, json as parse_json};
+use super::http::{Answer, Http, bearer, json as parse_json};
 use super::lenient::{integer, text};
 use crate::model::{PlatformKind, Secret};
 
@@ -92,6 +92,11 @@ impl Graph {
         graph
     }
 
+    /// Whether the token is one of Instagram Login, wherever it is asked.
+    pub(super) fn is_of_instagram_login(&self) -> bool {
+        is_login_token(&self.token)
+    }
+
     /// Asks for one thing at `{version}/{path}`.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
         let mut url = under(&self.base, &format!("{}/{path}", self.version));
@@ -99,7 +104,8 @@ impl Graph {
         if let Some(proof) = self.proof() {
             url.query_pairs_mut().append_pair("appsecret_proof", &proof);
         }
-        let request = self.http.get(url).bearer_auth(self.token.expose());
+        let bearer = bearer(&self.token)?;
+        let request = self.http.get(url).header(AUTHORIZATION, bearer);
         let answer = self.http.send(request).await?;
         parse_answer(answer.status, &answer.headers, &answer.body)
             .map_err(|fault| self.without_secrets(fault))
@@ -205,12 +211,16 @@ impl Graph {
 /// where `base` is not the platform's own.
 fn login_base(base: &Url, token: &Secret) -> Option<Url> {
     let usual = PlatformConfig::defaults(PlatformKind::Instagram).base_url;
-    if *base != usual || !token.expose().starts_with(INSTAGRAM_LOGIN_TOKEN) {
+    if *base != usual || !is_login_token(token) {
         return None;
     }
     let mut login = usual;
     login.set_host(Some(INSTAGRAM_LOGIN_HOST)).ok()?;
     Some(login)
+}
+
+fn is_login_token(token: &Secret) -> bool {
+    token.expose().starts_with(INSTAGRAM_LOGIN_TOKEN)
 }
 
 /// Reads the answer to one request: a JSON object, or why there is none. An error object counts

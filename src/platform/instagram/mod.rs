@@ -13,6 +13,7 @@
 //! A post counts as gone only when the list that must have it does not; everything else without a
 //! number is unavailable.
 
+mod identity;
 mod own;
 mod walk;
 mod wire;
@@ -36,7 +37,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many media one call may ask insights for.
@@ -251,6 +252,11 @@ impl Adapter for Instagram {
                 None => Err(PlatformError::refused("not a shortcode of Instagram")),
             })
             .collect()
+    }
+
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
+        let graph = Graph::of_instagram_owner(self.http.clone(), &self.config, owner.token.clone());
+        identity::account(&graph, owner).await
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

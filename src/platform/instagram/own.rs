@@ -20,7 +20,7 @@ use crate::platform::registry::given;
 use crate::platform::{Account, Fetched, Owner, Sighting};
 
 /// The node that stands for whoever has the token.
-const ME: &str = "me";
+pub(super) const ME: &str = "me";
 
 /// A post of the account: its shortcode, its place in the list, and its row where the list was read
 /// just now.
@@ -69,18 +69,9 @@ impl<'a> Own<'a> {
         owner: &Owner,
         ids: &'a MediaIds,
     ) -> Result<Self, PlatformError> {
-        let id = given(owner.account.id.as_deref());
+        let id = named(owner)?;
         let handle = owner.account.handle.clone();
-        let node = match &id {
-            None => ME,
-            // It goes into an address, so nothing else than an id may pass.
-            Some(id) if is_id(id) => id.as_str(),
-            Some(_) => {
-                return Err(PlatformError::refused(
-                    "the id of the linked account is not one of Instagram",
-                ));
-            }
-        };
+        let node = id.as_deref().unwrap_or(ME);
         let token = hex::encode(Sha256::digest(owner.token.expose()));
         Ok(Self {
             graph,
@@ -215,6 +206,19 @@ impl<'a> Own<'a> {
 
     fn key(&self, code: &str) -> String {
         format!("{}{code}", self.shelf)
+    }
+}
+
+/// The id of the account that an owner named, if any.
+///
+/// [`PlatformError::Refused`] where it is none of Instagram: it goes into an address, so nothing else
+/// than an id may pass.
+pub(super) fn named(owner: &Owner) -> Result<Option<String>, PlatformError> {
+    match given(owner.account.id.as_deref()) {
+        Some(id) if !is_id(&id) => Err(PlatformError::refused(
+            "the id of the linked account is not one of Instagram",
+        )),
+        id => Ok(id),
     }
 }
 

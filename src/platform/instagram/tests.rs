@@ -1,5 +1,6 @@
 //! Reading Instagram's answers, and the adapter against a server that plays the Graph API.
 
+mod identify;
 mod owner;
 
 use chrono::{DateTime, Utc};

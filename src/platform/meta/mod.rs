@@ -26,7 +26,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
@@ -151,6 +151,14 @@ impl Adapter for Meta {
                 None => Err(PlatformError::refused("not an id of a page's post")),
             })
             .collect()
+    }
+
+    /// The page is whoever the token says it is: any page can be read by its id with a token of
+    /// another, so what answers under the id that the affiliate named would prove nothing.
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
+        let graph = Graph::new(self.http.clone(), &self.config, owner.token.clone());
+        let me = graph.get("me", &[("fields", "id,name")]).await?;
+        wire::page(&me)
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

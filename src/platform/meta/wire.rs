@@ -8,7 +8,7 @@ use crate::platform::error::PlatformError;
 use crate::platform::graph::paging;
 use crate::platform::graph::{Fault, FaultKind, insights};
 use crate::platform::lenient::text;
-use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
+use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// Meta's name for how often a post was seen.
 pub(super) const VIEWS: &str = "post_media_view";
@@ -113,6 +113,15 @@ fn page_as_author(id: &str) -> Account {
         id: Some(page_of(id).to_owned()),
         handle: None,
     }
+}
+
+/// Reads a page. Its name is free text and no handle.
+pub(super) fn page(answer: &Value) -> Result<Account, PlatformError> {
+    let id = text(answer.get("id")).ok_or_else(nameless)?;
+    Ok(Account {
+        id: Some(id),
+        handle: None,
+    })
 }
 
 #[allow(clippy::needless_pass_by_value, reason = "it moves into the answer")]

@@ -26,11 +26,14 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
 const BATCH: usize = 100;
+
+const NOTHING_TO_ADD: &str = "Reddit tells nobody how often a post was seen: there is nothing that \
+                              an account's own token would add.";
 
 /// The adapter of Reddit.
 #[derive(Debug)]
@@ -131,6 +134,10 @@ impl Adapter for Reddit {
                 None => Err(PlatformError::refused("not an id of a Reddit post")),
             })
             .collect()
+    }
+
+    async fn identify(&self, _owner: &Owner) -> Result<Account, PlatformError> {
+        Err(PlatformError::refused(NOTHING_TO_ADD))
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

@@ -14,16 +14,17 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use self::wire::Access;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::Http;
+use super::http::{Answer, Http, bearer};
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
 /// How many videos one call may ask for.
@@ -109,6 +110,15 @@ impl TikTok {
         let answer = self.http.send(request).await?;
         wire::parse_query(&answer, ids, own, access)
     }
+
+    /// Asks for these fields of the user whose token it is.
+    async fn user(&self, fields: &str, token: &Secret) -> Result<Answer, PlatformError> {
+        let version = self.config.api_version.trim_matches('/');
+        let mut url = under(&self.config.base_url, &format!("{version}/user/info/"));
+        url.set_query(Some(&format!("fields={fields}")));
+        let request = self.http.get(url).header(AUTHORIZATION, bearer(token)?);
+        self.http.send(request).await
+    }
 }
 
 #[async_trait]
@@ -155,6 +165,20 @@ impl Adapter for TikTok {
                 None => Err(PlatformError::refused("not an id of a TikTok video")),
             })
             .collect()
+    }
+
+    /// The name needs the scope `user.info.profile`, which a token that lists videos may lack, and the
+    /// id only `user.info.basic`; so a token without the former is asked for the id alone.
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
+        let access = Access {
+            token: &owner.token,
+            owner: Some(&owner.account),
+        };
+        let mut answer = self.user("open_id,username", access.token).await?;
+        if wire::lacks_permission(&answer, &access) {
+            answer = self.user("open_id", access.token).await?;
+        }
+        wire::parse_user(&answer, &access)
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

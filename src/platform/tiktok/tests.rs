@@ -1,6 +1,7 @@
 //! Reading TikTok's answers. They have the form of the documentation's samples.
 
 mod adapter;
+mod identify;
 
 use std::time::Duration;
 

@@ -14,9 +14,9 @@ use serde_json::{Map, Value, json};
 use crate::model::{EvidenceGrade, Metrics, Observed, PlatformKind, Secret};
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
-use crate::platform::lenient::{Reading, count, integer, reading, text};
+use crate::platform::lenient::{Reading, count, handle, integer, reading, text};
 use crate::platform::link::PostLink;
-use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
+use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// What is asked of a video, and kept as evidence.
 pub(super) const FIELDS: [&str; 7] = [
@@ -38,6 +38,12 @@ const NO_VIEWS: &str = "TikTok did not tell how often this video was seen.";
 const ODD_VIEWS: &str = "TikTok told no readable number of how often this video was seen.";
 const NO_CLICKS: &str = "TikTok does not tell how often a video's link was followed.";
 const NO_CONVERSIONS: &str = "TikTok does not tell what a video sold.";
+
+/// What the scope `video.list` permits.
+const LIST_VIDEOS: &str = "list videos";
+
+/// What the scope `user.info.basic` permits.
+const TELL_WHOSE: &str = "tell whose it is";
 
 /// The most digits of a video's number: it has 64 bits.
 const MAX_DIGITS: usize = 20;
@@ -75,20 +81,7 @@ pub(super) fn parse_query(
     own: &BTreeSet<&str>,
     access: &Access<'_>,
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
-    let body = parse_json(&answer.body);
-    let said = match &body {
-        Ok(body) => Said::of(body, access),
-        Err(_) => Said::default(),
-    };
-    if let Some(error) = said.refusal(answer) {
-        return Err(error);
-    }
-    let body = body?;
-    if !said.is_ok() {
-        return Err(PlatformError::unreachable(
-            "the answer does not say whether the request succeeded",
-        ));
-    }
+    let (body, said) = succeeded(answer, access, LIST_VIDEOS)?;
     let rows = body
         .pointer("/data/videos")
         .and_then(Value::as_array)
@@ -114,6 +107,45 @@ pub(super) fn parse_query(
         )),
     });
     Ok(results.collect())
+}
+
+/// Reads the answer to a request for the user whose token it is.
+pub(super) fn parse_user(answer: &Answer, access: &Access<'_>) -> Result<Account, PlatformError> {
+    let (body, _) = succeeded(answer, access, TELL_WHOSE)?;
+    let id = text(body.pointer("/data/user/open_id")).ok_or_else(nameless)?;
+    Ok(Account {
+        id: Some(id),
+        handle: handle(body.pointer("/data/user/username")),
+    })
+}
+
+/// Whether an answer says that the access lacks a scope.
+pub(super) fn lacks_permission(answer: &Answer, access: &Access<'_>) -> bool {
+    parse_json(&answer.body).is_ok_and(|body| Said::of(&body, access).lacks_permission())
+}
+
+/// The body of an answer that says that it succeeded, with what it says about itself. `purpose` is
+/// what the scope permits that the request needs.
+fn succeeded(
+    answer: &Answer,
+    access: &Access<'_>,
+    purpose: &str,
+) -> Result<(Value, Said), PlatformError> {
+    let body = parse_json(&answer.body);
+    let said = match &body {
+        Ok(body) => Said::of(body, access),
+        Err(_) => Said::default(),
+    };
+    if let Some(error) = said.refusal(answer, purpose) {
+        return Err(error);
+    }
+    let body = body?;
+    if !said.is_ok() {
+        return Err(PlatformError::unreachable(
+            "the answer does not say whether the request succeeded",
+        ));
+    }
+    Ok((body, said))
 }
 
 /// What an answer says about itself, without the token.
@@ -142,8 +174,15 @@ impl Said {
         self.code.as_deref() == Some("ok")
     }
 
+    fn lacks_permission(&self) -> bool {
+        matches!(
+            self.code.as_deref(),
+            Some("scope_not_authorized" | "scope_permission_missed")
+        )
+    }
+
     /// What an answer that is no success means; `None` also where a success cannot be read.
-    fn refusal(&self, answer: &Answer) -> Option<PlatformError> {
+    fn refusal(&self, answer: &Answer, purpose: &str) -> Option<PlatformError> {
         let words: Vec<&str> = [&self.code, &self.message]
             .into_iter()
             .filter_map(Option::as_deref)
@@ -153,9 +192,9 @@ impl Said {
         Some(match self.code.as_deref() {
             None | Some("ok") => return unnamed(answer),
             Some("access_token_invalid") => PlatformError::unauthorised(&detail),
-            Some("scope_not_authorized" | "scope_permission_missed") => PlatformError::refused(
-                &format!("the access lacks the permission to list videos: {detail}"),
-            ),
+            Some(_) if self.lacks_permission() => PlatformError::refused(&format!(
+                "the access lacks the permission to {purpose}: {detail}"
+            )),
             Some("rate_limit_exceeded") => {
                 let wait = retry_after(&answer.headers).unwrap_or(WINDOW);
                 PlatformError::rate_limited(Some(wait), &detail)

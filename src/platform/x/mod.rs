@@ -16,15 +16,16 @@ mod tests;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 
 use self::wire::{Lookup, Results};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::Http;
+use super::http::{Http, bearer};
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
 /// How many posts one call may ask for.
@@ -144,6 +145,18 @@ impl Adapter for X {
                 None => Err(PlatformError::refused("not an id of a post of X")),
             })
             .collect()
+    }
+
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
+        let version = self.config.api_version.trim_matches('/');
+        // An id and a name are told without asking for fields.
+        let url = under(&self.config.base_url, &format!("{version}/users/me"));
+        let request = self
+            .http
+            .get(url)
+            .header(AUTHORIZATION, bearer(&owner.token)?);
+        let answer = self.http.send(request).await?;
+        wire::parse_me(&answer, &[owner.token.expose()])
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

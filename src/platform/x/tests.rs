@@ -1,5 +1,7 @@
 //! Reading X's answers, and the adapter against a server that plays X.
 
+mod identify;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};

@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::error::{PlatformError, clean, hide};
 use crate::platform::http::{Answer, header, json as parse_json, retry_after, status_error};
-use crate::platform::lenient::{count, pick, text};
+use crate::platform::lenient::{count, handle, pick, text};
 use crate::platform::link::x::created_at;
-use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
+use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// X's name for how often a post was seen.
 const VIEWS: &str = "impression_count";
@@ -120,16 +120,48 @@ pub(super) fn parse_lookup(
     Ok(Lookup { results, again })
 }
 
+/// Reads the answer to a request for the user whose token it is.
+///
+/// [`PlatformError::Refused`] where X has no such user, or does not show who it is.
+pub(super) fn parse_me(answer: &Answer, secrets: &[&str]) -> Result<Account, PlatformError> {
+    let body = parse(answer)?;
+    if !is_good(answer) {
+        return Err(refusal(&body, answer, secrets));
+    }
+    if let Some(id) = text(body.pointer("/data/id")) {
+        return Ok(Account {
+            id: Some(id),
+            handle: handle(body.pointer("/data/username")),
+        });
+    }
+    let first = rows(&body, "/errors").next();
+    let Some(problem) = first.map(|row| problem(row, secrets)) else {
+        return Err(nameless());
+    };
+    let detail = format!("X does not tell whose token this is: {}", problem.said);
+    Err(match problem.kind.as_str() {
+        NOT_FOUND | NO_POST_ACCESS => PlatformError::refused(&detail),
+        _ => PlatformError::unreachable(&detail),
+    })
+}
+
+fn is_good(answer: &Answer) -> bool {
+    (200..300).contains(&answer.status)
+}
+
+/// The body as JSON; null where an error has none.
+fn parse(answer: &Answer) -> Result<Value, PlatformError> {
+    match parse_json(&answer.body) {
+        Err(error) if is_good(answer) => Err(error),
+        body => Ok(body.unwrap_or_default()),
+    }
+}
+
 /// The body of an answer that tells of posts, or what its failure means.
 fn body(answer: &Answer, secrets: &[&str]) -> Result<Value, PlatformError> {
-    let good = (200..300).contains(&answer.status);
-    let body = match parse_json(&answer.body) {
-        Ok(body) => body,
-        Err(error) if good => return Err(error),
-        Err(_) => Value::Null,
-    };
+    let body = parse(answer)?;
     let lists = ["data", "errors"];
-    if good
+    if is_good(answer)
         && lists
             .iter()
             .any(|list| body.get(*list).is_some_and(Value::is_array))
@@ -338,10 +370,7 @@ fn observed(value: Option<u64>, name: &str, grade: EvidenceGrade, without: &str)
 
 fn author(post: &Value, users: &HashMap<String, &Value>) -> Option<Account> {
     let id = text(post.get("author_id"))?;
-    let handle = users
-        .get(&id)
-        .and_then(|user| text(user.get("username")))
-        .map(|name| name.to_ascii_lowercase());
+    let handle = users.get(&id).and_then(|user| handle(user.get("username")));
     Some(Account {
         id: Some(id),
         handle,

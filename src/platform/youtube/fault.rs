@@ -37,6 +37,14 @@ const CREDENTIALS: [&str; 8] = [
     "SERVICE_DISABLED",
 ];
 
+/// Reasons that say that a token holds, and that what is missing is a scope of it or a channel of its
+/// account.
+const PERMISSION: [&str; 3] = [
+    "insufficientPermissions",
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+    "youtubeSignupRequired",
+];
+
 /// How reasons about a key begin, such as `API_KEY_INVALID` and `API_KEY_SERVICE_BLOCKED`.
 const ABOUT_THE_KEY: &str = "API_KEY_";
 
@@ -63,6 +71,17 @@ pub(super) fn read(answer: &Answer, secrets: &[&str]) -> Result<Value, PlatformE
         Some(error) => Err(error),
         None => Ok(body),
     }
+}
+
+/// Whether an answer refuses a token that holds.
+pub(super) fn is_about_permission(answer: &Answer) -> bool {
+    let Ok(body) = json(&answer.body) else {
+        return false;
+    };
+    let reasons = body.get("error").map(reasons).unwrap_or_default();
+    reasons
+        .iter()
+        .any(|reason| PERMISSION.contains(&reason.as_str()))
 }
 
 /// What a status outside 2xx means whose body is none of the API's errors: a proxy or an overloaded

@@ -15,15 +15,15 @@ mod tests;
 use std::collections::{BTreeSet, HashMap};
 
 use async_trait::async_trait;
-use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderName};
 
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::Http;
+use super::http::{Answer, Http, credential};
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
 /// How many videos one call may ask for.
@@ -64,30 +64,38 @@ impl YouTube {
         ids: &[&str],
         owner: Option<&Owner>,
     ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
-        let access = match owner {
-            Some(owner) => owner.token.expose().trim(),
-            None => self.key.expose().trim(),
-        };
-        let (name, text) = match owner {
+        let query = format!("part=statistics,snippet,status&id={}", ids.join(","));
+        let answer = self.list("videos", &query, owner).await?;
+        wire::videos(&answer, ids, owner, &[self.access(owner)])
+    }
+
+    /// Asks for one of the API's lists, in the owner's name where there is one.
+    async fn list(
+        &self,
+        name: &str,
+        query: &str,
+        owner: Option<&Owner>,
+    ) -> Result<Answer, PlatformError> {
+        let access = self.access(owner);
+        let (header, text) = match owner {
             Some(_) => (AUTHORIZATION, format!("Bearer {access}")),
             None => (HeaderName::from_static(KEY_HEADER), access.to_owned()),
         };
-        let mut value = HeaderValue::try_from(text).map_err(|_| {
-            PlatformError::unauthorised("this access has characters that no header can hold")
-        })?;
-        value.set_sensitive(true);
-
+        let value = credential(&text)?;
         let version = self.config.api_version.trim_matches('/');
-        let mut url = under(&self.config.base_url, &format!("youtube/{version}/videos"));
-        url.set_query(Some(&format!(
-            "part=statistics,snippet,status&id={}",
-            ids.join(",")
-        )));
-        let answer = self
-            .http
-            .send(self.http.get(url).header(name, value))
-            .await?;
-        wire::videos(&answer, ids, owner, &[access])
+        let mut url = under(&self.config.base_url, &format!("youtube/{version}/{name}"));
+        url.set_query(Some(query));
+        self.http
+            .send(self.http.get(url).header(header, value))
+            .await
+    }
+
+    /// What is asked with: the owner's token, else this program's key.
+    fn access<'a>(&'a self, owner: Option<&'a Owner>) -> &'a str {
+        owner
+            .map_or(&self.key, |owner| &owner.token)
+            .expose()
+            .trim()
     }
 }
 
@@ -132,6 +140,13 @@ impl Adapter for YouTube {
                 None => Err(PlatformError::refused("not an id of a video of YouTube")),
             })
             .collect()
+    }
+
+    async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
+        let answer = self
+            .list("channels", "part=snippet&mine=true", Some(owner))
+            .await?;
+        wire::channel(&answer, &[self.access(Some(owner))])
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

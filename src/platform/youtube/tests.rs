@@ -2,6 +2,7 @@
 //! answers.
 
 mod answers;
+mod identify;
 
 use std::time::Duration;
 

@@ -12,8 +12,8 @@ use super::fault;
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::error::PlatformError;
 use crate::platform::http::Answer;
-use crate::platform::lenient::{Reading, count, pick, reading, text};
-use crate::platform::{Account, Fetched, Owner, Sighting, unavailable, unsupported};
+use crate::platform::lenient::{Reading, count, handle, pick, reading, text};
+use crate::platform::{Account, Fetched, Owner, Sighting, nameless, unavailable, unsupported};
 
 const VIEWS: &str = "youtube.viewCount";
 
@@ -25,6 +25,9 @@ const LIST: &str = "youtube#videoListResponse";
 
 /// The kind of a video in it.
 const VIDEO: &str = "youtube#video";
+
+/// The kind of a list of channels.
+const CHANNELS: &str = "youtube#channelListResponse";
 
 /// What is kept of a video as evidence, part by part.
 const EVIDENCE: [(&str, &[&str]); 3] = [
@@ -80,6 +83,33 @@ pub(super) fn videos(
         )),
     });
     Ok(results.collect())
+}
+
+/// Reads the answer to a request for the channel of the token.
+///
+/// [`PlatformError::Refused`] where the token holds, but lacks the scope that this needs or is of
+/// somebody without a channel.
+pub(super) fn channel(answer: &Answer, secrets: &[&str]) -> Result<Account, PlatformError> {
+    let body = match fault::read(answer, secrets) {
+        Err(PlatformError::Unauthorised { detail }) if fault::is_about_permission(answer) => {
+            return Err(PlatformError::Refused { detail });
+        }
+        body => body?,
+    };
+    let items: &[Value] = match body.get("items") {
+        Some(Value::Array(items)) => items,
+        // The API leaves out a list that would be empty.
+        None if text(body.get("kind")).as_deref() == Some(CHANNELS) => &[],
+        _ => return Err(nameless()),
+    };
+    let channel = items.first().ok_or_else(|| {
+        PlatformError::refused("the Google account of this token has no channel of YouTube")
+    })?;
+    let id = text(channel.get("id")).ok_or_else(nameless)?;
+    Ok(Account {
+        id: Some(id),
+        handle: handle(channel.pointer("/snippet/customUrl")),
+    })
 }
 
 /// Whether an answer is the list of all that there is: nothing on a further page, and as many

@@ -111,3 +111,19 @@ async fn an_owners_access_is_of_no_use_and_is_not_sent() {
             .contains("authorization: bearer the-token")
     );
 }
+
+#[tokio::test]
+async fn nobody_is_asked_whose_account_a_token_reads() {
+    let stub = Stub::start(|_| Reply::new(500, "")).await;
+    let owner = Owner {
+        token: Secret::new("owners-token"),
+        account: Account::default(),
+    };
+    let error = adapter(&stub).identify(&owner).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "refused: Reddit tells nobody how often a post was seen: there is nothing that an account's \
+         own token would add."
+    );
+    assert!(stub.asked().is_empty());
+}
