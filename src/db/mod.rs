@@ -10,6 +10,7 @@ pub mod alert;
 pub mod application;
 pub mod campaign;
 pub mod constraint;
+pub mod credential;
 pub mod discord_interaction;
 pub mod keyset;
 pub mod migrate;

@@ -39,6 +39,7 @@ pub struct PlatformReport {
     pub fetched_at: DateTime<Utc>,
     pub spend: Option<BigDecimal>,
     pub currency: Option<String>,
+    pub credential_id: Option<i64>,
 }
 
 impl PlatformReport {
@@ -113,6 +114,7 @@ pub struct NewPlatformReport {
     pub raw_data: serde_json::Value,
     pub raw_hash: String,
     pub fetched_at: DateTime<Utc>,
+    pub credential_id: Option<i64>,
 }
 
 impl NewPlatformReport {
@@ -152,7 +154,15 @@ impl NewPlatformReport {
             raw_data,
             raw_hash,
             fetched_at,
+            credential_id: None,
         }
+    }
+
+    /// The same, made with the access of an affiliate.
+    #[must_use]
+    pub const fn with_credential(mut self, id: Option<i64>) -> Self {
+        self.credential_id = id;
+        self
     }
 }
 
@@ -268,7 +278,7 @@ pub async fn list_since_claims(
 }
 
 /// What earlier observations of a post say at a glance.
-#[derive(Debug, Clone, Copy, QueryableByName)]
+#[derive(Debug, Clone, QueryableByName)]
 pub struct Seen {
     /// Which post.
     #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -276,16 +286,26 @@ pub struct Seen {
     /// When it was last observed.
     #[diesel(sql_type = diesel::sql_types::Timestamptz)]
     pub last_at: DateTime<Utc>,
-    /// Whether its owner's figures were ever told.
-    #[diesel(sql_type = diesel::sql_types::Bool)]
-    pub as_own: bool,
+    /// The credentials to which its owner's figures were told; 0 for this server's own access.
+    #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::BigInt>)]
+    credentials: Vec<i64>,
+}
+
+impl Seen {
+    /// The credentials to which its owner's figures were told; none inside for this server's own access.
+    #[must_use]
+    pub fn as_own(&self) -> Vec<Option<i64>> {
+        let credentials = self.credentials.iter();
+        credentials.map(|id| (*id > 0).then_some(*id)).collect()
+    }
 }
 
 /// What was observed of each of these posts before; those that never were are left out.
 pub async fn list_seen(connection: &mut Connection, post_ids: &[i64]) -> QueryResult<Vec<Seen>> {
     diesel::sql_query(
         "SELECT post_id, max(fetched_at) AS last_at, \
-         coalesce(bool_or(views_grade = 'OWNER_TOKEN'), false) AS as_own \
+         coalesce(array_agg(DISTINCT coalesce(credential_id, 0)) FILTER (WHERE views_grade = 'OWNER_TOKEN'), '{}') \
+         AS credentials \
          FROM platform_reports WHERE post_id = ANY ($1) GROUP BY post_id",
     )
     .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)

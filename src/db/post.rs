@@ -48,6 +48,10 @@ pub struct Post {
     pub next_check_at: Option<DateTime<Utc>>,
     /// When it was submitted.
     pub created_at: DateTime<Utc>,
+    /// The platform's id of the account that posted it, as the platform last said.
+    pub author_id: Option<String>,
+    /// The handle of the account that posted it, as the platform last said.
+    pub author_handle: Option<String>,
 }
 
 /// The posts with these ids, in no order.
@@ -214,6 +218,27 @@ pub struct PostChange {
     pub is_reconciled: bool,
     /// When it is checked next.
     pub next_check_at: Option<DateTime<Utc>>,
+    /// The account that posted it.
+    pub author_id: Option<String>,
+    /// Its handle.
+    pub author_handle: Option<String>,
+}
+
+impl PostChange {
+    /// What is in a row that was changed in memory.
+    #[must_use]
+    pub fn of(post: &Post) -> Self {
+        Self {
+            id: post.id,
+            status: post.status,
+            platform_post_id: post.platform_post_id.clone(),
+            duplicate_of: post.duplicate_of,
+            is_reconciled: post.is_reconciled,
+            next_check_at: post.next_check_at,
+            author_id: post.author_id.clone(),
+            author_handle: post.author_handle.clone(),
+        }
+    }
 }
 
 /// Writes the changes of many posts in one statement.
@@ -224,8 +249,9 @@ pub async fn update_checked(
     use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
     diesel::sql_query(
         "UPDATE posts p SET status = n.status, platform_post_id = n.native, duplicate_of = n.duplicate_of, \
-         is_reconciled = n.reconciled, next_check_at = n.next \
-         FROM unnest($1, $2, $3, $4, $5, $6) AS n (id, status, native, duplicate_of, reconciled, next) \
+         is_reconciled = n.reconciled, next_check_at = n.next, author_id = n.author_id, author_handle = n.author_handle \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
+             AS n (id, status, native, duplicate_of, reconciled, next, author_id, author_handle) \
          WHERE p.id = n.id",
     )
     .bind::<Array<BigInt>, _>(changes.iter().map(|c| c.id).collect::<Vec<_>>())
@@ -237,6 +263,10 @@ pub async fn update_checked(
     .bind::<Array<Bool>, _>(changes.iter().map(|c| c.is_reconciled).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(
         changes.iter().map(|c| c.next_check_at).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<Text>>, _>(changes.iter().map(|c| c.author_id.as_deref()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(
+        changes.iter().map(|c| c.author_handle.as_deref()).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await

@@ -219,6 +219,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    platform_credentials (id) {
+        id -> Int8,
+        affiliate_id -> Int8,
+        platform -> Text,
+        account_id -> Nullable<Text>,
+        account_handle -> Nullable<Text>,
+        token_sealed -> Nullable<Bytea>,
+        token_key_id -> Nullable<Text>,
+        state -> Text,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        version -> Int4,
+        created_at -> Timestamptz,
+        unlinked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     platform_reports (id) {
         id -> Int8,
         post_id -> Int8,
@@ -244,6 +262,7 @@ diesel::table! {
         fetched_at -> Timestamptz,
         spend -> Nullable<Numeric>,
         currency -> Nullable<Text>,
+        credential_id -> Nullable<Int8>,
     }
 }
 
@@ -297,6 +316,8 @@ diesel::table! {
         is_reconciled -> Bool,
         next_check_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        author_id -> Nullable<Text>,
+        author_handle -> Nullable<Text>,
     }
 }
 
@@ -464,6 +485,9 @@ diesel::joinable!(order_revisions -> orders (order_id));
 diesel::joinable!(orders -> advertisers (advertiser_id));
 diesel::joinable!(orders -> affiliates (affiliate_id));
 diesel::joinable!(orders -> campaigns (campaign_id));
+diesel::joinable!(platform_credentials -> affiliates (affiliate_id));
+diesel::joinable!(platform_credentials -> platforms (platform));
+diesel::joinable!(platform_reports -> platform_credentials (credential_id));
 diesel::joinable!(platform_reports -> platforms (platform));
 diesel::joinable!(platform_reports -> posts (post_id));
 diesel::joinable!(policies -> campaigns (campaign_id));
@@ -505,6 +529,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     mq_msgs,
     order_revisions,
     orders,
+    platform_credentials,
     platform_reports,
     platforms,
     policies,

@@ -470,6 +470,8 @@ impl Submission {
             is_reconciled: false,
             next_check_at: Some(written.submitted_at),
             created_at: written.submitted_at,
+            author_id: None,
+            author_handle: None,
         })
     }
 }

@@ -150,6 +150,8 @@ pub const TABLE: &[(&str, Callers)] = &[
     ("submitPost", AFFILIATES),
     ("submitPosts", AFFILIATES),
     ("submitReport", AFFILIATES),
+    ("linkPlatformCredential", AFFILIATES),
+    ("unlinkPlatformCredential", AFFILIATES),
     ("acknowledgeAlert", PROGRAM),
     ("resolveAlert", PROGRAM),
     // Subscriptions.

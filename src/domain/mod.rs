@@ -6,6 +6,7 @@ pub mod alert;
 pub mod application;
 pub mod audit;
 pub mod campaign;
+pub mod credential;
 pub mod dashboard;
 pub mod discord;
 pub mod feed;
@@ -28,6 +29,7 @@ pub mod verdict_feed;
 pub mod verification;
 pub mod visible;
 
+pub use crate::db::credential::PlatformCredential;
 pub use crate::db::keyset::Slice;
 pub use crate::db::reconciliation::Reconciliation;
 pub use crate::db::{Keyset, advertiser::Advertiser, affiliate::Affiliate};

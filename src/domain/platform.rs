@@ -12,9 +12,9 @@ use url::Url;
 use super::input::Checks;
 use super::{discord, read};
 use crate::app::App;
-use crate::db::Connection;
 use crate::db::order::{self, WebhookSecret};
 use crate::db::platform::{self, Platform};
+use crate::db::{Connection, credential};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{PlatformKind, Secret};
 use crate::platform::Overrides;
@@ -300,6 +300,9 @@ pub async fn reencrypt(app: &App) -> Result<usize, Error> {
     let mut moved = 0;
     for secret in order::list_secrets_under_other_keys(&mut connection, &key).await? {
         moved += move_webhook_secret(app, &mut connection, &secret).await?;
+    }
+    for row in credential::list_under_other_keys(&mut connection, &key).await? {
+        moved += super::credential::reencrypt(app, &mut connection, &row).await?;
     }
     for row in platform::list_under_other_keys(&mut connection, &key).await? {
         connection

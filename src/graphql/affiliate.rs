@@ -7,12 +7,16 @@ use super::connection::{
     Page, Paging, Place, bad_cursor, connection, cost, opaque_cursor, page, read_cursor,
     wants_total,
 };
+use super::credential::PlatformCredential;
 use super::dashboard::AffiliatePerformance;
 use super::enums::{AffiliateOrderField, SortDirection};
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{PerformanceOf, PostPages, ReconciliationById, TrustEventPages, require};
+use super::loader::{
+    CredentialsByAffiliate, PerformanceOf, PostPages, ReconciliationById, TrustEventPages, load,
+    require,
+};
 use super::post::{Post, PostFilter};
 use super::reconciliation::Reconciliation;
 use super::scalars::{DateTime, Decimal};
@@ -112,6 +116,22 @@ impl Affiliate {
         connection::<TrustEventPages, _, _, _>(ctx, self.0.id, &paging, |row| row.id, TrustEvent)
             .await
             .map(Some)
+    }
+    /// The accounts that it has linked, at most one on a platform; to itself, null to others.
+    #[graphql(complexity = "6 * child_complexity")]
+    async fn credentials(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<PlatformCredential>>> {
+        if viewer(ctx)?.principal != Principal::Affiliate(self.0.id) {
+            return Ok(None);
+        }
+        let now = app(ctx).clock.now();
+        let rows = load::<CredentialsByAffiliate, _>(ctx, self.0.id).await?;
+        let rows = rows.into_iter().flatten();
+        Ok(Some(
+            rows.map(|row| PlatformCredential::new(row, now)).collect(),
+        ))
     }
     /// Its posts that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]

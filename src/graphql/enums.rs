@@ -263,6 +263,24 @@ pub enum AlertStatus {
     Resolved,
 }
 
+/// What is known of a token that an affiliate linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::CredentialState")]
+pub enum CredentialState {
+    /// The platform answers to it.
+    #[graphql(name = "WORKING")]
+    Working,
+    /// It is past its time.
+    #[graphql(name = "EXPIRED")]
+    Expired,
+    /// The platform does not accept it any more.
+    #[graphql(name = "REVOKED")]
+    Revoked,
+    /// It may not read what is needed.
+    #[graphql(name = "INSUFFICIENT")]
+    Insufficient,
+}
+
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "model::AlertEventKind")]

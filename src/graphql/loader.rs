@@ -12,7 +12,7 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use super::batches::Batches;
 use super::errors::top_level;
 use crate::app::App;
-use crate::domain::{self, Keyset, Slice, Viewer, dashboard, read, run, visible};
+use crate::domain::{self, Keyset, Slice, Viewer, credential, dashboard, read, run, visible};
 use crate::error::Error;
 use crate::model::PlatformKind;
 
@@ -197,6 +197,28 @@ impl Loader<i64> for PlatformsByCampaign {
             .map_err(Shared::new)?
         {
             map.entry(row.campaign_id).or_default().push(row);
+        }
+        Ok(map)
+    }
+}
+
+/// The accounts that affiliates have linked.
+pub struct CredentialsByAffiliate(App);
+
+impl Made for CredentialsByAffiliate {
+    fn made(app: &App, _viewer: Viewer) -> Self {
+        Self(app.clone())
+    }
+}
+
+impl Loader<i64> for CredentialsByAffiliate {
+    type Value = Vec<domain::PlatformCredential>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[i64]) -> Result<HashMap<i64, Self::Value>, Shared> {
+        let mut map: HashMap<i64, Self::Value> = HashMap::new();
+        for row in credential::list(&self.0, keys).await.map_err(Shared::new)? {
+            map.entry(row.affiliate_id).or_default().push(row);
         }
         Ok(map)
     }

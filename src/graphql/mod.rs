@@ -16,6 +16,7 @@ mod audit;
 mod batches;
 mod campaign;
 mod connection;
+mod credential;
 mod dashboard;
 mod enums;
 mod errors;
@@ -80,6 +81,7 @@ pub struct Mutation(
     run::RunMutation,
     alert::AlertMutation,
     platform::PlatformMutation,
+    credential::CredentialMutation,
     queue::QueueMutation,
 );
 

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, Json, Object, SimpleObject};
 use super::affiliate::Affiliate;
 use super::campaign::Campaign;
 use super::connection::{Page, Paging, TimeRange, connection, cost, times};
+use super::credential::PostAuthor;
 use super::dashboard::ClaimedMetrics;
 use super::enums::{
     Availability, EvidenceGrade, PlatformKind, PostStatus, ReportStatus, SubmissionMethod,
@@ -80,6 +81,10 @@ impl Post {
     /// When it was submitted.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
+    }
+    /// The account that posted it, as the platform last said; null where it did not.
+    async fn author(&self) -> Option<PostAuthor> {
+        PostAuthor::of(&self.0)
     }
     /// When it is checked next; null where no check is left.
     async fn next_check_at(&self) -> Option<DateTime> {

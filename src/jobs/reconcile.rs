@@ -1,7 +1,7 @@
 //! Checks of claims on one platform: gathered, so that one call asks for as many posts as the platform allows.
 
 use chrono::{DateTime, Utc};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
+use crate::domain::credential::{self, Linked};
 use crate::domain::platform;
 use crate::domain::task::{self, Reconcile};
-use crate::domain::verification::{self, Checked, Loaded, Outcome, Task};
+use crate::domain::verification::{self, Checked, Loaded, Outcome, OwnersAnswer, Task};
 use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
 use crate::platform::link::PostLink;
@@ -86,6 +87,68 @@ struct Running {
 /// The tasks on one post; one answer serves them all.
 type OnPost = Vec<Running>;
 
+fn job_ids(on_post: &[Running]) -> Vec<Uuid> {
+    on_post.iter().map(|running| running.task.job_id).collect()
+}
+
+/// A post that is asked for.
+struct Asking {
+    post: PostRef,
+    /// What its link turned out to name.
+    resolved: Option<PostLink>,
+    on_post: OnPost,
+    /// What its affiliate's own access was told, which was no number, and the id of that credential.
+    kept: Option<(Fetched, i64)>,
+}
+
+impl Asking {
+    const fn new(post: PostRef, resolved: Option<PostLink>, on_post: OnPost) -> Self {
+        Self {
+            post,
+            resolved,
+            on_post,
+            kept: None,
+        }
+    }
+
+    fn affiliate_id(&self) -> i64 {
+        let first = self.on_post.first();
+        first.map_or(0, |running| running.task.post.affiliate_id)
+    }
+
+    fn job_ids(&self) -> Vec<Uuid> {
+        job_ids(&self.on_post)
+    }
+
+    /// The post as it is asked for with a credential.
+    fn with_credential(&self, id: i64) -> PostRef {
+        let first = self.on_post.first();
+        PostRef {
+            seen_as_own: first.is_some_and(|running| running.task.seen_as_own.contains(&Some(id))),
+            ..self.post.clone()
+        }
+    }
+}
+
+/// What is known of a post after asking.
+struct Told {
+    answer: Result<Fetched, PlatformError>,
+    resolved: Option<PostLink>,
+    asked_at: DateTime<Utc>,
+    /// The affiliate's credential that told it.
+    credential_id: Option<i64>,
+}
+
+/// Parts a list into calls of at most so many.
+fn chunks<T>(mut list: Vec<T>, limit: usize) -> Vec<Vec<T>> {
+    let mut chunks = Vec::new();
+    while !list.is_empty() {
+        let rest = list.split_off(list.len().min(limit.max(1)));
+        chunks.push(std::mem::replace(&mut list, rest));
+    }
+    chunks
+}
+
 impl Gathering {
     async fn check(&self, jobs: Vec<CurrentJob>) {
         let mut by_id: HashMap<Uuid, CurrentJob> = HashMap::new();
@@ -146,7 +209,8 @@ impl Gathering {
             .await;
     }
 
-    /// Asks the platform for posts, after finding those behind links that only it can resolve.
+    /// Asks the platform for posts, after finding those behind links that only it can resolve: each with its affiliate's own
+    /// access first, where there is one, and those that are left with this server's.
     async fn ask(&self, adapter: &dyn Adapter, posts: Vec<OnPost>) {
         let resolved = join_all(
             posts
@@ -154,42 +218,68 @@ impl Gathering {
                 .map(|on_post| self.resolve(adapter, on_post)),
         )
         .await;
-        let mut known: Vec<(PostRef, Option<PostLink>, OnPost)> =
-            resolved.into_iter().flatten().collect();
-        let mut chunks = Vec::new();
-        while !known.is_empty() {
-            let rest = known.split_off(known.len().min(adapter.batch_limit().max(1)));
-            chunks.push(std::mem::replace(&mut known, rest));
+        let known: Vec<Asking> = resolved.into_iter().flatten().collect();
+        let affiliates: BTreeSet<i64> = known.iter().map(Asking::affiliate_id).collect();
+        let affiliates = Vec::from_iter(affiliates);
+        let linked = match credential::usable(&self.app, self.platform, &affiliates).await {
+            Ok(linked) => linked,
+            // The jobs come back with their leases.
+            Err(error) => return self.log_failure(Err(error)),
+        };
+        let mut owned: BTreeMap<i64, (Arc<Linked>, Vec<Asking>)> = BTreeMap::new();
+        let mut rest = Vec::new();
+        for asking in known {
+            match linked.get(&asking.affiliate_id()) {
+                Some(linked) => {
+                    let group = owned.entry(linked.id());
+                    let group = group.or_insert_with(|| (Arc::clone(linked), Vec::new()));
+                    group.1.push(asking);
+                }
+                None => rest.push(asking),
+            }
         }
-        join_all(chunks.into_iter().map(|chunk| self.fetch(adapter, chunk))).await;
+        let limit = adapter.batch_limit();
+        let left = join_all(owned.into_values().flat_map(|(linked, group)| {
+            chunks(group, limit).into_iter().map(move |chunk| {
+                let linked = Arc::clone(&linked);
+                async move { self.fetch_owned(adapter, &linked, chunk).await }
+            })
+        }))
+        .await;
+        rest.extend(left.into_iter().flatten());
+        join_all(
+            chunks(rest, limit)
+                .into_iter()
+                .map(|chunk| self.fetch(adapter, chunk)),
+        )
+        .await;
     }
 
     /// The post to ask for; none where its link led nowhere, which is then reported.
-    async fn resolve(
-        &self,
-        adapter: &dyn Adapter,
-        on_post: OnPost,
-    ) -> Option<(PostRef, Option<PostLink>, OnPost)> {
+    async fn resolve(&self, adapter: &dyn Adapter, on_post: OnPost) -> Option<Asking> {
         let first = &on_post.first()?.task;
-        let (post, seen_as_own) = (first.post.clone(), first.seen_as_own);
+        let (post, seen_as_own) = (first.post.clone(), first.seen_as_own.clone());
         let refer = |native_id: String, handle: Option<String>| PostRef {
             native_id,
             canonical_url: post.canonical_url.clone(),
             account_handle: handle,
-            seen_as_own,
+            seen_as_own: seen_as_own.contains(&None),
         };
         if let Some(native_id) = post.platform_post_id.clone() {
-            return Some((refer(native_id, post.account_handle.clone()), None, on_post));
+            let post = refer(native_id, post.account_handle.clone());
+            return Some(Asking::new(post, None, on_post));
         }
         let Ok(link) = PostLink::parse(&post.canonical_url) else {
             let error = PlatformError::Refused {
                 detail: "the link cannot be read any more".into(),
             };
-            self.report(on_post, Err(error), None, self.app.clock.now())
-                .await;
+            self.report(on_post, self.told(Err(error))).await;
             return None;
         };
-        let on_post = self.within_budget(vec![on_post]).await.pop()?;
+        if let Some(wait) = self.wait_for_a_call().await {
+            self.snooze_for(&job_ids(&on_post), wait).await;
+            return None;
+        }
         let answer = {
             let _permit = self.calls.acquire().await.ok()?;
             adapter.resolve(&link).await
@@ -205,56 +295,88 @@ impl Gathering {
                     .account_handle
                     .clone()
                     .or_else(|| found.account.clone());
-                Some((refer(native_id, handle), Some(found), on_post))
+                Some(Asking::new(refer(native_id, handle), Some(found), on_post))
             }
             Ok(Resolved::Gone { reason } | Resolved::NotAPost { reason }) => {
-                self.report(on_post, Ok(gone(reason)), None, self.app.clock.now())
-                    .await;
+                self.report(on_post, self.told(Ok(gone(reason)))).await;
                 None
             }
             Err(error) => {
-                self.report(on_post, Err(error), None, self.app.clock.now())
-                    .await;
+                self.report(on_post, self.told(Err(error))).await;
                 None
             }
         }
     }
 
-    /// Takes a call out of the platform's budget for these posts. Where there is none left their jobs wait for one, and cost no
-    /// attempt.
-    async fn within_budget(&self, posts: Vec<OnPost>) -> Vec<OnPost> {
+    /// Takes a call out of the platform's budget. Where there is none left it says how long the jobs are to wait for one, which
+    /// costs no attempt; where the budget cannot be read they come back with their leases.
+    async fn wait_for_a_call(&self) -> Option<Option<Duration>> {
         match platform::take_call(&self.app, self.platform).await {
-            Ok(None) => posts,
-            Ok(Some(wait)) => {
-                let ids: Vec<Uuid> = posts
-                    .iter()
-                    .flatten()
-                    .map(|running| running.task.job_id)
-                    .collect();
-                self.snooze(&ids, wait.as_secs_f64()).await;
-                Vec::new()
-            }
-            // The jobs come back with their leases.
+            Ok(None) => None,
+            Ok(Some(wait)) => Some(Some(wait)),
             Err(error) => {
                 self.log_failure(Err(error));
-                Vec::new()
+                Some(None)
             }
         }
     }
 
-    async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<(PostRef, Option<PostLink>, OnPost)>) {
-        let mut refs = Vec::with_capacity(chunk.len());
-        let mut links = Vec::with_capacity(chunk.len());
-        let mut posts = Vec::with_capacity(chunk.len());
-        for (post, resolved, on_post) in chunk {
-            refs.push(post);
-            links.push(resolved);
-            posts.push(on_post);
+    async fn snooze_for(&self, ids: &[Uuid], wait: Option<Duration>) {
+        if let Some(wait) = wait {
+            self.snooze(ids, wait.as_secs_f64()).await;
         }
-        let posts = self.within_budget(posts).await;
-        if posts.is_empty() {
+    }
+
+    /// Asks for posts of one affiliate with its own access. Gives those that this server's own access is to be asked for.
+    async fn fetch_owned(
+        &self,
+        adapter: &dyn Adapter,
+        linked: &Linked,
+        chunk: Vec<Asking>,
+    ) -> Vec<Asking> {
+        let chunk = self.with_budget(chunk).await;
+        if chunk.is_empty() {
+            return chunk;
+        }
+        let refs: Vec<PostRef> = chunk
+            .iter()
+            .map(|asking| asking.with_credential(linked.id()))
+            .collect();
+        let (asked_at, answers) = {
+            let Ok(_permit) = self.calls.acquire().await else {
+                return Vec::new();
+            };
+            let asked_at = self.app.clock.now();
+            let answers = verification::ask_owner(&self.app, adapter, linked, &refs).await;
+            (asked_at, answers)
+        };
+        let mut left = Vec::new();
+        for (mut asking, answer) in chunk.into_iter().zip(answers) {
+            match answer {
+                OwnersAnswer::Told(answer) => {
+                    let told = Told {
+                        answer,
+                        resolved: asking.resolved,
+                        asked_at,
+                        credential_id: Some(linked.id()),
+                    };
+                    self.report(asking.on_post, told).await;
+                }
+                OwnersAnswer::Fallback(kept) => {
+                    asking.kept = kept.map(|kept| (kept, linked.id()));
+                    left.push(asking);
+                }
+            }
+        }
+        left
+    }
+
+    async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<Asking>) {
+        let chunk = self.with_budget(chunk).await;
+        if chunk.is_empty() {
             return;
         }
+        let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
         let (asked_at, answers) = {
             let Ok(_permit) = self.calls.acquire().await else {
                 return;
@@ -262,40 +384,69 @@ impl Gathering {
             // A claim that is made while the platform answers is not held to a figure from before it.
             (self.app.clock.now(), adapter.fetch(&refs, None).await)
         };
-        for ((resolved, on_post), answer) in links.into_iter().zip(posts).zip(answers) {
-            self.report(on_post, answer, resolved, asked_at).await;
+        for (asking, answer) in chunk.into_iter().zip(answers) {
+            let (kept, credential_id) = asking.kept.unzip();
+            let (answer, is_owners) = verification::better(kept, answer);
+            let told = Told {
+                answer,
+                resolved: asking.resolved,
+                asked_at,
+                credential_id: credential_id.filter(|_| is_owners),
+            };
+            self.report(asking.on_post, told).await;
+        }
+    }
+
+    /// The posts that there is a call for now; those that there is none for wait.
+    async fn with_budget(&self, chunk: Vec<Asking>) -> Vec<Asking> {
+        if chunk.is_empty() {
+            return chunk;
+        }
+        match self.wait_for_a_call().await {
+            None => chunk,
+            Some(wait) => {
+                let ids: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
+                self.snooze_for(&ids, wait).await;
+                Vec::new()
+            }
+        }
+    }
+
+    /// What is said of a post without asking for its figures.
+    fn told(&self, answer: Result<Fetched, PlatformError>) -> Told {
+        Told {
+            answer,
+            resolved: None,
+            asked_at: self.app.clock.now(),
+            credential_id: None,
         }
     }
 
     /// Passes an answer on to be written, or puts the jobs back where the answer is to wait or to try again.
-    async fn report(
-        &self,
-        on_post: OnPost,
-        answer: Result<Fetched, PlatformError>,
-        resolved: Option<PostLink>,
-        asked_at: DateTime<Utc>,
-    ) {
+    async fn report(&self, on_post: OnPost, told: Told) {
+        let Told {
+            answer,
+            resolved,
+            asked_at,
+            credential_id,
+        } = told;
         let error = match answer {
             Ok(fetched) => {
-                return self
-                    .finish(
-                        on_post,
-                        Outcome::Answered {
-                            fetched,
-                            fetched_at: asked_at,
-                            resolved,
-                        },
-                    )
-                    .await;
+                let outcome = Outcome::Answered {
+                    fetched,
+                    fetched_at: asked_at,
+                    resolved,
+                    credential_id,
+                };
+                return self.finish(on_post, outcome).await;
             }
             Err(error) => error,
         };
         tracing::warn!(platform = %self.platform, %error, "a post was not fetched");
         match error.advice() {
             Advice::Snooze(after) => {
-                let ids: Vec<Uuid> = on_post.iter().map(|running| running.task.job_id).collect();
                 self.snooze(
-                    &ids,
+                    &job_ids(&on_post),
                     after.map_or(SNOOZE_SECONDS, |after| after.as_secs_f64()),
                 )
                 .await;
@@ -343,6 +494,7 @@ impl Gathering {
                     fetched,
                     fetched_at: asked_at,
                     resolved,
+                    credential_id: None,
                 }
             }
             _ => Outcome::Unreachable {

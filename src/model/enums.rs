@@ -282,6 +282,20 @@ names! {
 }
 
 names! {
+    /// What is known of a token that an affiliate linked.
+    CredentialState {
+        /// The platform answers to it.
+        Working = "WORKING",
+        /// It is past its time.
+        Expired = "EXPIRED",
+        /// The platform does not accept it any more.
+        Revoked = "REVOKED",
+        /// It may not read what is needed.
+        Insufficient = "INSUFFICIENT",
+    }
+}
+
+names! {
     /// What happened to an alert.
     AlertEventKind {
         /// It was raised.

@@ -20,6 +20,7 @@ mod authorization;
 mod campaign;
 mod conversions;
 mod cost;
+mod credentials;
 mod dashboard;
 mod discord;
 mod embedded;

@@ -254,6 +254,7 @@ async fn answered(app: &TestApp, views: u64) -> Vec<Checked> {
                 fetched: fetched.clone(),
                 fetched_at: app.app.clock.now(),
                 resolved: None,
+                credential_id: None,
             },
         })
         .collect();

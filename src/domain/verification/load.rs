@@ -42,8 +42,8 @@ pub struct Task {
     pub policy: PolicyRow,
     /// Whether an observation made since the claim is young enough to serve.
     pub reusable: bool,
-    /// Whether the platform ever told this post's figures to its owner.
-    pub seen_as_own: bool,
+    /// The credentials to which the platform told this post's figures as its owner's; none inside for this server's own.
+    pub seen_as_own: Vec<Option<i64>>,
     /// The run that asked for the check.
     pub run_id: Option<i64>,
     /// Whether another job holds the claim's next check already.
@@ -162,7 +162,7 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
                     && seen.last_at > young
                     && (is_last(seen.last_at) || !is_last(app.clock.now()))
             }),
-            seen_as_own: seen.get(&post.id).is_some_and(|seen| seen.as_own),
+            seen_as_own: seen.get(&post.id).map(Seen::as_own).unwrap_or_default(),
             run_id: job.run_id,
             between: job.between,
             report: report.clone(),

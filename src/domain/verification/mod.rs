@@ -5,6 +5,7 @@
 //! which comes first and decides which of the jobs are still this worker's to finish. A crash anywhere leaves nothing
 //! half-done, and a job that ran twice has its effects once.
 
+mod access;
 mod alerts;
 mod credit;
 mod load;
@@ -14,6 +15,7 @@ mod settle;
 mod totals;
 mod trail;
 
+pub use access::{OwnersAnswer, ask_owner, better};
 pub use load::{Loaded, Task, load, requeue_dead};
 pub(crate) use load::{claim_of, reconcile_job};
 pub use observe::fetch_now;
@@ -46,6 +48,8 @@ pub enum Outcome {
         fetched_at: DateTime<Utc>,
         /// What the post's link turned out to name, where that was not known before.
         resolved: Option<PostLink>,
+        /// The affiliate's credential that it was asked with; none: this server's own access.
+        credential_id: Option<i64>,
     },
     /// An answer to another check was young enough to serve this one too; it is stored already.
     Reused,

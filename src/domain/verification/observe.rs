@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::access::{OwnersAnswer, ask_owner, better};
 use super::load::Task;
 use super::{Checked, Outcome};
 use crate::app::App;
@@ -9,6 +10,7 @@ use crate::db::platform_report::{self, PlatformReport};
 use crate::db::post::Post;
 use crate::db::{affiliate_report, campaign};
 use crate::domain::access::Viewer;
+use crate::domain::credential::{self, Linked};
 use crate::domain::{platform, visible};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::PostStatus;
@@ -50,15 +52,26 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
     }
     let task = task_of(app, &post).await?;
     let asked_at = app.clock.now();
-    let (fetched, resolved) = ask(adapter.as_ref(), &post, task.seen_as_own)
+    let linked = credential::usable(app, post.platform, &[post.affiliate_id])
+        .await?
+        .remove(&post.affiliate_id);
+    let asking = Asking {
+        app,
+        adapter: adapter.as_ref(),
+        post: &post,
+        seen_as_own: &task.seen_as_own,
+    };
+    let told = asking
+        .ask(linked.as_deref())
         .await
         .map_err(|error| unanswered(&post, &error))?;
     let checked = Checked {
         task,
         outcome: Outcome::Answered {
-            fetched,
+            fetched: told.fetched,
             fetched_at: asked_at,
-            resolved,
+            resolved: told.resolved,
+            credential_id: told.credential_id,
         },
     };
     super::settle::keep_observation(app, &checked).await?;
@@ -95,50 +108,95 @@ fn unanswered(post: &Post, error: &PlatformError) -> Error {
     }
 }
 
-async fn ask(
-    adapter: &dyn Adapter,
-    post: &Post,
-    seen_as_own: bool,
-) -> Result<(Fetched, Option<PostLink>), PlatformError> {
-    let mut handle = post.account_handle.clone();
-    let mut found = None;
-    let native_id = match &post.platform_post_id {
-        Some(id) => id.clone(),
-        None => {
-            let link =
-                PostLink::parse(&post.canonical_url).map_err(|_| PlatformError::Refused {
-                    detail: "the link cannot be read any more".into(),
-                })?;
-            match adapter.resolve(&link).await? {
-                Resolved::Post(named) => {
+/// A post that is asked for.
+struct Asking<'a> {
+    app: &'a App,
+    adapter: &'a dyn Adapter,
+    post: &'a Post,
+    seen_as_own: &'a [Option<i64>],
+}
+
+/// What was said of it.
+struct Told {
+    fetched: Fetched,
+    /// What its link turned out to name.
+    resolved: Option<PostLink>,
+    /// The affiliate's credential that was told.
+    credential_id: Option<i64>,
+}
+
+impl Asking<'_> {
+    /// Asks with the affiliate's own access, where there is one, and with this server's where that says no number.
+    async fn ask(&self, linked: Option<&Linked>) -> Result<Told, PlatformError> {
+        let mut handle = self.post.account_handle.clone();
+        let mut resolved = None;
+        let native_id = match &self.post.platform_post_id {
+            Some(id) => id.clone(),
+            None => match self.resolve().await? {
+                Ok(named) => {
                     let id = named.native_id().unwrap_or_default().to_owned();
                     handle = handle.or_else(|| named.account.clone());
-                    found = Some(named);
+                    resolved = Some(named);
                     id
                 }
-                Resolved::Gone { reason } | Resolved::NotAPost { reason } => {
-                    let raw = serde_json::json!({ "link": link.canonical_url });
-                    return Ok((Fetched::Gone { reason, raw }, None));
+                Err(fetched) => {
+                    return Ok(Told {
+                        fetched,
+                        resolved: None,
+                        credential_id: None,
+                    });
                 }
+            },
+        };
+        let wanted = |credential: Option<i64>| PostRef {
+            native_id: native_id.clone(),
+            canonical_url: self.post.canonical_url.clone(),
+            account_handle: handle.clone(),
+            seen_as_own: self.seen_as_own.contains(&credential),
+        };
+        let mut kept = None;
+        if let Some(linked) = linked {
+            let post = [wanted(Some(linked.id()))];
+            match ask_owner(self.app, self.adapter, linked, &post).await.pop() {
+                Some(OwnersAnswer::Told(answer)) => {
+                    return Ok(Told {
+                        fetched: answer?,
+                        resolved,
+                        credential_id: Some(linked.id()),
+                    });
+                }
+                Some(OwnersAnswer::Fallback(before)) => kept = before,
+                None => {}
             }
         }
-    };
-    let wanted = PostRef {
-        native_id,
-        canonical_url: post.canonical_url.clone(),
-        account_handle: handle,
-        seen_as_own,
-    };
-    let answer = adapter
-        .fetch(std::slice::from_ref(&wanted), None)
-        .await
-        .pop();
-    let fetched = answer.unwrap_or_else(|| {
-        Err(PlatformError::Refused {
-            detail: "it gave no answer for this post".into(),
+        let own = self.adapter.fetch(&[wanted(None)], None).await.pop();
+        let own = own.unwrap_or_else(|| {
+            Err(PlatformError::Refused {
+                detail: "it gave no answer for this post".into(),
+            })
+        });
+        let (answer, is_owners) = better(kept, own);
+        Ok(Told {
+            fetched: answer?,
+            resolved,
+            credential_id: linked.map(Linked::id).filter(|_| is_owners),
         })
-    })?;
-    Ok((fetched, found))
+    }
+
+    /// The post that its link leads to, or that there is none.
+    async fn resolve(&self) -> Result<Result<PostLink, Fetched>, PlatformError> {
+        let link =
+            PostLink::parse(&self.post.canonical_url).map_err(|_| PlatformError::Refused {
+                detail: "the link cannot be read any more".into(),
+            })?;
+        Ok(match self.adapter.resolve(&link).await? {
+            Resolved::Post(named) => Ok(named),
+            Resolved::Gone { reason } | Resolved::NotAPost { reason } => {
+                let raw = serde_json::json!({ "link": link.canonical_url });
+                Err(Fetched::Gone { reason, raw })
+            }
+        })
+    }
 }
 
 /// The post as a check of its latest claim sees it.
@@ -156,7 +214,8 @@ async fn task_of(app: &App, post: &Post) -> Result<Task, Error> {
     let seen_as_own = platform_report::list_seen(&mut connection, &[post.id])
         .await?
         .pop()
-        .is_some_and(|seen| seen.as_own);
+        .map(|seen| seen.as_own())
+        .unwrap_or_default();
     Ok(Task {
         job_id: uuid::Uuid::nil(),
         attempts_left: 0,

@@ -27,7 +27,7 @@ use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, 
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
 use crate::model::{DiscrepancyLevel, Finality, PostStatus, ReconciliationStatus};
-use crate::platform::Fetched;
+use crate::platform::{Fetched, Sighting};
 
 /// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
 /// have no effect.
@@ -62,6 +62,11 @@ pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(),
         app.events.hint(ALERT_EVENTS);
     }
     Ok(())
+}
+
+/// A name of a platform as it is kept: as long as the column is.
+fn kept_name(name: &str) -> String {
+    name.chars().filter(|c| *c != '\0').take(200).collect()
 }
 
 fn takes_anothers_place(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
@@ -330,6 +335,7 @@ impl Ledger {
             let Outcome::Answered {
                 fetched,
                 fetched_at,
+                credential_id,
                 ..
             } = &checked.outcome
             else {
@@ -351,7 +357,8 @@ impl Ledger {
             let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
             let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
             self.note_removal(&checked.task, fetched)?;
-            rows.push(row);
+            self.note_author(post_id, fetched)?;
+            rows.push(row.with_credential(*credential_id));
             metrics.push(observed);
         }
         if rows.is_empty() {
@@ -386,6 +393,20 @@ impl Ledger {
             self.totals.observed(post, before.as_ref(), &new);
             self.counted.insert(new.post_id, new);
         }
+    }
+
+    /// Who posted is what the platform last said.
+    fn note_author(&mut self, post_id: i64, fetched: &Fetched) -> Result<(), Error> {
+        if let Fetched::Found(Sighting {
+            author: Some(author),
+            ..
+        }) = fetched
+        {
+            let post = self.post_mut(post_id)?;
+            post.author_id = author.id.as_deref().map(kept_name);
+            post.author_handle = author.handle.as_deref().map(kept_name);
+        }
+        Ok(())
     }
 
     /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
@@ -560,18 +581,7 @@ impl Ledger {
         if !rows.is_empty() {
             affiliate::update_progress(connection, &self.trails.progress()?).await?;
         }
-        let changes: Vec<PostChange> = self
-            .posts
-            .values()
-            .map(|post| PostChange {
-                id: post.id,
-                status: post.status,
-                platform_post_id: post.platform_post_id.clone(),
-                duplicate_of: post.duplicate_of,
-                is_reconciled: post.is_reconciled,
-                next_check_at: post.next_check_at,
-            })
-            .collect();
+        let changes: Vec<PostChange> = self.posts.values().map(PostChange::of).collect();
         posts::update_checked(connection, &changes).await?;
         if !self.jobs.is_empty() {
             queue::insert(connection, &self.jobs).await?;

@@ -69,6 +69,8 @@ updateCampaignPlatforms  sign in  forbidden  forbidden     done       not found 
 submitPost               sign in  done       not found     forbidden  forbidden  forbidden  sign in
 submitPosts              sign in  done       not found     forbidden  forbidden  forbidden  sign in
 submitReport             sign in  done       not found     forbidden  forbidden  forbidden  sign in
+linkPlatformCredential   sign in  done       done          forbidden  forbidden  forbidden  sign in
+unlinkPlatformCredential  sign in  done      done          forbidden  forbidden  forbidden  sign in
 runReconciliation        sign in  forbidden  forbidden     done       not found  done       sign in
 fetchPlatformMetrics     sign in  forbidden  forbidden     done       not found  done       sign in
 updatePlatformConfig     sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
@@ -274,6 +276,16 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
     (
         "submitPosts",
         r#"mutation { submitPosts(input: { campaignId: "<campaign>", posts: [{ claimedViews: 1, url: "https://www.instagram.com/p/D<new>/" }] }) { results { userErrors { code } } } }"#,
+        "",
+    ),
+    (
+        "linkPlatformCredential",
+        r#"mutation { linkPlatformCredential(input: { platform: X, accessToken: "a token" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "unlinkPlatformCredential",
+        "mutation { unlinkPlatformCredential(input: { platform: X }) { userErrors { code } } }",
         "",
     ),
     (

@@ -53,6 +53,7 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
                 fetched: Fetched::Found(sighting.clone()),
                 fetched_at: app.app.clock.now(),
                 resolved: None,
+                credential_id: None,
             },
         })
         .collect()

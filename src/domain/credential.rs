@@ -1,0 +1,374 @@
+//! An affiliate's own access to a platform: linked by the affiliate, used for its posts and nobody else's.
+//!
+//! A token is taken only if the platform says whose account it reads. It is kept encrypted, bound to the affiliate and the
+//! platform, and shown to nobody. A token that the platform refuses later is not used again until the affiliate links
+//! another; its posts are then seen as anybody sees them, and the grade of the evidence says so.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use diesel_async::AsyncConnection as _;
+
+use super::access::Viewer;
+use super::input::Checks;
+use super::platform::take_call;
+use crate::app::App;
+use crate::db::credential::{self, NewPlatformCredential, PlatformCredential};
+use crate::db::{Connection, affiliate};
+use crate::error::{Error, Refusal, RefusalCode};
+use crate::model::{CredentialState, PlatformKind, Secret};
+use crate::platform::{Account, Owner, PlatformError};
+
+/// A token to be linked, with what the affiliate says of it.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct LinkCredential {
+    pub platform: PlatformKind,
+    pub access_token: Secret,
+    pub account_id: Option<String>,
+    pub account_handle: Option<String>,
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+impl LinkCredential {
+    fn check(&self, now: DateTime<Utc>) -> Result<Owner, Error> {
+        let mut checks = Checks::default();
+        if self.platform == PlatformKind::Reddit {
+            let message =
+                "Reddit tells an account nothing of its posts that it does not tell everybody";
+            checks.refuse(RefusalCode::Invalid, "platform", message);
+        }
+        let token = checks.required_text("accessToken", self.access_token.expose(), 5000);
+        let id = self
+            .account_id
+            .as_deref()
+            .map(|id| checks.required_text("accountId", id, 200));
+        let handle = self
+            .account_handle
+            .as_deref()
+            .map(|handle| checks.required_text("accountHandle", handle, 200));
+        if self.expires_at.is_some_and(|at| at <= now) {
+            let message = "expiresAt must lie ahead: a token that has ended reads nothing";
+            checks.refuse(RefusalCode::OutOfRange, "expiresAt", message);
+        }
+        checks.finish()?;
+        let handle = handle.map(|handle| handle.trim_start_matches('@').to_lowercase());
+        Ok(Owner {
+            token: Secret::new(token),
+            account: Account { id, handle },
+        })
+    }
+}
+
+/// Links an account of the affiliate, in the place of the one that it has linked on the platform.
+///
+/// # Errors
+/// A field is not what it must be, the platform refuses the token or says that it is another account's, or the platform
+/// cannot be asked now; nothing was changed then.
+pub async fn link(
+    app: &App,
+    viewer: &Viewer,
+    input: LinkCredential,
+) -> Result<PlatformCredential, Error> {
+    let affiliate_id = viewer.affiliate()?;
+    let now = app.clock.now();
+    let mut owner = input.check(now)?;
+    let kind = input.platform;
+    let adapter = app
+        .platforms
+        .get(kind)
+        .filter(|_| app.platforms.serves(kind))
+        .ok_or_else(|| {
+            let message = format!("{kind} cannot be asked at present");
+            Refusal::field(RefusalCode::PlatformNotAvailable, "platform", message)
+        })?;
+    if take_call(app, kind).await?.is_some() {
+        let message = "the limit of calls to this platform is reached: try again in a moment";
+        return Err(Refusal::field(RefusalCode::TryAgainLater, "platform", message).into());
+    }
+    let told = adapter
+        .identify(&owner)
+        .await
+        .map_err(|error| unidentified(kind, &error))?;
+    check_account(&owner.account, &told)?;
+    owner.account = Account {
+        id: told.id.or(owner.account.id),
+        handle: told.handle.or(owner.account.handle),
+    };
+    let sealed = app
+        .vault
+        .seal(&place(affiliate_id, kind), &owner.token)
+        .map_err(Error::internal)?;
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            // With the affiliate's row locked, two links come one after the other.
+            let row = affiliate::lock(connection, &[affiliate_id]).await?.pop();
+            if !row.is_some_and(|row| row.is_active) {
+                let message = "your account is not active";
+                return Err(Refusal::whole(RefusalCode::AffiliateInactive, message).into());
+            }
+            let new = NewPlatformCredential {
+                affiliate_id,
+                platform: kind,
+                account_id: owner.account.id.as_deref(),
+                account_handle: owner.account.handle.as_deref(),
+                token_sealed: &sealed.bytes,
+                token_key_id: &sealed.key_id,
+                expires_at: input.expires_at,
+            };
+            Ok(
+                match credential::lock_linked(connection, affiliate_id, kind).await? {
+                    Some(before) if is_same(&before, &owner.account) => {
+                        credential::update_token(connection, before.id, &new).await?
+                    }
+                    before => {
+                        if let Some(before) = before {
+                            credential::unlink(connection, before.id, now).await?;
+                        }
+                        credential::insert(connection, &new).await?
+                    }
+                },
+            )
+        })
+        .await
+}
+
+/// Unlinks the affiliate's account on a platform, and forgets its token. Gives the account as it was; none where there was
+/// none.
+///
+/// # Errors
+/// Nothing is linked there.
+pub async fn unlink(
+    app: &App,
+    viewer: &Viewer,
+    kind: PlatformKind,
+) -> Result<PlatformCredential, Error> {
+    let affiliate_id = viewer.affiliate()?;
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            let linked = credential::lock_linked(connection, affiliate_id, kind)
+                .await?
+                .ok_or_else(|| {
+                    let message = format!("no account on {kind} is linked");
+                    Refusal::field(RefusalCode::NotFound, "platform", message)
+                })?;
+            credential::unlink(connection, linked.id, now).await?;
+            Ok(linked)
+        })
+        .await
+}
+
+/// The accounts that affiliates have linked. Rights are the caller's to check.
+///
+/// # Errors
+/// The database failed.
+pub async fn list(app: &App, affiliate_ids: &[i64]) -> Result<Vec<PlatformCredential>, Error> {
+    Ok(credential::list_linked(&mut *app.db.get().await?, affiliate_ids).await?)
+}
+
+/// What is known of a token at a time: one past its time is EXPIRED, whatever the platform said before.
+#[must_use]
+pub fn state_at(credential: &PlatformCredential, now: DateTime<Utc>) -> CredentialState {
+    match credential.state {
+        CredentialState::Working if credential.expires_at.is_some_and(|at| at <= now) => {
+            CredentialState::Expired
+        }
+        state => state,
+    }
+}
+
+/// Whether an account that posted is the linked one; none where the two cannot be compared.
+#[must_use]
+pub fn is_account(credential: &PlatformCredential, author: &Account) -> Option<bool> {
+    compared(
+        (credential.account_id.as_deref(), author.id.as_deref()),
+        (
+            credential.account_handle.as_deref(),
+            author.handle.as_deref(),
+        ),
+    )
+}
+
+/// An affiliate's access as a check uses it.
+#[derive(Debug, Clone)]
+pub struct Linked {
+    credential: PlatformCredential,
+    /// For the adapter.
+    pub owner: Owner,
+}
+
+impl Linked {
+    /// The credential's row.
+    #[must_use]
+    pub const fn id(&self) -> i64 {
+        self.credential.id
+    }
+}
+
+/// The access that can be used now of these affiliates on a platform.
+///
+/// # Errors
+/// The database failed. A token that cannot be decrypted is as if there were none, and logged.
+pub async fn usable(
+    app: &App,
+    platform: PlatformKind,
+    affiliate_ids: &[i64],
+) -> Result<HashMap<i64, Arc<Linked>>, Error> {
+    let now = app.clock.now();
+    let rows = list(app, affiliate_ids).await?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.platform == platform && state_at(row, now) == CredentialState::Working)
+        .filter_map(|row| match open(app, &row) {
+            Ok(token) => {
+                let account = Account {
+                    id: row.account_id.clone(),
+                    handle: row.account_handle.clone(),
+                };
+                let owner = Owner {
+                    token: token?,
+                    account,
+                };
+                let affiliate_id = row.affiliate_id;
+                let linked = Linked {
+                    credential: row,
+                    owner,
+                };
+                Some((affiliate_id, Arc::new(linked)))
+            }
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::error!(credential = row.id, cause, "a token cannot be read");
+                None
+            }
+        })
+        .collect())
+}
+
+/// Notes what the platform said of an affiliate's token.
+///
+/// # Errors
+/// The database failed.
+pub async fn note(app: &App, linked: &Linked, state: CredentialState) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    credential::update_state(&mut connection, &linked.credential, state, app.clock.now()).await?;
+    Ok(())
+}
+
+/// Brings a token under the first encryption key; says how many were written.
+///
+/// # Errors
+/// It cannot be decrypted, or the database failed.
+pub(super) async fn reencrypt(
+    app: &App,
+    connection: &mut Connection,
+    row: &PlatformCredential,
+) -> Result<usize, Error> {
+    let Some(token) = open(app, row)? else {
+        return Ok(0);
+    };
+    let sealed = app
+        .vault
+        .seal(&place(row.affiliate_id, row.platform), &token)
+        .map_err(Error::internal)?;
+    Ok(credential::update_sealed(connection, row, &sealed.bytes, &sealed.key_id).await?)
+}
+
+fn place(affiliate_id: i64, platform: PlatformKind) -> String {
+    format!("token of affiliate {affiliate_id} on {platform}")
+}
+
+fn open(app: &App, row: &PlatformCredential) -> Result<Option<Secret>, Error> {
+    row.token_sealed
+        .as_deref()
+        .zip(row.token_key_id.as_deref())
+        .map(|(sealed, key_id)| {
+            let place = place(row.affiliate_id, row.platform);
+            app.vault.open(&place, key_id, sealed)
+        })
+        .transpose()
+        .map_err(Error::internal)
+}
+
+fn unidentified(kind: PlatformKind, error: &PlatformError) -> Error {
+    let (code, field, message) = match error {
+        PlatformError::Unauthorised { .. } => (
+            RefusalCode::CredentialsRejected,
+            "accessToken",
+            format!("{kind} does not accept this token: it is wrong, revoked or past its time"),
+        ),
+        PlatformError::Refused { detail } => (
+            RefusalCode::CredentialsRejected,
+            "accessToken",
+            format!("{kind} does not say whose account this token reads: {detail}"),
+        ),
+        PlatformError::RateLimited { .. } => (
+            RefusalCode::TryAgainLater,
+            "platform",
+            format!("{kind} asks to wait: try again later"),
+        ),
+        PlatformError::Unreachable { .. } => (
+            RefusalCode::PlatformUnreachable,
+            "platform",
+            format!("{kind} gave no usable answer: try again later"),
+        ),
+    };
+    Refusal::field(code, field, message).into()
+}
+
+/// What the affiliate says of the account must be what the platform says.
+fn check_account(said: &Account, told: &Account) -> Result<(), Error> {
+    let mut checks = Checks::default();
+    let differs = |said: &Option<String>, told: &Option<String>| match (said, told) {
+        (Some(said), Some(told)) => !said.eq_ignore_ascii_case(told),
+        _ => false,
+    };
+    if differs(&said.id, &told.id) {
+        let message = "accountId is not the account that this token reads";
+        checks.refuse(RefusalCode::Invalid, "accountId", message);
+    }
+    if differs(&said.handle, &told.handle) {
+        let message = "accountHandle is not the account that this token reads";
+        checks.refuse(RefusalCode::Invalid, "accountHandle", message);
+    }
+    checks.finish()
+}
+
+fn is_same(before: &PlatformCredential, account: &Account) -> bool {
+    is_account(before, account) == Some(true)
+}
+
+/// Ids decide, since handles change; without them handles do.
+fn compared(
+    ids: (Option<&str>, Option<&str>),
+    handles: (Option<&str>, Option<&str>),
+) -> Option<bool> {
+    match (ids, handles) {
+        ((Some(one), Some(other)), _) => Some(one == other),
+        (_, (Some(one), Some(other))) => Some(one.eq_ignore_ascii_case(other)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_decide_whether_two_accounts_are_one_and_handles_only_without_them() {
+        let (a, b) = (Some("a"), Some("b"));
+        assert_eq!(compared((a, a), (a, b)), Some(true));
+        assert_eq!(compared((a, b), (a, a)), Some(false));
+        assert_eq!(compared((a, None), (b, b)), Some(true));
+        assert_eq!(
+            compared((None, None), (Some("Ann"), Some("ann"))),
+            Some(true)
+        );
+        assert_eq!(compared((None, b), (a, b)), Some(false));
+        assert_eq!(compared((a, None), (None, b)), None);
+    }
+}

@@ -1,0 +1,208 @@
+//! With whose access a post is asked for: its affiliate's own first, then this server's.
+//!
+//! The owner's figures are the stronger evidence. Where the affiliate's token does not hold any more, or its account does
+//! not have the post, the post is seen as this server sees it, and the grade of what is seen says so. A platform that only
+//! does not answer is no reason to look for weaker evidence: it is asked again later.
+
+use crate::app::App;
+use crate::domain::credential::{self, Linked};
+use crate::error::Error;
+use crate::model::{CredentialState, Observed};
+use crate::platform::{Adapter, Fetched, PlatformError, PostRef};
+
+/// What came of asking for one post with its affiliate's access.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OwnersAnswer {
+    /// There is no need to ask further.
+    Told(Result<Fetched, PlatformError>),
+    /// This server's own access is to be asked. What the owner's was told is kept, should that say no more.
+    Fallback(Option<Fetched>),
+}
+
+/// Asks for posts with the access of their affiliate, and notes what the platform says of the token.
+///
+/// The answer has one entry for each post, in their order.
+pub async fn ask_owner(
+    app: &App,
+    adapter: &dyn Adapter,
+    linked: &Linked,
+    posts: &[PostRef],
+) -> Vec<OwnersAnswer> {
+    let answers = adapter.fetch(posts, Some(&linked.owner)).await;
+    if let Some(state) = learnt(&answers)
+        && let Err(error) = credential::note(app, linked, state).await
+    {
+        tracing::warn!(credential = linked.id(), error = %described(&error), "what a token is worth was not noted");
+    }
+    answers.into_iter().map(sorted).collect()
+}
+
+/// What there is to say of a post in the end: what the owner's access was told, or this server's own. Says also whether it
+/// is the owner's.
+#[must_use = "it is what is written of the post"]
+pub fn better(
+    kept: Option<Fetched>,
+    own: Result<Fetched, PlatformError>,
+) -> (Result<Fetched, PlatformError>, bool) {
+    match (kept, own) {
+        (Some(kept), Ok(Fetched::Found(sighting))) if !has_number(&sighting.metrics) => {
+            (Ok(kept), true)
+        }
+        // It did not answer the question whether there is more to say.
+        (Some(_), Err(error)) if is_passing(&error) => (Err(error), false),
+        (Some(kept), Err(_)) => (Ok(kept), true),
+        (_, own) => (own, false),
+    }
+}
+
+/// What the answers to a token say of it; nothing where the platform did not answer.
+fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState> {
+    let refused = |answer: &Result<Fetched, PlatformError>| {
+        matches!(answer, Err(PlatformError::Refused { .. }))
+    };
+    if answers
+        .iter()
+        .any(|answer| matches!(answer, Err(PlatformError::Unauthorised { .. })))
+    {
+        Some(CredentialState::Revoked)
+    } else if answers.iter().any(Result::is_ok) {
+        Some(CredentialState::Working)
+    } else if !answers.is_empty() && answers.iter().all(refused) {
+        Some(CredentialState::Insufficient)
+    } else {
+        None
+    }
+}
+
+fn sorted(answer: Result<Fetched, PlatformError>) -> OwnersAnswer {
+    match answer {
+        Ok(Fetched::Found(sighting)) if !has_number(&sighting.metrics) => {
+            OwnersAnswer::Fallback(Some(Fetched::Found(sighting)))
+        }
+        Err(PlatformError::Unauthorised { .. } | PlatformError::Refused { .. }) => {
+            OwnersAnswer::Fallback(None)
+        }
+        answer => OwnersAnswer::Told(answer),
+    }
+}
+
+fn is_passing(error: &PlatformError) -> bool {
+    matches!(
+        error,
+        PlatformError::RateLimited { .. } | PlatformError::Unreachable { .. }
+    )
+}
+
+fn has_number(metrics: &crate::model::Metrics<Observed>) -> bool {
+    metrics
+        .iter()
+        .any(|(_, observed)| matches!(observed, Observed::Reported { .. }))
+}
+
+fn described(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{EvidenceGrade, Metrics};
+    use crate::platform::Sighting;
+
+    fn found(value: Option<u64>) -> Fetched {
+        Fetched::Found(Sighting {
+            metrics: Metrics::from_fn(|_| match value {
+                Some(value) => Observed::Reported {
+                    value,
+                    definition: "x".to_owned(),
+                    grade: EvidenceGrade::Public,
+                },
+                None => Observed::Unavailable {
+                    reason: "not told".to_owned(),
+                },
+            }),
+            raw: json!({ "value": value }),
+            context: None,
+            author: None,
+            published_at: None,
+        })
+    }
+
+    fn gone() -> Fetched {
+        Fetched::Gone {
+            reason: "gone".to_owned(),
+            raw: json!({}),
+        }
+    }
+
+    fn unauthorised() -> PlatformError {
+        PlatformError::Unauthorised {
+            detail: String::new(),
+        }
+    }
+
+    fn refused() -> PlatformError {
+        PlatformError::Refused {
+            detail: String::new(),
+        }
+    }
+
+    fn unreachable() -> PlatformError {
+        PlatformError::Unreachable {
+            detail: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_number_and_a_post_that_is_gone_need_no_second_question() {
+        for answer in [Ok(found(Some(0))), Ok(gone()), Err(unreachable())] {
+            assert_eq!(sorted(answer.clone()), OwnersAnswer::Told(answer));
+        }
+        let kept = OwnersAnswer::Fallback(Some(found(None)));
+        assert_eq!(sorted(Ok(found(None))), kept);
+        for error in [unauthorised(), refused()] {
+            assert_eq!(sorted(Err(error)), OwnersAnswer::Fallback(None));
+        }
+    }
+
+    #[test]
+    fn the_weaker_evidence_stands_only_where_it_says_more() {
+        let of = |kept: Option<Fetched>, own| better(kept, own);
+        assert_eq!(
+            of(Some(found(None)), Ok(found(Some(7)))),
+            (Ok(found(Some(7))), false)
+        );
+        assert_eq!(of(Some(found(None)), Ok(gone())), (Ok(gone()), false));
+        assert_eq!(
+            of(Some(found(None)), Err(refused())),
+            (Ok(found(None)), true)
+        );
+        assert_eq!(
+            of(Some(found(None)), Err(unreachable())),
+            (Err(unreachable()), false)
+        );
+        assert_eq!(of(None, Err(refused())), (Err(refused()), false));
+        assert_eq!(of(None, Ok(found(None))), (Ok(found(None)), false));
+    }
+
+    #[test]
+    fn a_token_is_known_by_what_was_answered_to_it() {
+        assert_eq!(learnt(&[]), None);
+        assert_eq!(learnt(&[Err(unreachable())]), None);
+        assert_eq!(learnt(&[Err(refused()), Err(unreachable())]), None);
+        assert_eq!(
+            learnt(&[Err(refused()), Err(refused())]),
+            Some(CredentialState::Insufficient)
+        );
+        assert_eq!(
+            learnt(&[Err(refused()), Ok(found(None))]),
+            Some(CredentialState::Working)
+        );
+        assert_eq!(
+            learnt(&[Ok(found(None)), Err(unauthorised())]),
+            Some(CredentialState::Revoked)
+        );
+    }
+}
