@@ -22,6 +22,14 @@ impl Caller {
             Self::Account(own) => own == account,
         }
     }
+
+    /// The account that is told to whoever asks for the caller's own: for anybody the owned one.
+    pub(super) const fn or(self, owned: u64) -> u64 {
+        match self {
+            Self::Anybody => owned,
+            Self::Account(own) => own,
+        }
+    }
 }
 
 /// What the tokens of a platform start with, before the number of the account.

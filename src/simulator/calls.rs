@@ -14,6 +14,7 @@ pub(super) enum Call {
     InstagramMedia,
     InstagramDiscovery,
     InstagramInsights,
+    InstagramAccounts,
     InstagramObject,
     InstagramObjects,
     InstagramBatch,
@@ -28,17 +29,20 @@ pub(super) enum Call {
     MetaShare,
     YouTubeVideos,
     YouTubeVideosIds,
+    YouTubeChannels,
     TikTokVideoQuery,
     TikTokVideoQueryIds,
+    TikTokUserInfo,
     TikTokShare,
     XTweets,
     XTweetsIds,
+    XUsersMe,
     XShare,
 }
 
 impl Call {
     /// Everything that is counted, in the order of declaration.
-    pub(super) const ALL: [Self; 27] = [
+    pub(super) const ALL: [Self; 31] = [
         Self::RedditToken,
         Self::RedditInfo,
         Self::RedditInfoIds,
@@ -46,6 +50,7 @@ impl Call {
         Self::InstagramMedia,
         Self::InstagramDiscovery,
         Self::InstagramInsights,
+        Self::InstagramAccounts,
         Self::InstagramObject,
         Self::InstagramObjects,
         Self::InstagramBatch,
@@ -60,11 +65,14 @@ impl Call {
         Self::MetaShare,
         Self::YouTubeVideos,
         Self::YouTubeVideosIds,
+        Self::YouTubeChannels,
         Self::TikTokVideoQuery,
         Self::TikTokVideoQueryIds,
+        Self::TikTokUserInfo,
         Self::TikTokShare,
         Self::XTweets,
         Self::XTweetsIds,
+        Self::XUsersMe,
         Self::XShare,
     ];
 
@@ -78,6 +86,7 @@ impl Call {
             Self::InstagramMedia => "instagram.media",
             Self::InstagramDiscovery => "instagram.discovery",
             Self::InstagramInsights => "instagram.insights",
+            Self::InstagramAccounts => "instagram.accounts",
             Self::InstagramObject => "instagram.object",
             Self::InstagramObjects => "instagram.objects",
             Self::InstagramBatch => "instagram.batch",
@@ -92,11 +101,14 @@ impl Call {
             Self::MetaShare => "meta.share",
             Self::YouTubeVideos => "youtube.videos",
             Self::YouTubeVideosIds => "youtube.videos.ids",
+            Self::YouTubeChannels => "youtube.channels",
             Self::TikTokVideoQuery => "tiktok.video_query",
             Self::TikTokVideoQueryIds => "tiktok.video_query.ids",
+            Self::TikTokUserInfo => "tiktok.user_info",
             Self::TikTokShare => "tiktok.share",
             Self::XTweets => "x.tweets",
             Self::XTweetsIds => "x.tweets.ids",
+            Self::XUsersMe => "x.users_me",
             Self::XShare => "x.share",
         }
     }

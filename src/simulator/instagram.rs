@@ -6,7 +6,7 @@
 //! of images not even views.
 
 use super::access::Caller;
-use super::accounts::{INSTAGRAM_ACCOUNT, account_of, handle_of};
+use super::accounts::{INSTAGRAM_ACCOUNT, account_of, handle_of, other_page};
 use super::calls::Call;
 use super::codec::{BASE64_URL, decode, encode};
 use super::graph::GraphRequest;
@@ -17,6 +17,7 @@ use super::instagram_fields::{View, is_gone, write_media};
 use super::instagram_insights;
 use super::instagram_media::{Media, number_of_graph_id};
 use super::json::Json;
+use super::platform::Platform;
 use super::request::Parameters;
 use super::world::World;
 
@@ -40,6 +41,7 @@ const ACCOUNT_FIELDS: [&str; 10] = [
 pub(super) fn call_of(segments: &[&str], parameters: &Parameters<'_>) -> Call {
     match segments {
         [] => Call::InstagramObjects,
+        ["me", "accounts"] => Call::InstagramAccounts,
         [_, "media"] => Call::InstagramMedia,
         [_, "insights"] => Call::InstagramInsights,
         _ if parameters
@@ -58,6 +60,7 @@ pub(super) fn read(request: &GraphRequest<'_>) -> Result<Vec<u8>, GraphError> {
     match request.segments {
         [] => write_objects(&mut json, request)?,
         [id] => write_object(&mut json, request, id, &request.fields()?)?,
+        ["me", "accounts"] => write_pages(&mut json, request)?,
         [id, "media"] => write_list(&mut json, request, id)?,
         [id, "insights"] => write_insights(&mut json, request, id)?,
         [_, rest @ ..] => return Err(GraphError::unknown_path(rest)),
@@ -99,13 +102,20 @@ fn node(request: &GraphRequest<'_>, id: &str) -> Result<Node, GraphError> {
     account(request, id).map(Node::Account)
 }
 
-/// The account that an id names; `me` is the caller's.
+/// The account that an id names; `me` is the token's.
 fn account(request: &GraphRequest<'_>, id: &str) -> Result<u64, GraphError> {
-    match (id, request.caller) {
-        ("me", Caller::Account(account)) => Ok(account),
-        ("me", Caller::Anybody) => Ok(INSTAGRAM_ACCOUNT),
+    match id {
+        "me" => Ok(of_token(request).unwrap_or(INSTAGRAM_ACCOUNT)),
         _ => id.parse().map_err(|_| GraphError::missing(id)),
     }
+}
+
+/// The account that the token was issued for, also where tokens are not checked; none for one that
+/// was not issued.
+fn of_token(request: &GraphRequest<'_>) -> Option<u64> {
+    request
+        .world
+        .account_of_token(Platform::Instagram, request.token)
 }
 
 /// The media of an id, if its insights are for the caller.
@@ -174,14 +184,14 @@ fn view<'a>(request: &GraphRequest<'a>, account: u64, public: bool) -> View<'a> 
     }
 }
 
-/// The account as its owner sees it.
+/// The account as its owner sees it, to whom alone it is shown.
 fn write_account(
     json: &mut Json,
     request: &GraphRequest<'_>,
     account: u64,
     fields: &[Field<'_>],
 ) -> Result<(), GraphError> {
-    if !request.may_read(account) {
+    if of_token(request).is_some_and(|own| own != account) {
         return Err(GraphError::missing(&account.to_string()));
     }
     json.object();
@@ -192,6 +202,46 @@ fn write_account(
         }
     }
     json.string_field("id", &account.to_string());
+    json.end_object();
+    Ok(())
+}
+
+/// `/me/accounts`: the page that the token's account is connected to, which is the only one that
+/// whoever gave the token has a role on.
+fn write_pages(json: &mut Json, request: &GraphRequest<'_>) -> Result<(), GraphError> {
+    let account = account(request, "me")?;
+    let page = other_page(account % 1_000_000_000);
+    json.object();
+    json.key("data");
+    json.array();
+    json.object();
+    for field in &request.fields()? {
+        match field.name {
+            // Written at the end, in any case.
+            "id" => {}
+            "name" => json.string_field(field.key(), &handle_of(account)),
+            "instagram_business_account" => {
+                json.key(field.key());
+                write_account(json, request, account, &field.children)?;
+            }
+            name => {
+                return Err(GraphError::parameter(format!(
+                    "(#100) Tried accessing nonexisting field ({name}) on node type (Page)"
+                )));
+            }
+        }
+    }
+    json.string_field("id", &page.to_string());
+    json.end_object();
+    json.end_array();
+    json.key("paging");
+    json.object();
+    json.key("cursors");
+    json.object();
+    json.string_field("before", &cursor(page));
+    json.string_field("after", &cursor(page));
+    json.end_object();
+    json.end_object();
     json.end_object();
     Ok(())
 }

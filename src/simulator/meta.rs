@@ -3,7 +3,6 @@
 //! Only the page's own token reads any of it. A `pfbid…` is no id here: whoever has one finds its
 //! post in the page's list.
 
-use super::access::Caller;
 use super::accounts::META_PAGE;
 use super::calls::Call;
 use super::codec::{BASE62, decode, encode};
@@ -137,11 +136,14 @@ fn is_gone(world: &World, post: Post) -> bool {
     world.change(Platform::Meta, || post.graph_id()).gone
 }
 
-/// The page that an id names; `me` is the caller's.
+/// The page that an id names; `me` is the one that the token was issued for, also where tokens are
+/// not checked, and the owned one for a token that was not issued.
 fn page(request: &GraphRequest<'_>, id: &str) -> Result<u64, GraphError> {
-    let page = match (id, request.caller) {
-        ("me", Caller::Account(page)) => page,
-        ("me", Caller::Anybody) => META_PAGE,
+    let page = match id {
+        "me" => request
+            .world
+            .account_of_token(Platform::Meta, request.token)
+            .unwrap_or(META_PAGE),
         _ => id.parse().map_err(|_| GraphError::missing(id))?,
     };
     if request.may_read(page) {

@@ -53,10 +53,13 @@ mod x;
 mod x_post;
 mod x_problem;
 mod youtube;
+mod youtube_channel;
 mod youtube_video;
 
 #[cfg(test)]
 mod graph_tests;
+#[cfg(test)]
+mod identity_tests;
 #[cfg(test)]
 mod instagram_tests;
 #[cfg(test)]
@@ -109,8 +112,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(2);
 pub struct SimulatorConfig {
     /// What every post and figure is derived from.
     pub seed: u64,
-    /// Whether tokens are checked. Without, any token is taken for anybody's, or none at all; only
-    /// on TikTok and X one that the simulator issued is still its account's.
+    /// Whether tokens are checked. Without, any token is taken for anybody's, or none at all. One
+    /// that the simulator issued is still its account's: on TikTok and X whatever is asked, elsewhere
+    /// where it is asked whose it is.
     pub credentials_required: bool,
 }
 

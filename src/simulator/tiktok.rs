@@ -1,4 +1,4 @@
-//! TikTok's side of the wire: `video/query` of the Display API, and short links.
+//! TikTok's side of the wire: `video/query` and `user/info` of the Display API, and short links.
 //!
 //! Every answer has an `error`, whose code is `ok` where there is none. The videos of other
 //! accounts than the token's are just not among those answered, and neither are those that are gone.
@@ -7,6 +7,7 @@ use poem::http::Method;
 use serde::Deserialize;
 
 use super::access::Caller;
+use super::accounts::{TIKTOK_ACCOUNT, member_handle};
 use super::answer::Answer;
 use super::calls::Call;
 use super::digest::digest;
@@ -22,6 +23,24 @@ use super::world::World;
 /// The most ids in one call.
 const MOST_IDS: usize = 20;
 
+/// The fields that a user has. Those that the simulator has nothing to say in are left out.
+const USER_FIELDS: [&str; 14] = [
+    "open_id",
+    "union_id",
+    "avatar_url",
+    "avatar_url_100",
+    "avatar_large_url",
+    "display_name",
+    "bio_description",
+    "profile_deep_link",
+    "is_verified",
+    "username",
+    "follower_count",
+    "following_count",
+    "likes_count",
+    "video_count",
+];
+
 /// Answers a request under `/tiktok`.
 pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
     let refusal = |blow: Blow| refusal(world, blow);
@@ -32,6 +51,13 @@ pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
             Call::TikTokVideoQuery,
             refusal,
             || query(world, request),
+        ),
+        ["v2", "user", "info"] if request.method == Method::GET => distort::struck(
+            world,
+            Platform::TikTok,
+            Call::TikTokUserInfo,
+            refusal,
+            || user_info(world, request),
         ),
         // The second form is that of the hosts that have short links only.
         ["t", token] | [token] if request.method == Method::GET => {
@@ -97,23 +123,74 @@ struct Filters {
     video_ids: Vec<String>,
 }
 
-/// `POST /v2/video/query/`.
-fn query(world: &World, request: &Incoming<'_>) -> Answer {
+/// The caller of a request at `now_ms` (unix milliseconds) for `fields`, which must be some of those
+/// that are `known`; or the answer that refuses it.
+fn admitted(
+    world: &World,
+    request: &Incoming<'_>,
+    now_ms: i64,
+    fields: &[&str],
+    known: &[&str],
+) -> Result<Caller, Answer> {
     let Some(caller) = world.caller(Platform::TikTok, request.credential("bearer")) else {
-        return token_invalid(world);
+        return Err(token_invalid(world));
     };
-    let now_ms = world.now_ms();
     if world.spend(Platform::TikTok, 1, now_ms).exceeded() {
-        return rate_limited(world);
+        return Err(rate_limited(world));
     }
+    if fields.is_empty() {
+        return Err(invalid(world, "Fields is required"));
+    }
+    match fields.iter().find(|field| !known.contains(*field)) {
+        Some(unknown) => Err(invalid(world, &format!("Invalid field: {unknown}"))),
+        None => Ok(caller),
+    }
+}
+
+/// `GET /v2/user/info/`.
+fn user_info(world: &World, request: &Incoming<'_>) -> Answer {
     let parameters = Parameters::parse(request.query.as_bytes());
     let fields = parameters.list("fields");
-    if fields.is_empty() {
-        return invalid(world, "Fields is required");
+    let caller = match admitted(world, request, world.now_ms(), &fields, &USER_FIELDS) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
+    let account = caller.or(TIKTOK_ACCOUNT);
+    let handle = member_handle(TIKTOK_ACCOUNT, account);
+    let mut json = Json::with_capacity(512);
+    json.object();
+    json.key("data");
+    json.object();
+    json.key("user");
+    json.object();
+    for field in fields {
+        match field {
+            "open_id" => json.string_field(field, &account.to_string()),
+            "union_id" => json.string_field(field, &format!("u{account}")),
+            "display_name" | "username" => json.string_field(field, &handle),
+            "profile_deep_link" => {
+                json.string_field(field, &format!("https://www.tiktok.com/@{handle}"));
+            }
+            "is_verified" => json.raw_field(field, "false"),
+            _ => {}
+        }
     }
-    if let Some(unknown) = fields.iter().find(|field| !FIELDS.contains(*field)) {
-        return invalid(world, &format!("Invalid field: {unknown}"));
-    }
+    json.end_object();
+    json.end_object();
+    write_error(&mut json, world, "ok", "");
+    json.end_object();
+    Answer::json(200, json.finish())
+}
+
+/// `POST /v2/video/query/`.
+fn query(world: &World, request: &Incoming<'_>) -> Answer {
+    let now_ms = world.now_ms();
+    let parameters = Parameters::parse(request.query.as_bytes());
+    let fields = parameters.list("fields");
+    let caller = match admitted(world, request, now_ms, &fields, &FIELDS) {
+        Ok(caller) => caller,
+        Err(refusal) => return refusal,
+    };
     let Ok(body) = serde_json::from_slice::<QueryBody>(request.body) else {
         return invalid(world, "The request body is not a filter of video ids");
     };

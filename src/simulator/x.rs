@@ -1,4 +1,4 @@
-//! X's side of the wire: look-up of posts by their ids, and short links.
+//! X's side of the wire: look-up of posts by their ids, whose token it is, and short links.
 //!
 //! Only the fields that were asked for are answered, beside three that always are. What cannot be
 //! answered is told in `errors`, under status 200. How often a link was clicked is for the post's
@@ -54,13 +54,50 @@ const TWEET_FIELDS: [&str; 24] = [
     "withheld",
 ];
 
+/// The fields that a user has. Those that the simulator has nothing to say in are left out.
+const USER_FIELDS: [&str; 26] = [
+    "affiliation",
+    "confirmed_email",
+    "connection_status",
+    "created_at",
+    "description",
+    "entities",
+    "id",
+    "is_identity_verified",
+    "location",
+    "most_recent_tweet_id",
+    "name",
+    "parody",
+    "pinned_tweet_id",
+    "profile_banner_url",
+    "profile_image_url",
+    "protected",
+    "public_metrics",
+    "receives_your_dm",
+    "subscription",
+    "subscription_type",
+    "url",
+    "username",
+    "verified",
+    "verified_followers_count",
+    "verified_type",
+    "withheld",
+];
+
 /// Answers a request under `/x`.
 pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
     let refusal = |blow: Blow| refusal(world, blow);
     match request.segments {
         ["2", "tweets"] if request.method == Method::GET => {
             distort::struck(world, Platform::X, Call::XTweets, refusal, || {
-                tweets(world, request)
+                limited(world, request, tweets)
+            })
+        }
+        ["2", "users", "me"] if request.method == Method::GET => {
+            distort::struck(world, Platform::X, Call::XUsersMe, refusal, || {
+                limited(world, request, |_, parameters, caller, _| {
+                    me(parameters, caller)
+                })
             })
         }
         // Short links have a host of their own, `t.co`, and nothing before the token.
@@ -98,8 +135,13 @@ pub(super) struct Lookup<'a> {
     pub(super) caller: Caller,
 }
 
-/// `GET /2/tweets`.
-fn tweets(world: &World, request: &Incoming<'_>) -> Answer {
+/// The answer that `right` gives, as far as token and rate limit allow. It is told the parameters, the
+/// caller and the time in unix milliseconds.
+fn limited(
+    world: &World,
+    request: &Incoming<'_>,
+    right: impl FnOnce(&World, &Parameters<'_>, Caller, i64) -> Answer,
+) -> Answer {
     let Some(caller) = world.caller(Platform::X, request.credential("bearer")) else {
         return unauthorized();
     };
@@ -110,14 +152,43 @@ fn tweets(world: &World, request: &Incoming<'_>) -> Answer {
         return too_many_requests(reading.limit, reset_s);
     }
     let parameters = Parameters::parse(request.query.as_bytes());
-    let answer = match lookup(&parameters, caller) {
+    let answer = right(world, &parameters, caller, now_ms);
+    with_limit(answer, reading.limit, reading.remaining(), reset_s)
+}
+
+/// `GET /2/tweets`.
+fn tweets(world: &World, parameters: &Parameters<'_>, caller: Caller, now_ms: i64) -> Answer {
+    match lookup(parameters, caller) {
         Ok(lookup) => {
             world.count(Call::XTweetsIds, lookup.ids.len() as u64);
             Answer::json(200, tweets_body(world, &lookup, now_ms))
         }
         Err(answer) => answer,
-    };
-    with_limit(answer, reading.limit, reading.remaining(), reset_s)
+    }
+}
+
+/// `GET /2/users/me`.
+fn me(parameters: &Parameters<'_>, caller: Caller) -> Answer {
+    let fields = parameters.list("user.fields");
+    if let Some(refusal) = unknown_field("user.fields", &fields, &USER_FIELDS) {
+        return refusal;
+    }
+    let mut json = Json::with_capacity(256);
+    json.object();
+    json.key("data");
+    write_user(&mut json, caller.or(X_ACCOUNT), &fields);
+    json.end_object();
+    Answer::json(200, json.finish())
+}
+
+/// The refusal of fields of which one is unknown.
+fn unknown_field(parameter: &str, fields: &[&str], known: &[&str]) -> Option<Answer> {
+    let field = fields.iter().find(|field| !known.contains(*field))?;
+    let message = format!(
+        "The `{parameter}` query parameter value [{field}] is not one of [{}]",
+        known.join(",")
+    );
+    Some(invalid(parameter, field, &message))
 }
 
 /// What the parameters ask for, or the answer that refuses them.
@@ -136,15 +207,8 @@ fn lookup<'a>(parameters: &'a Parameters<'_>, caller: Caller) -> Result<Lookup<'
         return Err(invalid("ids", id, &message));
     }
     let tweet_fields = parameters.list("tweet.fields");
-    let unknown = tweet_fields
-        .iter()
-        .find(|field| !TWEET_FIELDS.contains(*field));
-    if let Some(field) = unknown {
-        let message = format!(
-            "The `tweet.fields` query parameter value [{field}] is not one of [{}]",
-            TWEET_FIELDS.join(",")
-        );
-        return Err(invalid("tweet.fields", field, &message));
+    if let Some(refusal) = unknown_field("tweet.fields", &tweet_fields, &TWEET_FIELDS) {
+        return Err(refusal);
     }
     Ok(Lookup {
         ids,
@@ -243,19 +307,24 @@ fn write_authors(json: &mut Json, fields: &[&str], shown: &[Shown]) {
     json.key("users");
     json.array();
     for author in authors {
-        let handle = member_handle(X_ACCOUNT, author);
-        json.object();
-        json.string_field("id", &author.to_string());
-        json.string_field("name", &handle);
-        json.string_field("username", &handle);
-        for field in ["protected", "verified"] {
-            if fields.contains(&field) {
-                json.raw_field(field, "false");
-            }
-        }
-        json.end_object();
+        write_user(json, author, fields);
     }
     json.end_array();
+    json.end_object();
+}
+
+/// A user with what is always told and these fields.
+fn write_user(json: &mut Json, account: u64, fields: &[&str]) {
+    let handle = member_handle(X_ACCOUNT, account);
+    json.object();
+    json.string_field("id", &account.to_string());
+    json.string_field("name", &handle);
+    json.string_field("username", &handle);
+    for field in ["protected", "verified"] {
+        if fields.contains(&field) {
+            json.raw_field(field, "false");
+        }
+    }
     json.end_object();
 }
 

@@ -1,11 +1,13 @@
-//! YouTube's side of the wire: `videos.list` of the Data API v3.
+//! YouTube's side of the wire: `videos.list` and `channels.list` of the Data API v3.
 //!
-//! An API key opens all of it, and so does anybody's token. Videos that are deleted or private are
-//! just not among the items. A call costs one unit of the day's quota, whatever comes of it; days
-//! end at midnight in the Pacific time zone.
+//! An API key opens all videos, and so does anybody's token; of channels a token is told its own.
+//! Videos that are deleted or private are just not among the items. A call costs one unit of the
+//! day's quota, whatever comes of it; days end at midnight in the Pacific time zone.
 
 use poem::http::Method;
 
+use super::access::Caller;
+use super::accounts::YOUTUBE_CHANNEL;
 use super::answer::Answer;
 use super::calls::Call;
 use super::digest::digest;
@@ -16,6 +18,7 @@ use super::json::Json;
 use super::platform::Platform;
 use super::request::{Incoming, Parameters};
 use super::world::World;
+use super::youtube_channel;
 use super::youtube_video::{Video, etag, is_id, is_shown};
 
 /// The most ids in one call.
@@ -46,6 +49,13 @@ pub(super) fn handle(world: &World, request: &Incoming<'_>) -> Answer {
             Call::YouTubeVideos,
             refusal,
             || videos(world, request),
+        ),
+        ["youtube", "v3", "channels"] if request.method == Method::GET => distort::struck(
+            world,
+            Platform::YouTube,
+            Call::YouTubeChannels,
+            refusal,
+            || channels(world, request),
         ),
         _ => error(404, "global", "notFound", "Not Found", None),
     }
@@ -104,6 +114,16 @@ fn token_invalid() -> Answer {
     )
 }
 
+fn login_required() -> Answer {
+    error(
+        401,
+        "global",
+        "required",
+        "Login Required.",
+        Some("UNAUTHENTICATED"),
+    )
+}
+
 fn unregistered() -> Answer {
     let message = "Method doesn't allow unregistered callers (callers without established \
         identity). Please use API Key or other form of API consumer identity to call this API.";
@@ -116,44 +136,88 @@ fn unregistered() -> Answer {
     )
 }
 
+/// The API key of a request.
+fn key<'a>(request: &Incoming<'a>, parameters: &'a Parameters<'_>) -> Option<&'a str> {
+    parameters
+        .get("key")
+        .or_else(|| request.header("x-goog-api-key"))
+}
+
 /// The refusal of a request's key or token, if it is refused.
 fn refused(world: &World, request: &Incoming<'_>, parameters: &Parameters<'_>) -> Option<Answer> {
     let opens = |credential: &str| world.caller(Platform::YouTube, Some(credential)).is_some();
-    let key = parameters
-        .get("key")
-        .or_else(|| request.header("x-goog-api-key"));
-    match (key, request.credential("bearer")) {
+    match (key(request, parameters), request.credential("bearer")) {
         (Some(key), _) => (!opens(key)).then(key_invalid),
         (None, Some(token)) => (!opens(token)).then(token_invalid),
         (None, None) => world.credentials_required().then(unregistered),
     }
 }
 
-/// `GET /youtube/v3/videos`.
-fn videos(world: &World, request: &Incoming<'_>) -> Answer {
-    let parameters = Parameters::parse(request.query.as_bytes());
-    if let Some(refusal) = refused(world, request, &parameters) {
-        return refusal;
+/// The parts that a request at `now_ms` (unix milliseconds) asks for, or the answer that refuses it.
+fn admitted<'a>(
+    world: &World,
+    request: &Incoming<'_>,
+    parameters: &'a Parameters<'_>,
+    known: &[&str],
+    now_ms: i64,
+) -> Result<Vec<&'a str>, Answer> {
+    if let Some(refusal) = refused(world, request, parameters) {
+        return Err(refusal);
     }
-    let now_ms = world.now_ms();
     let reading = world.spend(Platform::YouTube, 1, now_ms.saturating_sub(PACIFIC_MS));
     if reading.exceeded() {
-        return quota_exceeded();
+        return Err(quota_exceeded());
     }
     let parts = parameters.list("part");
     if parts.is_empty() {
         let message = "No value was specified for the required parameter: part";
+        return Err(parameter_error("missingRequiredParameter", message));
+    }
+    let unknown = parts.iter().find(|part| !known.contains(*part)).copied();
+    match unknown {
+        Some(unknown) => {
+            let message = format!("'{unknown}'");
+            Err(error(400, "youtube.part", "unknownPart", &message, None))
+        }
+        None => Ok(parts),
+    }
+}
+
+/// `GET /youtube/v3/channels`, of which only `mine` is played.
+fn channels(world: &World, request: &Incoming<'_>) -> Answer {
+    let parameters = Parameters::parse(request.query.as_bytes());
+    let known = &youtube_channel::PARTS;
+    let parts = match admitted(world, request, &parameters, known, world.now_ms()) {
+        Ok(parts) => parts,
+        Err(refusal) => return refusal,
+    };
+    if parameters.get("mine") != Some("true") {
+        let message = "No filter selected. Expected one of: mine";
         return parameter_error("missingRequiredParameter", message);
     }
-    if let Some(unknown) = parts.iter().find(|part| !PARTS.contains(*part)) {
-        return error(
-            400,
-            "youtube.part",
-            "unknownPart",
-            &format!("'{unknown}'"),
-            None,
-        );
+    let caller = match request.credential("bearer") {
+        Some(token) => world.caller(Platform::YouTube, Some(token)),
+        // A key is of a project, which has no channel.
+        None if key(request, &parameters).is_some() => return login_required(),
+        None => Some(Caller::Anybody),
+    };
+    match caller {
+        Some(caller) => {
+            let channel = caller.or(YOUTUBE_CHANNEL);
+            Answer::json(200, youtube_channel::list(channel, &parts))
+        }
+        None => token_invalid(),
     }
+}
+
+/// `GET /youtube/v3/videos`.
+fn videos(world: &World, request: &Incoming<'_>) -> Answer {
+    let parameters = Parameters::parse(request.query.as_bytes());
+    let now_ms = world.now_ms();
+    let parts = match admitted(world, request, &parameters, &PARTS, now_ms) {
+        Ok(parts) => parts,
+        Err(refusal) => return refusal,
+    };
     let ids = parameters.list("id");
     world.count(Call::YouTubeVideosIds, ids.len() as u64);
     if ids.is_empty() {

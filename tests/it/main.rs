@@ -29,6 +29,7 @@ mod finality;
 mod fuzz;
 mod graphql_over_http;
 mod graphql_over_websocket;
+mod identify;
 mod migrations;
 mod orders;
 mod overview;
