@@ -234,7 +234,8 @@ fn machine_now() -> DateTime<Utc> {
     Utc::now()
 }
 
-fn http_date(text: &str) -> Option<DateTime<Utc>> {
+/// A time as headers write it.
+pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
     // The dates of HTTP are a form of those of e-mail.
     let date = DateTime::parse_from_rfc2822(text.trim()).ok()?;
     Some(date.with_timezone(&Utc))

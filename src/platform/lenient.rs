@@ -90,6 +90,17 @@ pub(super) fn pick(object: &Value, fields: &[&str]) -> Value {
     Value::Object(kept)
 }
 
+/// A count with what it counts: "1 like", "43 comments", "2 replies".
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    if count == 1 {
+        return format!("1 {noun}");
+    }
+    match noun.strip_suffix('y') {
+        Some(stem) => format!("{count} {stem}ies"),
+        None => format!("{count} {noun}s"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -151,6 +162,14 @@ mod tests {
     fn picking_leaves_out_what_is_not_there() {
         let object = json!({"id": "1", "paging": {"next": "https://x/?access_token=t"}});
         assert_eq!(pick(&object, &["id", "score"]), json!({"id": "1"}));
+    }
+
+    #[test]
+    fn a_count_is_put_into_words() {
+        assert_eq!(counted(1, "like"), "1 like");
+        assert_eq!(counted(0, "comment"), "0 comments");
+        assert_eq!(counted(1, "reply"), "1 reply");
+        assert_eq!(counted(12, "reply"), "12 replies");
     }
 
     #[test]

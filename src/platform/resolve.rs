@@ -9,6 +9,7 @@
 use reqwest::header::HeaderMap;
 use url::Url;
 
+use super::Resolved;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Http, header, status_error};
@@ -40,6 +41,30 @@ pub(super) enum Followed {
 enum Step {
     Done(Followed),
     Again(PostLink),
+}
+
+/// Finds the post behind a link of a platform whose links hold the id or are short ones. `no_post` is
+/// the sentence on a link that names something else.
+pub(super) async fn find_post(
+    http: &Http,
+    config: &PlatformConfig,
+    link: &PostLink,
+    no_post: &str,
+) -> Result<Resolved, PlatformError> {
+    let no_post = || Resolved::NotAPost {
+        reason: no_post.to_owned(),
+    };
+    match &link.target {
+        LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
+        LinkTarget::Permalink => return Ok(no_post()),
+        LinkTarget::Redirect => {}
+    }
+    Ok(match follow(http, config, link).await? {
+        Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
+        Followed::Link(_) => no_post(),
+        Followed::Gone { reason } => Resolved::Gone { reason },
+        Followed::NotAPost { reason } => Resolved::NotAPost { reason },
+    })
 }
 
 /// Follows a short link.

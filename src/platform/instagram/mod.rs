@@ -34,9 +34,9 @@ use super::error::PlatformError;
 use super::graph::paging::Cursor;
 use super::graph::{Fault, FaultKind, Graph};
 use super::http::Http;
-use super::link::{LinkTarget, PostLink};
+use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
-use super::resolve::{Followed, follow};
+use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
@@ -51,6 +51,9 @@ const FIELDS: &str =
 const UNKNOWN_USER: i64 = 110;
 
 type Results = HashMap<String, Result<Fetched, PlatformError>>;
+
+/// What is said of a link that names something else.
+const NO_POST: &str = "This link does not name a post of Instagram.";
 
 /// The adapter of Instagram.
 #[derive(Debug)]
@@ -260,17 +263,7 @@ impl Adapter for Instagram {
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
-        match &link.target {
-            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return Ok(no_post()),
-            LinkTarget::Redirect => {}
-        }
-        Ok(match follow(&self.http, &self.config, link).await? {
-            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
-            Followed::Link(_) => no_post(),
-            Followed::Gone { reason } => Resolved::Gone { reason },
-            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
-        })
+        find_post(&self.http, &self.config, link, NO_POST).await
     }
 }
 
@@ -289,12 +282,6 @@ fn public_fault(handle: &str, code: &str, fault: &Fault) -> Result<Fetched, Plat
     let mut raw = fault.raw();
     raw["shortcode"] = json!(code);
     Ok(wire::unavailable_media(&reason, raw))
-}
-
-fn no_post() -> Resolved {
-    Resolved::NotAPost {
-        reason: "This link does not name a post of Instagram.".to_owned(),
-    }
 }
 
 /// The shortcode without the suffix that links of private posts carry. Letter case matters.

@@ -9,7 +9,7 @@ use crate::platform::error::PlatformError;
 use crate::platform::graph::insights;
 use crate::platform::graph::paging::{self, Cursor};
 use crate::platform::graph::{Fault, FaultKind};
-use crate::platform::lenient::{Reading, count, pick, reading, text};
+use crate::platform::lenient::{Reading, count, counted, pick, reading, text};
 use crate::platform::{Account, Fetched, Sighting, unavailable, unsupported};
 
 const NO_CLICKS: &str = "Instagram does not tell how often a post's link was followed.";
@@ -299,12 +299,4 @@ fn context(media: &Media) -> Option<String> {
     let comments = media.comments.map(|count| counted(count, "comment"));
     let known: Vec<String> = [likes, comments].into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(", "))
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }

@@ -23,9 +23,9 @@ use self::token::Tokens;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::Http;
-use super::link::{LinkTarget, PostLink};
+use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
-use super::resolve::{Followed, follow};
+use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::PlatformKind;
 
@@ -34,6 +34,8 @@ const BATCH: usize = 100;
 
 const NOTHING_TO_ADD: &str = "Reddit tells nobody how often a post was seen: there is nothing that \
                               an account's own token would add.";
+/// What is said of a link that names something else.
+const NO_POST: &str = "This link does not name a post of Reddit.";
 
 /// The adapter of Reddit.
 #[derive(Debug)]
@@ -141,28 +143,12 @@ impl Adapter for Reddit {
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
-        match &link.target {
-            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return Ok(no_post()),
-            LinkTarget::Redirect => {}
-        }
-        Ok(match follow(&self.http, &self.config, link).await? {
-            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
-            Followed::Link(_) => no_post(),
-            Followed::Gone { reason } => Resolved::Gone { reason },
-            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
-        })
+        find_post(&self.http, &self.config, link, NO_POST).await
     }
 }
 
 fn unanswered() -> PlatformError {
     PlatformError::unreachable("Reddit did not answer for this post")
-}
-
-fn no_post() -> Resolved {
-    Resolved::NotAPost {
-        reason: "This link does not name a post of Reddit.".to_owned(),
-    }
 }
 
 /// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post.

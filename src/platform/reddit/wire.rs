@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
-use crate::platform::lenient::{Reading, count, flag, integer, pick, reading, text};
+use crate::platform::lenient::{Reading, count, counted, flag, integer, pick, reading, text};
 use crate::platform::{Account, Fetched, Sighting, unsupported};
 
 const NO_VIEWS: &str = "Reddit does not tell how often a post was seen.";
@@ -316,10 +316,7 @@ fn context(post: &Value) -> Option<String> {
     } else {
         integer(post.get("score")).map(|score| format!("score {score}"))
     };
-    let comments = integer(post.get("num_comments")).map(|count| {
-        let noun = if count == 1 { "comment" } else { "comments" };
-        format!("{count} {noun}")
-    });
+    let comments = count(post.get("num_comments")).map(|number| counted(number, "comment"));
     let known: Vec<String> = [score, comments].into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(", "))
 }

@@ -21,14 +21,17 @@ use self::wire::Access;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, bearer};
-use super::link::{LinkTarget, PostLink};
+use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
-use super::resolve::{Followed, follow};
+use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
 /// How many videos one call may ask for.
 const BATCH: usize = 20;
+
+/// What is said of a link that names something else.
+const NO_POST: &str = "This link does not name a post of TikTok.";
 
 /// The adapter of TikTok.
 #[derive(Debug)]
@@ -182,22 +185,6 @@ impl Adapter for TikTok {
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
-        match &link.target {
-            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return Ok(no_post()),
-            LinkTarget::Redirect => {}
-        }
-        Ok(match follow(&self.http, &self.config, link).await? {
-            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
-            Followed::Link(_) => no_post(),
-            Followed::Gone { reason } => Resolved::Gone { reason },
-            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
-        })
-    }
-}
-
-fn no_post() -> Resolved {
-    Resolved::NotAPost {
-        reason: "This link does not name a post of TikTok.".to_owned(),
+        find_post(&self.http, &self.config, link, NO_POST).await
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::model::{EvidenceGrade, Metrics, Observed, PlatformKind, Secret};
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
-use crate::platform::lenient::{Reading, count, handle, integer, reading, text};
+use crate::platform::lenient::{Reading, count, counted, handle, integer, reading, text};
 use crate::platform::link::PostLink;
 use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
@@ -298,11 +298,7 @@ fn context(video: &Value) -> Option<String> {
         ("share_count", "share"),
     ]
     .into_iter()
-    .filter_map(|(field, noun)| {
-        let number = count(video.get(field))?;
-        let plural = if number == 1 { "" } else { "s" };
-        Some(format!("{number} {noun}{plural}"))
-    })
+    .filter_map(|(field, noun)| Some(counted(count(video.get(field))?, noun)))
     .collect();
     (!known.is_empty()).then(|| known.join(", "))
 }

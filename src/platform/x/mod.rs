@@ -22,9 +22,9 @@ use self::wire::{Lookup, Results};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Http, bearer};
-use super::link::{LinkTarget, PostLink};
+use super::link::PostLink;
 use super::registry::{PlatformSetupError, given_secret};
-use super::resolve::{Followed, follow};
+use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
@@ -39,6 +39,9 @@ const FIELDS: &str = "public_metrics,created_at,author_id";
 
 /// What is asked of each post in the name of its owner.
 const OWNER_FIELDS: &str = "public_metrics,created_at,author_id,non_public_metrics";
+
+/// What is said of a link that names something else.
+const NO_POST: &str = "This link does not name a post of X.";
 
 /// The adapter of X.
 #[derive(Debug)]
@@ -160,28 +163,12 @@ impl Adapter for X {
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
-        match &link.target {
-            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return Ok(no_post()),
-            LinkTarget::Redirect => {}
-        }
-        Ok(match follow(&self.http, &self.config, link).await? {
-            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
-            Followed::Link(_) => no_post(),
-            Followed::Gone { reason } => Resolved::Gone { reason },
-            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
-        })
+        find_post(&self.http, &self.config, link, NO_POST).await
     }
 }
 
 fn unanswered() -> PlatformError {
     PlatformError::unreachable("X did not answer for this post")
-}
-
-fn no_post() -> Resolved {
-    Resolved::NotAPost {
-        reason: "This link does not name a post of X.".to_owned(),
-    }
 }
 
 /// The id as the API takes it: 1 to 19 digits. X's ids have 63 bits; a greater number names no

@@ -12,6 +12,7 @@ use super::wire::parse_lookup;
 use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
 use crate::platform::http::Answer;
+use crate::platform::link::LinkTarget;
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
 use crate::platform::{Account, Advice, Sighting};
 

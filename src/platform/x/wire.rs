@@ -14,8 +14,10 @@ use serde_json::{Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::error::{PlatformError, clean, hide};
-use crate::platform::http::{Answer, header, json as parse_json, retry_after, status_error};
-use crate::platform::lenient::{count, handle, pick, text};
+use crate::platform::http::{
+    Answer, header, http_date, json as parse_json, retry_after, status_error,
+};
+use crate::platform::lenient::{count, counted, handle, pick, text};
 use crate::platform::link::x::created_at;
 use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
@@ -210,7 +212,7 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
 /// How long until the window of calls ends, by the answer's own clock; zero where it has ended.
 fn until_reset(headers: &HeaderMap) -> Option<Duration> {
     let reset: i64 = header(headers, "x-rate-limit-reset")?.trim().parse().ok()?;
-    let now = DateTime::parse_from_rfc2822(header(headers, "date")?.trim()).ok()?;
+    let now = http_date(header(headers, "date")?)?;
     let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or(0);
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
@@ -390,16 +392,12 @@ fn numbered_at(id: &str) -> Option<DateTime<Utc>> {
 
 fn context(public: Option<&Value>) -> Option<String> {
     let known: Vec<String> = [
-        ("like_count", "like", "likes"),
-        ("retweet_count", "repost", "reposts"),
-        ("reply_count", "reply", "replies"),
+        ("like_count", "like"),
+        ("retweet_count", "repost"),
+        ("reply_count", "reply"),
     ]
     .into_iter()
-    .filter_map(|(field, one, many)| {
-        let count = figure(public, field)?;
-        let noun = if count == 1 { one } else { many };
-        Some(format!("{count} {noun}"))
-    })
+    .filter_map(|(field, noun)| Some(counted(figure(public, field)?, noun)))
     .collect();
     (!known.is_empty()).then(|| known.join(", "))
 }

@@ -6,12 +6,11 @@
 
 use std::time::Duration;
 
-use chrono::DateTime;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
 use crate::platform::error::{PlatformError, hide};
-use crate::platform::http::{Answer, header, json, retry_after, status_error};
+use crate::platform::http::{Answer, header, http_date, json, retry_after, status_error};
 use crate::platform::lenient::{integer, text};
 
 /// Reasons that say that the calls of the day are used up.
@@ -157,7 +156,7 @@ fn said(error: &Value, reasons: &[String], secrets: &[&str]) -> String {
 /// How long it is until a day's calls are counted anew, by the answer's own clock: more than
 /// nothing and at most a day. Nothing is known where the answer has no date.
 fn until_reset(headers: &HeaderMap) -> Option<Duration> {
-    let now = DateTime::parse_from_rfc2822(header(headers, "date")?.trim()).ok()?;
+    let now = http_date(header(headers, "date")?)?;
     let since = (now.timestamp() - RESET_SECONDS).rem_euclid(DAY_SECONDS);
     u64::try_from(DAY_SECONDS - since)
         .ok()

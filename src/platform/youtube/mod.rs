@@ -20,9 +20,9 @@ use reqwest::header::{AUTHORIZATION, HeaderName};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, credential};
-use super::link::{LinkTarget, PostLink};
+use super::link::PostLink;
 use super::registry::{PlatformSetupError, given_secret};
-use super::resolve::{Followed, follow};
+use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
 use crate::model::{PlatformKind, Secret};
 
@@ -34,6 +34,9 @@ const ID_CHARS: usize = 11;
 
 /// The header that takes an API key. In the query it would stand in the logs of every proxy.
 const KEY_HEADER: &str = "x-goog-api-key";
+
+/// What is said of a link that names something else.
+const NO_VIDEO: &str = "This link does not name a video of YouTube.";
 
 /// The adapter of YouTube.
 #[derive(Debug)]
@@ -150,23 +153,7 @@ impl Adapter for YouTube {
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
-        match &link.target {
-            LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return Ok(no_video()),
-            LinkTarget::Redirect => {}
-        }
-        Ok(match follow(&self.http, &self.config, link).await? {
-            Followed::Link(found) if found.native_id().is_some() => Resolved::Post(found),
-            Followed::Link(_) => no_video(),
-            Followed::Gone { reason } => Resolved::Gone { reason },
-            Followed::NotAPost { reason } => Resolved::NotAPost { reason },
-        })
-    }
-}
-
-fn no_video() -> Resolved {
-    Resolved::NotAPost {
-        reason: "This link does not name a video of YouTube.".to_owned(),
+        find_post(&self.http, &self.config, link, NO_VIDEO).await
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::model::{EvidenceGrade, Observed};
+use crate::platform::link::LinkTarget;
 use crate::platform::stub::{Reply, Stub};
 use crate::platform::{Account, Advice, Sighting};
 

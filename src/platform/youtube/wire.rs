@@ -12,7 +12,7 @@ use super::fault;
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::error::PlatformError;
 use crate::platform::http::Answer;
-use crate::platform::lenient::{Reading, count, handle, pick, reading, text};
+use crate::platform::lenient::{Reading, count, counted, handle, pick, reading, text};
 use crate::platform::{Account, Fetched, Owner, Sighting, nameless, unavailable, unsupported};
 
 const VIEWS: &str = "youtube.viewCount";
@@ -224,14 +224,6 @@ fn context(video: &Value) -> Option<String> {
     let comments = count(video.pointer("/statistics/commentCount")).map(|n| counted(n, "comment"));
     let known: Vec<String> = [private, likes, comments].into_iter().flatten().collect();
     (!known.is_empty()).then(|| known.join(", "))
-}
-
-fn counted(count: u64, noun: &str) -> String {
-    if count == 1 {
-        format!("1 {noun}")
-    } else {
-        format!("{count} {noun}s")
-    }
 }
 
 fn evidence(video: &Value) -> Value {
