@@ -64,17 +64,17 @@ pub(super) const CAMPAIGNS: [CampaignSeed; 5] = [
     CampaignSeed {
         advertiser: 0,
         name: "Trail season",
-        platforms: &[
-            PlatformKind::Reddit,
-            PlatformKind::Instagram,
-            PlatformKind::Meta,
-        ],
+        platforms: PlatformKind::ALL,
         terms: Terms::DEFAULT,
     },
     CampaignSeed {
         advertiser: 1,
         name: "Better light",
-        platforms: &[PlatformKind::Instagram, PlatformKind::Meta],
+        platforms: &[
+            PlatformKind::Instagram,
+            PlatformKind::Meta,
+            PlatformKind::YouTube,
+        ],
         terms: Terms {
             alert_from: DiscrepancyLevel::High,
             ..Terms::DEFAULT
@@ -83,7 +83,12 @@ pub(super) const CAMPAIGNS: [CampaignSeed; 5] = [
     CampaignSeed {
         advertiser: 2,
         name: "First cup",
-        platforms: &[PlatformKind::Reddit, PlatformKind::Instagram],
+        platforms: &[
+            PlatformKind::Reddit,
+            PlatformKind::Instagram,
+            PlatformKind::TikTok,
+            PlatformKind::X,
+        ],
         terms: Terms {
             recheck_hours: Some(&[]),
             alert_from: DiscrepancyLevel::Low,
@@ -93,7 +98,13 @@ pub(super) const CAMPAIGNS: [CampaignSeed; 5] = [
     CampaignSeed {
         advertiser: 3,
         name: "Commuter week",
-        platforms: &[PlatformKind::Instagram, PlatformKind::Meta],
+        platforms: &[
+            PlatformKind::Instagram,
+            PlatformKind::Meta,
+            PlatformKind::YouTube,
+            PlatformKind::TikTok,
+            PlatformKind::X,
+        ],
         terms: Terms {
             lag_hours: 48,
             ..Terms::DEFAULT
@@ -102,7 +113,11 @@ pub(super) const CAMPAIGNS: [CampaignSeed; 5] = [
     CampaignSeed {
         advertiser: 0,
         name: "Winter clearance",
-        platforms: &[PlatformKind::Reddit, PlatformKind::Meta],
+        platforms: &[
+            PlatformKind::Reddit,
+            PlatformKind::Meta,
+            PlatformKind::YouTube,
+        ],
         terms: Terms::DEFAULT,
     },
 ];

@@ -55,7 +55,7 @@ impl Terms {
 pub(super) enum Kind {
     /// The views that the platform shows, or a little less.
     Honest,
-    /// Views and clicks as the platform counts them; Instagram tells no clicks.
+    /// Views and clicks as the platform counts them; only Meta tells this access of clicks.
     HonestWithClicks,
     /// Three percent too many views.
     SlightlyHigh,
@@ -75,6 +75,8 @@ pub(super) enum Kind {
     PublicWithin,
     /// The same with more views than everybody can see.
     PublicAbove,
+    /// A video of an account that has not connected, of which TikTok tells nobody else.
+    NotLinked,
     /// A post that the platform no longer has.
     Vanished,
 }
@@ -93,6 +95,7 @@ impl fmt::Display for Kind {
             Self::ShortLink => "by a short link",
             Self::PublicWithin => "within public figures",
             Self::PublicAbove => "above public figures",
+            Self::NotLinked => "of an account that is not linked",
             Self::Vanished => "vanished",
         })
     }
@@ -164,6 +167,7 @@ impl Kind {
             | Self::ShortLink
             | Self::PublicWithin
             | Self::WildClicks
+            | Self::NotLinked
             | Self::Vanished => honest,
             Self::SlightlyHigh => views + views * 3 / 100,
             Self::High => views + views * 12 / 100,
@@ -207,14 +211,23 @@ impl Kind {
         let over = |level| waits(Discrepancy, Some(level), terms.lag_hours == 0);
         match self {
             Self::Zero => settled(Matched, None),
+            Self::NotLinked => waits(Unverifiable, None, terms.checks_once()),
+            // A video that TikTok does not list may be another account's as well.
+            Self::Vanished if platform == PlatformKind::TikTok => {
+                waits(Unverifiable, None, terms.checks_once())
+            }
             Self::Vanished => Outcome {
                 post: PostStatus::Removed,
                 ..waits(Unverifiable, None, terms.checks_once())
             },
             // Reddit tells nobody how often a post was seen.
             _ if platform == PlatformKind::Reddit => settled(Unverifiable, None),
-            Self::HonestWithClicks if platform == PlatformKind::Instagram => {
+            Self::HonestWithClicks if never_tells_clicks(platform) => {
                 settled(PartiallyMatched, Some(Within))
+            }
+            // X tells the owner, so another time it may.
+            Self::HonestWithClicks if platform == PlatformKind::X => {
+                waits(PartiallyMatched, Some(Within), terms.checks_once())
             }
             Self::Honest
             | Self::HonestWithClicks
@@ -227,6 +240,14 @@ impl Kind {
             Self::PublicAbove => waits(NotComparable, None, terms.checks_once()),
         }
     }
+}
+
+/// Whether a platform tells views, but nobody how often a link was followed.
+const fn never_tells_clicks(platform: PlatformKind) -> bool {
+    matches!(
+        platform,
+        PlatformKind::Instagram | PlatformKind::YouTube | PlatformKind::TikTok
+    )
 }
 
 #[cfg(test)]
@@ -255,32 +276,41 @@ mod tests {
         }
     }
 
-    fn reported(value: u64, definition: &str) -> Observed {
+    fn reported(value: u64, definition: &str, grade: EvidenceGrade) -> Observed {
         Observed::Reported {
             value,
             definition: definition.to_owned(),
-            grade: EvidenceGrade::OwnerToken,
+            grade,
         }
     }
 
-    /// What the platform tells of a post that shows these figures.
+    /// What the platform tells the access that is configured of a post that shows these figures.
     fn observed(kind: Kind, platform: PlatformKind, shown: &Figures) -> Metrics<Observed> {
         let never = || Observed::Unsupported {
             reason: "It does not tell.".to_owned(),
         };
-        let gone = || Observed::Unavailable {
-            reason: "It is gone.".to_owned(),
+        let not_now = || Observed::Unavailable {
+            reason: "It does not tell this access.".to_owned(),
         };
-        let public = matches!(kind, Kind::PublicWithin | Kind::PublicAbove);
+        let owner = |value, definition| reported(value, definition, EvidenceGrade::OwnerToken);
+        let public = |value, definition| reported(value, definition, EvidenceGrade::Public);
+        let seen_by_all = matches!(kind, Kind::PublicWithin | Kind::PublicAbove);
+        let views = shown.views;
         let (views, clicks) = match platform {
-            _ if kind == Kind::Vanished => (gone(), gone()),
-            PlatformKind::Instagram if public => (reported(shown.views, "public"), never()),
-            PlatformKind::Instagram => (reported(shown.views, "instagram.views"), never()),
+            PlatformKind::TikTok if matches!(kind, Kind::Vanished | Kind::NotLinked) => {
+                (not_now(), never())
+            }
+            _ if kind == Kind::Vanished => (not_now(), not_now()),
+            PlatformKind::Reddit => (never(), never()),
+            PlatformKind::Instagram if seen_by_all => (public(views, "public"), never()),
+            PlatformKind::Instagram => (owner(views, "instagram.views"), never()),
             PlatformKind::Meta => (
-                reported(shown.views, "meta.post_media_view"),
-                reported(shown.clicks, "meta.post_clicks"),
+                owner(views, "meta.post_media_view"),
+                owner(shown.clicks, "meta.post_clicks"),
             ),
-            _ => (never(), never()),
+            PlatformKind::YouTube => (public(views, "youtube.viewCount"), never()),
+            PlatformKind::TikTok => (owner(views, "tiktok.view_count"), never()),
+            PlatformKind::X => (public(views, "x.impression_count"), not_now()),
         };
         Metrics {
             views,
@@ -329,7 +359,7 @@ mod tests {
                             platform_report_id: 1,
                             fetched_at: now,
                             metrics: observed(kind, platform, &shown),
-                            gone: kind == Kind::Vanished,
+                            gone: kind == Kind::Vanished && platform != PlatformKind::TikTok,
                         }],
                         check: &Check::Answered,
                         orders: &SignedOrders::NoneDelivered,
@@ -383,5 +413,15 @@ mod tests {
         assert_eq!(alert(Kind::SlightlyHigh, 2), Some(AlertKind::Overclaim));
         assert_eq!(alert(Kind::Vanished, 3), Some(AlertKind::PostRemoved));
         assert_eq!(alert(Kind::PublicAbove, 0), None);
+    }
+
+    #[test]
+    fn a_video_that_tiktok_does_not_list_is_not_expected_to_be_removed() {
+        let terms = &CAMPAIGNS[0].terms;
+        let vanished = |platform| Kind::Vanished.outcome(platform, terms).alert(terms);
+        assert_eq!(vanished(PlatformKind::TikTok), None);
+        for platform in [PlatformKind::YouTube, PlatformKind::X] {
+            assert_eq!(vanished(platform), Some(AlertKind::PostRemoved));
+        }
     }
 }

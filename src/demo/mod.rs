@@ -12,6 +12,7 @@ mod alerts;
 mod catalogue;
 mod claims;
 mod client;
+mod links;
 mod plan;
 mod screen;
 mod seed;
@@ -33,7 +34,6 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::client::Api;
-use self::plan::played;
 use self::screen::Screen;
 use self::story::{Cast, Told};
 use crate::config::{self, Config};
@@ -48,12 +48,6 @@ const SEED: u64 = 1;
 const PORTS: u16 = 100;
 /// The least life of a token in the demo, in seconds: no run takes longer.
 const TOKEN_SECONDS: i64 = 900;
-/// The platforms that are played.
-const PLAYED: [PlatformKind; 3] = [
-    PlatformKind::Reddit,
-    PlatformKind::Instagram,
-    PlatformKind::Meta,
-];
 
 /// What the demo is to do.
 #[derive(Debug, Clone, Args)]
@@ -93,7 +87,7 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
     let mut config = Config::from_env()?;
     play(&mut config, &simulator)?;
     screen.line(&format!(
-        "Reddit, Instagram and Meta are played at http://{}.",
+        "Reddit, Instagram, Meta, YouTube, TikTok and X are played at http://{}.",
         simulator.address()
     ));
     screen.line("Starting the database.");
@@ -120,8 +114,8 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
 
 /// Fills a database with advertisers, affiliates and campaigns and, where asked to, submissions.
 ///
-/// Where Reddit, Instagram and Meta are set up, the claims are left to a running worker. Otherwise they are played, and the
-/// claims are checked, before it ends.
+/// Where every platform is set up, the claims are left to a running worker. Otherwise all of them are played, and the claims
+/// are checked, before it ends.
 ///
 /// # Errors
 /// The database cannot be reached, the API does not answer, or an outcome is not what the seed says.
@@ -130,7 +124,7 @@ pub async fn seed(options: SeedOptions) -> anyhow::Result<()> {
     let submissions = usize::try_from(options.submissions)?;
     let mut config = Config::from_env()?;
     let is_set_up = |kind: &PlatformKind| config.platforms.iter().any(|(there, _)| there == kind);
-    let plays = submissions > 0 && !PLAYED.iter().all(is_set_up);
+    let plays = submissions > 0 && !PlatformKind::ALL.iter().all(is_set_up);
     // A simulator that others run has the posts of its default settings.
     let world = Arc::new(if plays {
         world_of_today()
@@ -289,7 +283,6 @@ fn world_of_today() -> World {
 
 /// Puts the played platforms in the place of those that are set up.
 fn play(config: &mut Config, simulator: &Simulator) -> anyhow::Result<()> {
-    config.platforms.retain(|(kind, _)| played(*kind).is_none());
     let environment = simulator.environment();
     let value = |name: &str| {
         environment
@@ -297,12 +290,7 @@ fn play(config: &mut Config, simulator: &Simulator) -> anyhow::Result<()> {
             .find(|(variable, _)| variable == name)
             .map(|(_, value)| value.clone())
     };
-    let simulated = config::platforms(&value)?;
-    config.platforms.extend(
-        simulated
-            .into_iter()
-            .filter(|(kind, _)| played(*kind).is_some()),
-    );
+    config.platforms = config::platforms(&value)?;
     config.tokens.access_seconds = config.tokens.access_seconds.max(TOKEN_SECONDS);
     Ok(())
 }
@@ -339,6 +327,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Platforms;
 
     #[test]
     fn a_server_on_every_address_is_reached_on_this_machines_own() {
@@ -373,11 +362,16 @@ mod tests {
         .unwrap();
         play(&mut config, &simulator).unwrap();
         let kinds: Vec<PlatformKind> = config.platforms.iter().map(|(kind, _)| *kind).collect();
-        assert_eq!(kinds[0], PlatformKind::X, "what is not played stays");
-        assert_eq!(kinds[1..], PLAYED);
-        for (_, access) in &config.platforms[1..] {
+        assert_eq!(kinds, PlatformKind::ALL, "each once");
+        for (kind, access) in &config.platforms {
             assert!(access.base_url.as_str().starts_with("http://127.0.0.1:"));
             assert!(access.operator_set_hosts);
+            let token = access.access_token.as_ref().map(Secret::expose);
+            assert_ne!(token, Some("real"), "{kind}");
+        }
+        let platforms = Platforms::new(config.platforms).unwrap();
+        for kind in PlatformKind::ALL {
+            assert!(platforms.available(*kind), "{kind}");
         }
         simulator.stop().await.unwrap();
     }

@@ -2,56 +2,87 @@
 //!
 //! A plan follows from the played platforms and its length alone: the same twice gives the same plan.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::Context as _;
 
 use super::catalogue::{AFFILIATES, CAMPAIGNS, LOUD, works_with};
 use super::claims::{Claim, Kind, Outcome};
-use crate::model::PlatformKind::{self, Instagram, Meta, Reddit};
-use crate::simulator::{INSTAGRAM_HANDLE, META_PAGE, Platform, SamplePost, World};
+use super::links::links;
+use crate::model::PlatformKind::{self, Instagram, Meta, Reddit, TikTok, X, YouTube};
+use crate::simulator::{INSTAGRAM_HANDLE, META_PAGE, Platform, STUDIO_HANDLE, SamplePost, World};
 
 /// What is submitted, over and over.
-pub(super) const CYCLE: [(Kind, PlatformKind); 34] = [
+pub(super) const CYCLE: [(Kind, PlatformKind); 61] = [
     (Kind::Honest, Instagram),
     (Kind::Honest, Meta),
     (Kind::Honest, Reddit),
     (Kind::WildlyHigh, Instagram),
     (Kind::SlightlyHigh, Meta),
+    (Kind::Honest, YouTube),
+    (Kind::Honest, X),
     (Kind::Twice, Reddit),
+    (Kind::Honest, TikTok),
     (Kind::PublicWithin, Instagram),
+    (Kind::HonestWithClicks, YouTube),
     (Kind::WildClicks, Meta),
+    (Kind::WildlyHigh, X),
     (Kind::Zero, Reddit),
+    (Kind::NotLinked, TikTok),
     (Kind::ShortLink, Meta),
+    (Kind::WildlyHigh, YouTube),
     (Kind::Twice, Instagram),
+    (Kind::HonestWithClicks, X),
     (Kind::Vanished, Reddit),
+    (Kind::High, TikTok),
     (Kind::High, Instagram),
+    (Kind::Vanished, YouTube),
     (Kind::HonestWithClicks, Meta),
+    (Kind::ShortLink, TikTok),
     (Kind::PublicAbove, Instagram),
+    (Kind::Zero, X),
     (Kind::ShortLink, Reddit),
+    (Kind::SlightlyHigh, YouTube),
     (Kind::WildlyHigh, Meta),
+    (Kind::HonestWithClicks, TikTok),
     (Kind::SlightlyHigh, Instagram),
+    (Kind::Twice, X),
     (Kind::Vanished, Meta),
+    (Kind::Zero, YouTube),
     (Kind::Honest, Instagram),
+    (Kind::SlightlyHigh, TikTok),
     (Kind::Honest, Reddit),
+    (Kind::High, X),
     (Kind::Twice, Meta),
+    (Kind::Twice, YouTube),
     (Kind::ShortLink, Instagram),
+    (Kind::Vanished, TikTok),
     (Kind::Honest, Meta),
+    (Kind::Vanished, X),
     (Kind::HonestWithClicks, Instagram),
+    (Kind::High, YouTube),
     (Kind::Honest, Reddit),
+    (Kind::WildlyHigh, TikTok),
     (Kind::High, Meta),
+    (Kind::SlightlyHigh, X),
     (Kind::Vanished, Instagram),
+    (Kind::Honest, YouTube),
     (Kind::Zero, Meta),
+    (Kind::Twice, TikTok),
     (Kind::Honest, Instagram),
     (Kind::HonestWithClicks, Meta),
+    (Kind::Zero, TikTok),
     (Kind::Honest, Reddit),
     (Kind::Honest, Instagram),
     (Kind::Honest, Meta),
 ];
 
-/// Posts that an account has on the played Instagram and Facebook.
+/// Posts that an account has on the played platforms.
 const EACH: u64 = 300;
-/// Every tenth post of a connected account is kept for those that vanish.
+/// Posts of a platform's list until all of the account with the credential are among them. Every
+/// fourth is another account's.
+const MIXED: u64 = 400;
+/// Every tenth post is kept for those that vanish.
 const LEAVING: usize = 10;
 /// Accounts that have not connected: `creator_1` and so on.
 const CREATORS: u64 = 8;
@@ -88,13 +119,15 @@ impl Planned {
     }
 }
 
-/// The played platform of a kind; none for those that are not played.
-pub(super) const fn played(platform: PlatformKind) -> Option<Platform> {
+/// The played platform of a kind.
+pub(super) const fn played(platform: PlatformKind) -> Platform {
     match platform {
-        Reddit => Some(Platform::Reddit),
-        Instagram => Some(Platform::Instagram),
-        Meta => Some(Platform::Meta),
-        PlatformKind::YouTube | PlatformKind::TikTok | PlatformKind::X => None,
+        Reddit => Platform::Reddit,
+        Instagram => Platform::Instagram,
+        Meta => Platform::Meta,
+        YouTube => Platform::YouTube,
+        TikTok => Platform::TikTok,
+        X => Platform::X,
     }
 }
 
@@ -146,74 +179,99 @@ impl Pool {
     }
 }
 
+/// The posts of a platform, apart by what may happen to them.
+#[derive(Debug)]
+struct Shelf {
+    /// Those that stay and that the configured access reads.
+    staying: Pool,
+    /// Those that vanish, which nobody submits in another way.
+    leaving: Pool,
+    /// Those of accounts that have not connected, where that makes a difference.
+    foreign: Pool,
+}
+
+impl Shelf {
+    fn new(world: &World, platform: PlatformKind, submissions: usize) -> Self {
+        let on = played(platform);
+        let of = |account: &str| world.posts(on, 0, EACH, Some(account));
+        let (posts, foreign) = match platform {
+            Reddit => {
+                let enough = u64::try_from(submissions).unwrap_or(u64::MAX).max(EACH);
+                (world.posts(on, 0, enough, None), Vec::new())
+            }
+            Instagram => {
+                // Of accounts that have not connected only reels have a figure that all can see.
+                let reels = creators(world, on)
+                    .into_iter()
+                    .filter(|post| post.product_type.as_deref() == Some("REELS"))
+                    .collect();
+                (of(INSTAGRAM_HANDLE), reels)
+            }
+            Meta => (of(&META_PAGE.to_string()), Vec::new()),
+            TikTok => (of(STUDIO_HANDLE), creators(world, on)),
+            // All can see how often a post was seen, whosever it is.
+            YouTube | X => (world.posts(on, 0, MIXED, None), Vec::new()),
+        };
+        let (staying, leaving) = split(posts);
+        Self {
+            staying,
+            leaving,
+            foreign: Pool::new(foreign),
+        }
+    }
+
+    const fn pool(&mut self, kind: Kind) -> &mut Pool {
+        match kind {
+            Kind::Vanished => &mut self.leaving,
+            Kind::PublicWithin | Kind::PublicAbove | Kind::NotLinked => &mut self.foreign,
+            _ => &mut self.staying,
+        }
+    }
+}
+
 struct Planner<'a> {
     world: &'a World,
-    reddit: Pool,
-    instagram: Pool,
-    instagram_leaving: Pool,
-    instagram_public: Pool,
-    meta: Pool,
-    meta_leaving: Pool,
+    shelves: HashMap<PlatformKind, Shelf>,
     /// What was given out: campaign, affiliate and native id.
     taken: HashSet<(usize, usize, String)>,
     /// How many posts each platform has had, by which its campaigns take turns.
-    turns: [usize; 3],
+    turns: HashMap<PlatformKind, usize>,
     honest: usize,
     loud: usize,
 }
 
 impl<'a> Planner<'a> {
     fn new(world: &'a World, submissions: usize) -> Self {
-        let of = |platform, account: &str| world.posts(platform, 0, EACH, Some(account));
-        let (instagram, instagram_leaving) = split(of(Platform::Instagram, INSTAGRAM_HANDLE));
-        let (meta, meta_leaving) = split(of(Platform::Meta, &META_PAGE.to_string()));
-        // Of accounts that have not connected only reels have a figure that all can see.
-        let public = (1..=CREATORS)
-            .flat_map(|nth| of(Platform::Instagram, &format!("creator_{nth}")))
-            .filter(|post| post.product_type.as_deref() == Some("REELS"))
+        let shelves = PlatformKind::ALL
+            .iter()
+            .map(|kind| (*kind, Shelf::new(world, *kind, submissions)))
             .collect();
-        let reddit = u64::try_from(submissions).unwrap_or(u64::MAX);
         Self {
             world,
-            reddit: Pool::new(world.posts(Platform::Reddit, 0, reddit, None)),
-            instagram,
-            instagram_leaving,
-            instagram_public: Pool::new(public),
-            meta,
-            meta_leaving,
+            shelves,
             taken: HashSet::new(),
-            turns: [0; 3],
+            turns: HashMap::new(),
             honest: 0,
             loud: 0,
         }
     }
 
     fn next(&mut self, kind: Kind, platform: PlatformKind) -> anyhow::Result<Planned> {
-        let on = played(platform).context("the plan names a platform that is not played")?;
-        let campaign = self.campaign(platform, on)?;
+        let campaign = self.campaign(platform)?;
         let affiliate = self.affiliate(kind, CAMPAIGNS[campaign].advertiser)?;
         let taken = &self.taken;
         let is_free =
             |post: &SamplePost| !taken.contains(&(campaign, affiliate, post.native_id.clone()));
-        let pool = match (on, kind) {
-            (Platform::Reddit, _) => &mut self.reddit,
-            (Platform::Instagram, Kind::Vanished) => &mut self.instagram_leaving,
-            (Platform::Instagram, Kind::PublicWithin | Kind::PublicAbove) => {
-                &mut self.instagram_public
-            }
-            (Platform::Instagram, _) => &mut self.instagram,
-            (Platform::Meta, Kind::Vanished) => &mut self.meta_leaving,
-            (Platform::Meta, _) => &mut self.meta,
-            (Platform::YouTube | Platform::TikTok | Platform::X, _) => {
-                anyhow::bail!("the plan has no posts of {platform}")
-            }
-        };
-        let post = pool.take(is_free).with_context(|| {
-            format!("the played {platform} has too few posts for so many submissions")
-        })?;
+        let post = self
+            .shelves
+            .get_mut(&platform)
+            .and_then(|shelf| shelf.pool(kind).take(is_free))
+            .with_context(|| {
+                format!("the played {platform} has too few posts for so many submissions")
+            })?;
         let (figures, _) = self
             .world
-            .figures(on, &post.native_id, None)
+            .figures(played(platform), &post.native_id, None)
             .context("a played post without figures")?;
         let handle = match kind {
             Kind::PublicWithin | Kind::PublicAbove => Some(post.account_handle.clone()),
@@ -221,7 +279,7 @@ impl<'a> Planner<'a> {
             Kind::Vanished if platform == Instagram => Some(post.account_handle.clone()),
             _ => None,
         };
-        let (url, again) = self.links(kind, on, &post)?;
+        let (url, again) = links(self.world, kind, platform, &post)?;
         let nth = u64::try_from(self.honest + self.loud).unwrap_or(0);
         let planned = Planned {
             kind,
@@ -242,15 +300,8 @@ impl<'a> Planner<'a> {
     }
 
     /// The campaign whose turn it is on a platform.
-    fn campaign(&mut self, platform: PlatformKind, on: Platform) -> anyhow::Result<usize> {
-        let turn = match on {
-            Platform::Reddit => &mut self.turns[0],
-            Platform::Instagram => &mut self.turns[1],
-            Platform::Meta => &mut self.turns[2],
-            Platform::YouTube | Platform::TikTok | Platform::X => {
-                anyhow::bail!("the plan has no posts of {platform}")
-            }
-        };
+    fn campaign(&mut self, platform: PlatformKind) -> anyhow::Result<usize> {
+        let turn = self.turns.entry(platform).or_default();
         let open: Vec<usize> = (0..CAMPAIGNS.len())
             .filter(|place| CAMPAIGNS[*place].platforms.contains(&platform))
             .collect();
@@ -276,64 +327,13 @@ impl<'a> Planner<'a> {
         }
         anyhow::bail!("no affiliate works with an advertiser of the plan")
     }
+}
 
-    /// The link that is submitted, and the one that is submitted after it.
-    fn links(
-        &self,
-        kind: Kind,
-        on: Platform,
-        post: &SamplePost,
-    ) -> anyhow::Result<(String, Option<String>)> {
-        match kind {
-            Kind::ShortLink => {
-                let path = self
-                    .world
-                    .short_link(on, &post.native_id)
-                    .context("a played post without a short link")?;
-                let public = path
-                    .strip_prefix(&format!("/{}/", on.as_str()))
-                    .context("a short link outside of its platform")?;
-                let site = match on {
-                    Platform::Reddit => "https://www.reddit.com",
-                    Platform::Instagram => "https://www.instagram.com",
-                    Platform::Meta => "https://www.facebook.com",
-                    Platform::YouTube | Platform::TikTok | Platform::X => {
-                        anyhow::bail!("the plan has no short links of {}", on.as_str())
-                    }
-                };
-                Ok((format!("{site}/{public}"), None))
-            }
-            Kind::Twice => {
-                let id = &post.native_id;
-                let (first, second) = match on {
-                    Platform::Reddit => (
-                        post.url.clone(),
-                        format!("https://old.reddit.com/comments/{id}?utm_source=share"),
-                    ),
-                    Platform::Instagram => (
-                        post.url.clone(),
-                        format!("https://www.instagram.com/p/{id}/?igsh=MzRlODBiNWFlZA"),
-                    ),
-                    Platform::Meta => {
-                        let (page, number) = id
-                            .split_once('_')
-                            .context("a played post without its page")?;
-                        (
-                            format!("https://www.facebook.com/{page}/posts/{number}"),
-                            format!(
-                                "https://m.facebook.com/permalink.php?story_fbid={number}&id={page}"
-                            ),
-                        )
-                    }
-                    Platform::YouTube | Platform::TikTok | Platform::X => {
-                        anyhow::bail!("the plan has no second links of {}", on.as_str())
-                    }
-                };
-                Ok((first, Some(second)))
-            }
-            _ => Ok((post.url.clone(), None)),
-        }
-    }
+/// The posts of accounts that have not connected.
+fn creators(world: &World, on: Platform) -> Vec<SamplePost> {
+    (1..=CREATORS)
+        .flat_map(|nth| world.posts(on, 0, EACH, Some(&format!("creator_{nth}"))))
+        .collect()
 }
 
 /// The posts that stay and those that may vanish.

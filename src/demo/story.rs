@@ -148,8 +148,7 @@ async fn submissions(
 /// Takes the posts that are planned so from their platforms.
 fn vanish(world: &World, plan: &[Planned]) -> anyhow::Result<()> {
     for planned in plan.iter().filter(|planned| planned.kind == Kind::Vanished) {
-        let gone = played(planned.platform)
-            .is_some_and(|platform| world.vanish(platform, &planned.native_id));
+        let gone = world.vanish(played(planned.platform), &planned.native_id);
         ensure!(gone, "the post {} cannot vanish", planned.native_id);
     }
     Ok(())

@@ -241,13 +241,10 @@ pub(super) async fn columns(
     submitted: &[Submitted],
     posts: &Posts,
 ) -> anyhow::Result<Vec<(PlatformKind, Column)>> {
-    let mut columns: Vec<(PlatformKind, Column)> = [
-        PlatformKind::Reddit,
-        PlatformKind::Instagram,
-        PlatformKind::Meta,
-    ]
-    .map(|kind| (kind, Column::default()))
-    .to_vec();
+    let mut columns: Vec<(PlatformKind, Column)> = PlatformKind::ALL
+        .iter()
+        .map(|kind| (*kind, Column::default()))
+        .collect();
     for (planned, submitted) in plan.iter().zip(submitted) {
         let Some(id) = &submitted.post else { continue };
         let outcome = posts.get(id).and_then(|found| found.outcome.as_ref());
