@@ -8,14 +8,143 @@
 
 mod levels;
 mod links;
+mod tiktok;
 mod trail;
 mod unknown;
+mod x;
+mod youtube;
 
 use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
-use crate::scene::{self, on, reported, samples, submitted, written_out};
-use crate::support::TestApp;
+use crate::scene::{self, Sample, Submitted, on, reported, samples, submitted, written_out};
+use crate::support::{Party, TestApp};
+
+/// Submits a post with a claim, and gives their ids and the verdict of the first check.
+async fn checked(
+    app: &TestApp,
+    affiliate: &Party,
+    campaign: &str,
+    url: &str,
+    claim: Value,
+) -> (Submitted, Value) {
+    let ids = submitted(&affiliate.client, campaign, url, claim).await;
+    app.settled().await;
+    let verdict = verdict_on(affiliate, &ids.report).await;
+    (ids, verdict)
+}
+
+/// The verdict on a claim.
+async fn verdict_on(affiliate: &Party, report: &str) -> Value {
+    let mut claim = scene::claim(&affiliate.client, report).await;
+    claim["reconciliation"].take()
+}
+
+/// A claim of what a post shows matches for good, and one above it is an over-claim: held against a figure of this
+/// definition and grade.
+async fn assert_held_against(
+    app: &TestApp,
+    platform: &str,
+    post: &Sample,
+    definition: &str,
+    grade: &str,
+) {
+    let (acme, ann, campaign) = app.program(&[platform]).await;
+    let views = post.figures.views;
+    let claim = json!({ "claimedViews": views });
+    let (ids, verdict) = checked(app, &ann, &campaign, &post.url, claim).await;
+    assert_eq!(verdict["status"], "MATCHED", "{verdict}");
+    assert_eq!(verdict["finality"], "FINAL");
+    let comparison = on(&verdict, "VIEWS");
+    assert_eq!(comparison["reasonCode"], "WITHIN_PLATFORM_FIGURE");
+    assert_eq!(comparison["actual"], views);
+    assert_eq!(comparison["evidenceGrade"], grade);
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    let observed = &seen["latestPlatformReport"]["observed"]["views"];
+    assert_eq!(observed["value"], views);
+    assert_eq!(observed["definition"], definition);
+
+    let above = json!({ "claimedViews": views * 2 });
+    let newer = reported(&ann.client, &ids.post, above).await;
+    app.settled().await;
+    let verdict = verdict_on(&ann, &newer).await;
+    assert_eq!(verdict["status"], "DISCREPANCY", "{verdict}");
+    assert_eq!(verdict["level"], "HIGH");
+    assert_eq!(verdict["finality"], "FINAL");
+    let comparison = on(&verdict, "VIEWS");
+    assert_eq!(comparison["reasonCode"], "ABOVE_PLATFORM_FIGURE");
+    assert_eq!(comparison["differencePercent"], "100.00");
+    let sentence = scene::text(&comparison["reason"]);
+    for number in [views, views * 2] {
+        assert!(sentence.contains(&written_out(number)), "{sentence}");
+    }
+    assert_eq!(scene::alerts(&acme.client, "OVERCLAIM").await.len(), 1);
+    let counted = json!({ "trustScore": "0.50", "totalSubmissions": 2, "accurateSubmissions": 1 });
+    assert_eq!(scene::trust(&ann).await, counted);
+}
+
+/// Where the campaign says nothing, an excess is provisional until the first check at least so many hours after the claim.
+async fn assert_settles_after(app: &TestApp, platform: &str, post: &Sample, hours: i64) {
+    let (acme, ann, _) = app.program(&[platform]).await;
+    let campaign = app.campaign(&acme, &[platform], json!({})).await;
+    let claim = json!({ "claimedViews": post.figures.views * 2 });
+    let (ids, _) = checked(app, &ann, &campaign, &post.url, claim).await;
+    for (hour, finality) in [(hours - 1, "PROVISIONAL"), (hours + 1, "FINAL")] {
+        app.move_clock(hour).await;
+        app.settled().await;
+        let verdict = verdict_on(&ann, &ids.report).await;
+        assert_eq!(verdict["status"], "DISCREPANCY", "{verdict}");
+        assert_eq!(verdict["finality"], finality, "{hour} h: {verdict}");
+    }
+}
+
+/// A post that the platform says it does not have is removed, which is no number and accuses nobody.
+async fn assert_removed(app: &TestApp, platform: &str, played: Platform, post: &Sample) {
+    let (acme, ann, campaign) = app.program(&[platform]).await;
+    assert!(app.world.vanish(played, &post.native_id));
+    let claim = json!({ "claimedViews": post.figures.views * 2 });
+    let (ids, verdict) = checked(app, &ann, &campaign, &post.url, claim).await;
+    assert_eq!(verdict["status"], "UNVERIFIABLE", "{verdict}");
+    assert_eq!(verdict["finality"], "PROVISIONAL");
+    assert_eq!(on(&verdict, "VIEWS")["reasonCode"], "POST_GONE");
+    assert_unknown(&ann, &ids, &verdict).await;
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    assert_eq!(seen["status"], "REMOVED", "{seen}");
+    assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
+    assert!(scene::alerts(&acme.client, "OVERCLAIM").await.is_empty());
+}
+
+/// The platform did not show this post to this access: it is tracked on, and nobody is accused.
+async fn assert_withheld(app: &TestApp, platform: &str, url: &str, hint: &str) {
+    let (acme, ann, campaign) = app.program(&[platform]).await;
+    let claim = json!({ "claimedViews": 1_000_000_000 });
+    let (ids, verdict) = checked(app, &ann, &campaign, url, claim).await;
+    assert_eq!(verdict["status"], "UNVERIFIABLE", "{verdict}");
+    assert_eq!(verdict["finality"], "PROVISIONAL");
+    let comparison = on(&verdict, "VIEWS");
+    assert_eq!(comparison["reasonCode"], "METRIC_UNAVAILABLE");
+    let sentence = scene::text(&comparison["reason"]);
+    assert!(sentence.contains(hint), "{sentence}");
+    assert_unknown(&ann, &ids, &verdict).await;
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    assert_eq!(seen["status"], "TRACKING", "not shown is not gone: {seen}");
+    for kind in ["POST_REMOVED", "OVERCLAIM"] {
+        assert!(scene::alerts(&acme.client, kind).await.is_empty(), "{kind}");
+    }
+}
+
+/// There is no number of views, 0 included, and the claim does not count for trust.
+async fn assert_unknown(affiliate: &Party, ids: &Submitted, verdict: &Value) {
+    let comparison = on(verdict, "VIEWS");
+    for field in ["actual", "difference", "level"] {
+        assert_eq!(comparison[field], Value::Null, "{field}: {comparison}");
+    }
+    let seen = affiliate.client.verdict(&json!(ids.post)).await;
+    let observed = &seen["latestPlatformReport"]["observed"]["views"];
+    assert_eq!(observed["availability"], "UNAVAILABLE", "{seen}");
+    assert_eq!(observed["value"], Value::Null, "{seen}");
+    assert_eq!(scene::trust(affiliate).await["totalSubmissions"], 0);
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_honest_claim_matches_for_good_at_the_first_check() {

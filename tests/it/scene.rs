@@ -10,7 +10,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use countersign::simulator::{Figures, Platform};
+use countersign::simulator::{Figures, Platform, SamplePost};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -48,17 +48,22 @@ pub fn samples(
         .into_iter()
         .filter(|post| post.owned || platform == Platform::Reddit)
         .filter(|post| !post.url.contains("pfbid"))
-        .map(|post| Sample {
-            figures: figures(app, platform, &post.native_id),
-            url: post.url,
-            native_id: post.native_id,
-            handle: post.account_handle,
-        })
+        .map(|post| shown(app, platform, post))
         .filter(|sample| fits(&sample.figures))
         .take(count)
         .collect();
     assert_eq!(found.len(), count, "the platform has too few such posts");
     found
+}
+
+/// A post with what it shows.
+fn shown(app: &TestApp, platform: Platform, post: SamplePost) -> Sample {
+    Sample {
+        figures: figures(app, platform, &post.native_id),
+        url: post.url,
+        native_id: post.native_id,
+        handle: post.account_handle,
+    }
 }
 
 /// One post with at least a thousand views, so that a percent of them is more than the floor.
@@ -74,12 +79,18 @@ pub fn foreign_sample(app: &TestApp, product_type: &str) -> Sample {
         .into_iter()
         .find(|post| !post.owned && post.product_type.as_deref() == Some(product_type))
         .unwrap();
-    Sample {
-        figures: figures(app, Platform::Instagram, &post.native_id),
-        url: post.url,
-        native_id: post.native_id,
-        handle: post.account_handle,
-    }
+    shown(app, Platform::Instagram, post)
+}
+
+/// A post of another account than the connected one, with at least a thousand views.
+pub fn strangers_sample(app: &TestApp, platform: Platform) -> Sample {
+    let posts = app.world.posts(platform, 0, POSTS, None);
+    posts
+        .into_iter()
+        .filter(|post| !post.owned)
+        .map(|post| shown(app, platform, post))
+        .find(|sample| sample.figures.views >= 1000)
+        .unwrap()
 }
 
 /// The short link of a post, at the platform's own address.

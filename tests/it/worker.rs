@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::scene::{Sample, Submitted, samples, submitted};
 use crate::support::{Party, TestApp, until};
 
-const PLATFORMS: [&str; 3] = ["REDDIT", "INSTAGRAM", "META"];
+const PLATFORMS: [&str; 6] = ["REDDIT", "INSTAGRAM", "META", "YOUTUBE", "TIKTOK", "X"];
 
 /// An affiliate, and a campaign on every platform whose claims are checked at once, without a lag, and after a day.
 async fn program(app: &TestApp) -> (Party, String) {
@@ -61,7 +61,8 @@ async fn later(app: &TestApp, hours: i64) {
     app.database
         .execute(
             "SELECT pg_notify('mq_' || c, '') FROM unnest(ARRAY['applications.1', 'runs.1', 'reconcile.reddit.1', \
-             'reconcile.instagram.1', 'reconcile.meta.1']) c",
+             'reconcile.instagram.1', 'reconcile.meta.1', 'reconcile.youtube.1', 'reconcile.tiktok.1', \
+             'reconcile.x.1']) c",
         )
         .await;
 }

@@ -7,7 +7,7 @@
 )]
 
 use chrono::{SecondsFormat, TimeDelta};
-use countersign::model::MAX_COUNT;
+use countersign::model::{MAX_COUNT, PlatformKind};
 use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
@@ -105,7 +105,8 @@ async fn a_count_that_is_none_is_refused_before_anything_is_written() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_is_not_a_posts_is_refused() {
     let app = TestApp::start().await;
-    let (_, ann, campaign) = app.program(&["REDDIT", "INSTAGRAM", "META"]).await;
+    let platforms = ["REDDIT", "INSTAGRAM", "META", "YOUTUBE", "TIKTOK", "X"];
+    let (_, ann, campaign) = app.program(&platforms).await;
     for url in [
         "https://www.reddit.com/r/trailkitchen/",
         "https://www.reddit.com/user/CobaltHarbor95/",
@@ -116,6 +117,11 @@ async fn a_link_that_is_not_a_posts_is_refused() {
         "https://www.instagram.com/explore/tags/coffee/",
         "https://www.facebook.com/countersign/",
         "https://www.facebook.com/groups/1234/posts/5678/",
+        "https://www.youtube.com/@countersign_hq",
+        "https://www.youtube.com/playlist?list=PL0123456789abcdef",
+        "https://www.tiktok.com/@countersign_hq",
+        "https://x.com/countersign_hq",
+        "https://t.co/abcdefghij",
         "https://example.com/p/DfLW-Pji_gA/",
         "https://instagram.com.example.com/p/DfLW-Pji_gA/",
         "https://www.instagram.com:8443/p/DfLW-Pji_gA/",
@@ -142,10 +148,10 @@ async fn a_link_that_is_not_a_posts_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_the_campaign_or_the_server_does_not_have_is_refused() {
-    let app = TestApp::start().await;
+    let app = TestApp::without(PlatformKind::YouTube).await;
     let (_, ann, campaign) = app.program(&["REDDIT", "YOUTUBE"]).await;
-    let video = "https://www.youtube.com/watch?v=O0aSwKeusZM";
-    let said = refused(&app, &ann, &campaign, video, one_view()).await;
+    let video = scene::sample(&app, Platform::YouTube).url;
+    let said = refused(&app, &ann, &campaign, &video, one_view()).await;
     assert_eq!(said, ["PLATFORM_NOT_AVAILABLE url"]);
     let instagram = scene::sample(&app, Platform::Instagram).url;
     let said = refused(&app, &ann, &campaign, &instagram, one_view()).await;

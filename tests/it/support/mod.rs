@@ -19,6 +19,7 @@ use countersign::config::Config;
 use countersign::db;
 use countersign::domain::account;
 use countersign::jobs::{Worker, WorkerOptions};
+use countersign::model::PlatformKind;
 use countersign::server::{Process, listen};
 use countersign::simulator::{Simulator, World};
 use serde_json::{Value, json};
@@ -92,12 +93,30 @@ impl TestApp {
 
     /// A server before these platforms, with these variables in its environment besides.
     pub async fn with_settings(world: World, settings: &[(&str, String)]) -> Self {
+        Self::set_up(world, settings, |_| {}).await
+    }
+
+    /// A server, without a worker, that has no settings of this platform.
+    pub async fn without(platform: PlatformKind) -> Self {
+        let world = World::new(7).with_frozen_growth();
+        Self::set_up(world, &[], |config| {
+            config.platforms.retain(|(kind, _)| *kind != platform);
+        })
+        .await
+    }
+
+    async fn set_up(
+        world: World,
+        settings: &[(&str, String)],
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let world = Arc::new(world);
         let simulator = Simulator::start_with(Arc::clone(&world), ([127, 0, 0, 1], 0).into())
             .await
             .unwrap();
         let database = Database::create().await;
-        let config = config(&database, &simulator, settings);
+        let mut config = config(&database, &simulator, settings);
+        change(&mut config);
         let data_dir = config.data_dir.clone();
         let process = Process::open(config).await.unwrap();
         let app = process.app.clone();

@@ -46,6 +46,33 @@ async fn posts_of_instagram_and_meta_are_asked_for_by_fifties() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn posts_of_youtube_tiktok_and_x_are_asked_for_as_many_at_a_time_as_each_takes() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    for (platform, count) in [
+        (Platform::YouTube, 120),
+        (Platform::TikTok, 50),
+        (Platform::X, 150),
+    ] {
+        let posts = posts(&app, platform, count);
+        submit_all(&affiliate, &campaign, &posts).await;
+    }
+    app.start_worker();
+    app.settled().await;
+    for (endpoint, calls, ids) in [
+        ("youtube.videos", 3, 120),
+        ("tiktok.video_query", 3, 50),
+        ("x.tweets", 2, 150),
+    ] {
+        assert_eq!(app.world.calls(endpoint), calls, "{endpoint}");
+        let asked = app.world.calls(&format!("{endpoint}.ids"));
+        assert_eq!(asked, ids, "{endpoint}");
+    }
+    assert_eq!(finals(&app).await, 320);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_of_an_accounts_media_is_read_once_for_all_that_wait() {
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;

@@ -48,16 +48,16 @@ async fn a_rate_limit_is_waited_out_however_often_it_comes() {
 async fn the_rate_limit_of_every_platform_costs_no_attempt() {
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;
-    for platform in [Platform::Reddit, Platform::Instagram, Platform::Meta] {
+    for platform in Platform::ALL {
         let post = posts(&app, platform, 1);
         submit_all(&affiliate, &campaign, &post).await;
         app.world.add_fault(rate_limit(platform));
     }
     app.start_worker();
-    until("all three wait", async || {
+    until("all of them wait", async || {
         let waiting = "mq_msgs WHERE name = 'reconcile' AND attempts = 5 AND worker_id IS NULL \
              AND attempt_at > countersign_now()";
-        count(&app, waiting).await == 3
+        count(&app, waiting).await == 6
     })
     .await;
     assert_eq!(count(&app, "reconciliation_logs").await, 0);
@@ -127,11 +127,10 @@ async fn a_claim_fails_for_good_only_when_its_last_check_has_failed_five_times()
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
     use FaultKind::{Empty, Garbage, ServerError, TokenRefused, Truncated, WrongType};
-    use Platform::{Instagram, Meta, Reddit};
+    use Platform::{Instagram, Meta, Reddit, TikTok, X, YouTube};
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;
-    let mut unused =
-        [Reddit, Instagram, Meta].map(|platform| (platform, posts(&app, platform, 12)));
+    let mut unused = Platform::ALL.map(|platform| (platform, posts(&app, platform, 12)));
     for (platform, kind, endpoint, status, is_told) in [
         (Reddit, ServerError, None, "FAILED", false),
         (Reddit, Garbage, None, "FAILED", false),
@@ -167,6 +166,26 @@ async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
         (Meta, ServerError, Some("meta.insights"), "FAILED", false),
         (Meta, Empty, Some("meta.insights"), "UNVERIFIABLE", false),
         (Meta, WrongType, None, "MATCHED", true),
+        (YouTube, ServerError, None, "FAILED", false),
+        (YouTube, Garbage, None, "FAILED", false),
+        (YouTube, Truncated, None, "FAILED", false),
+        (YouTube, TokenRefused, None, "FAILED", false),
+        // A list that is whole and lacks the video: it is gone.
+        (YouTube, Empty, None, "UNVERIFIABLE", false),
+        (YouTube, WrongType, None, "MATCHED", true),
+        (TikTok, ServerError, None, "FAILED", false),
+        (TikTok, Garbage, None, "FAILED", false),
+        (TikTok, Truncated, None, "FAILED", false),
+        (TikTok, TokenRefused, None, "FAILED", false),
+        (TikTok, Empty, None, "UNVERIFIABLE", false),
+        (TikTok, WrongType, None, "MATCHED", true),
+        (X, ServerError, None, "FAILED", false),
+        (X, Garbage, None, "FAILED", false),
+        (X, Truncated, None, "FAILED", false),
+        (X, TokenRefused, None, "FAILED", false),
+        // X names what it leaves out, so a list that lacks a post without a word is not whole.
+        (X, Empty, None, "FAILED", false),
+        (X, WrongType, None, "MATCHED", true),
     ] {
         let of_platform = unused.iter_mut().find(|(of, _)| *of == platform);
         let post = of_platform.unwrap().1.remove(0);
@@ -193,9 +212,9 @@ async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
         assert_eq!(on(verdict, "VIEWS")["actual"], actual, "{case}: {verdict}");
     }
     // What Reddit never tells is final at once, and so is what was told; all else waits for its next check.
-    assert_eq!(finals(&app).await, 3);
+    assert_eq!(finals(&app).await, 6);
     let told = "platform_reports WHERE views IS NOT NULL";
-    assert_eq!(count(&app, told).await, 2);
+    assert_eq!(count(&app, told).await, 5);
     assert_eq!(count(&app, "trust_events WHERE NOT accurate").await, 0);
     app.finish().await;
 }
