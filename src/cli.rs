@@ -41,7 +41,7 @@ enum Command {
     Migrate,
     /// Print the GraphQL schema.
     Schema,
-    /// Play the platforms: the wire formats of Reddit, Instagram and Meta with made-up posts.
+    /// Play the platforms: the wire formats of Reddit, Instagram, Meta, YouTube, TikTok and X with made-up posts.
     Simulate(SimulateArgs),
     /// Check a campaign's latest claims now, as runReconciliation does, and wait for the verdicts.
     Reconcile(ReconcileArgs),

@@ -10,7 +10,7 @@
 //! ```text
 //! http ──> graphql ──┐
 //!                    ├──> domain ──> db ──> PostgreSQL
-//! jobs  ─────────────┘       └────> platform ──> Reddit, Instagram, Facebook pages, Discord
+//! jobs  ─────────────┘       └────> platform ──> Reddit, Instagram, Facebook pages, YouTube, TikTok, X, Discord
 //! ```
 //!
 //! - [`model`]: the words of the product as types. Every layer may use it, and it uses none.

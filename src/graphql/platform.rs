@@ -88,9 +88,10 @@ pub struct UpdatePlatformConfigInput {
     client_id: MaybeUndefined<String>,
     /// The secret of that registration. It is encrypted and never shown.
     client_secret: MaybeUndefined<String>,
-    /// A token that reads the figures of one account. It is encrypted and never shown.
+    /// A token that reads the figures of one account; on YouTube an API key and on X a bearer token, which read what is
+    /// public. It is encrypted and never shown.
     access_token: MaybeUndefined<String>,
-    /// The version in the path of its API, such as v26.0.
+    /// The version in the path of its API, such as v26.0 of Instagram and Meta.
     api_version: MaybeUndefined<String>,
     /// How many batches of posts all processes together may ask for in a minute, 1 to 1000000; null: as many as there are.
     requests_per_minute: MaybeUndefined<i32>,
