@@ -15,10 +15,12 @@ use super::input::Checks;
 use super::platform::take_call;
 use crate::app::App;
 use crate::db::credential::{self, NewPlatformCredential, PlatformCredential};
+use crate::db::post::Post;
 use crate::db::{Connection, affiliate};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CredentialState, PlatformKind, Secret};
-use crate::platform::{Account, Owner, PlatformError};
+pub use crate::platform::Account;
+use crate::platform::{Owner, PlatformError};
 
 /// A token to be linked, with what the affiliate says of it.
 #[derive(Debug)]
@@ -179,6 +181,16 @@ pub fn state_at(credential: &PlatformCredential, now: DateTime<Utc>) -> Credenti
         }
         state => state,
     }
+}
+
+/// The account that posted a post, as the platform last said; none where it did not.
+#[must_use]
+pub fn author_of(post: &Post) -> Option<Account> {
+    let account = Account {
+        id: post.author_id.clone(),
+        handle: post.author_handle.clone(),
+    };
+    (account != Account::default()).then_some(account)
 }
 
 /// Whether an account that posted is the linked one; none where the two cannot be compared.

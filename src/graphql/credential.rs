@@ -8,10 +8,9 @@ use super::guard::{app, viewer};
 use super::loader::{CredentialsByAffiliate, load};
 use super::scalars::DateTime;
 use crate::domain;
-use crate::domain::credential::{self, LinkCredential};
+use crate::domain::credential::{self, Account, LinkCredential};
 use crate::error::Error;
 use crate::model::{self, Secret};
-use crate::platform::Account;
 
 /// An account on a platform that an affiliate linked, so that its own figures are read. The token is never shown.
 pub struct PlatformCredential {
@@ -152,11 +151,7 @@ impl PostAuthor {
     /// The author of a post; none where the platform did not say.
     #[must_use]
     pub fn of(post: &domain::Post) -> Option<Self> {
-        let account = Account {
-            id: post.author_id.clone(),
-            handle: post.author_handle.clone(),
-        };
-        (account != Account::default()).then_some(Self {
+        credential::author_of(post).map(|account| Self {
             account,
             affiliate_id: post.affiliate_id,
             platform: post.platform,
@@ -168,7 +163,7 @@ impl PostAuthor {
 #[Object]
 impl PostAuthor {
     /// The account's id there.
-    async fn id(&self) -> Option<&str> {
+    async fn account_id(&self) -> Option<&str> {
         self.account.id.as_deref()
     }
     /// The account's handle there, without @.

@@ -75,9 +75,9 @@ async fn states(party: &Party) -> Value {
 
 /// The views of a post's latest observation.
 async fn observed(client: &Client, post: &str) -> Value {
-    let query = "query($id: ID!) { post(id: $id) { author { id handle isLinkedAccount } \
-         latestPlatformReport { observed { views { value availability grade reason } \
-         clicks { value availability grade } } } } }";
+    let query = "query($id: ID!) { post(id: $id) { author { accountId handle isLinkedAccount } \
+         latestPlatformReport { observed { views { value availability grade: evidenceGrade reason } \
+         clicks { value availability grade: evidenceGrade } } } } }";
     let data = client.ok(query, json!({ "id": post })).await;
     let mut views = data["post"]["latestPlatformReport"]["observed"].clone();
     views["author"] = data["post"]["author"].clone();
@@ -256,7 +256,7 @@ async fn another_account_in_the_place_of_the_linked_one_does_not_make_a_post_gon
     app.settled().await;
     let other = app
         .world
-        .posts(Platform::TikTok, 0, 400, None)
+        .posts(Platform::TikTok, 0, 1200, None)
         .into_iter()
         .find(|post| !post.owned && post.account_id != video.account_id)
         .unwrap();

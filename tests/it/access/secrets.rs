@@ -64,6 +64,9 @@ async fn only_what_hands_a_secret_out_once_has_a_field_for_one() {
         }
     }
     let expected = [
+        // A PlatformCredential has none of these words itself: what is shown of it is whose it is and whether it works.
+        "Affiliate.credentials",
+        "PlatformCredentialPayload.credential",
         "CreateAdvertiserPayload.apiKey",
         "CreateAdvertiserPayload.webhookSecret",
         "CreateAffiliatePayload.apiKey",
