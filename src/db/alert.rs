@@ -102,6 +102,22 @@ pub async fn insert(connection: &mut Connection, new: &[NewAlert]) -> QueryResul
         .await
 }
 
+/// Raises alerts whose keys may be taken meanwhile by somebody who holds none of the same locks: the keys and ids of those
+/// that were not there come back. They are written in the order of their keys, so that two that raise the same ones do not
+/// wait for each other in a circle.
+pub async fn insert_absent(
+    connection: &mut Connection,
+    mut new: Vec<NewAlert>,
+) -> QueryResult<Vec<(String, i64)>> {
+    new.sort_unstable_by(|a, b| a.dedupe_key.cmp(&b.dedupe_key));
+    diesel::insert_into(alerts::table)
+        .values(new)
+        .on_conflict_do_nothing()
+        .returning((alerts::dedupe_key, alerts::id))
+        .get_results(connection)
+        .await
+}
+
 /// Keeps events. From here to the end of the transaction no other transaction can add any, so this comes last.
 pub async fn insert_events(
     connection: &mut Connection,

@@ -20,6 +20,7 @@ pub mod platform_report;
 pub mod pool;
 pub mod post;
 pub mod queue;
+pub mod reading;
 pub mod reconciliation;
 pub mod rollup;
 pub mod run;

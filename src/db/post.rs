@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::keyset::{Slice, containing, load_pages};
 use super::schema::{campaigns, posts};
 use super::{Connection, Keyset};
-use crate::model::{PlatformKind, PostStatus, Scope};
+use crate::model::{AlertKind, PlatformKind, PostStatus, Scope};
 
 /// The same link twice by one affiliate in one campaign.
 pub const URL_KEY: &str = "posts_url_key";
@@ -52,6 +52,8 @@ pub struct Post {
     pub author_id: Option<String>,
     /// The handle of the account that posted it, as the platform last said.
     pub author_handle: Option<String>,
+    /// When it was published, as the platform or its id told first.
+    pub published_at: Option<DateTime<Utc>>,
 }
 
 /// The posts with these ids, in no order.
@@ -222,6 +224,8 @@ pub struct PostChange {
     pub author_id: Option<String>,
     /// Its handle.
     pub author_handle: Option<String>,
+    /// When it was published.
+    pub published_at: Option<DateTime<Utc>>,
 }
 
 impl PostChange {
@@ -237,6 +241,7 @@ impl PostChange {
             next_check_at: post.next_check_at,
             author_id: post.author_id.clone(),
             author_handle: post.author_handle.clone(),
+            published_at: post.published_at,
         }
     }
 }
@@ -249,9 +254,9 @@ pub async fn update_checked(
     use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz};
     diesel::sql_query(
         "UPDATE posts p SET status = n.status, platform_post_id = n.native, duplicate_of = n.duplicate_of, \
-         is_reconciled = n.reconciled, next_check_at = n.next, author_id = n.author_id, author_handle = n.author_handle \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) \
-             AS n (id, status, native, duplicate_of, reconciled, next, author_id, author_handle) \
+         is_reconciled = n.reconciled, next_check_at = n.next, author_id = n.author_id, author_handle = n.author_handle, \
+         published_at = n.published FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             AS n (id, status, native, duplicate_of, reconciled, next, author_id, author_handle, published) \
          WHERE p.id = n.id",
     )
     .bind::<Array<BigInt>, _>(changes.iter().map(|c| c.id).collect::<Vec<_>>())
@@ -267,6 +272,9 @@ pub async fn update_checked(
     .bind::<Array<Nullable<Text>>, _>(changes.iter().map(|c| c.author_id.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(
         changes.iter().map(|c| c.author_handle.as_deref()).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<Timestamptz>>, _>(
+        changes.iter().map(|c| c.published_at).collect::<Vec<_>>(),
     )
     .execute(connection)
     .await
@@ -299,6 +307,53 @@ pub async fn find_by_native_id(
         .first(connection)
         .await
         .optional()
+}
+
+/// How a post shares its native post with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Sharing {
+    /// Which post.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub post_id: i64,
+    /// Whether its affiliate submitted it to another campaign as well.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub by_itself: bool,
+    /// Whether another affiliate submitted it to its campaign as well.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub by_another_here: bool,
+    /// Whether another affiliate submitted it to another campaign.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub by_another_elsewhere: bool,
+}
+
+/// Which of these posts, and of at most `most` others that name the same native post as one of them, share theirs, out of
+/// those on which there was never an alert that says so. In no order.
+pub async fn list_shared(
+    connection: &mut Connection,
+    ids: &[i64],
+    most: i64,
+) -> QueryResult<Vec<Sharing>> {
+    use diesel::sql_types::{Array, BigInt, Text};
+    diesel::sql_query(
+        "WITH pairs AS (SELECT p.id AS one, o.id AS other, o.affiliate_id = p.affiliate_id AS same_affiliate, \
+             o.campaign_id = p.campaign_id AS same_campaign \
+             FROM posts p CROSS JOIN LATERAL (SELECT q.id, q.affiliate_id, q.campaign_id FROM posts q \
+                 WHERE q.platform = p.platform AND q.platform_post_id = p.platform_post_id AND q.id <> p.id \
+                 ORDER BY q.id LIMIT $2) o \
+             WHERE p.id = ANY ($1)), \
+         sides AS (SELECT one AS post_id, same_affiliate, same_campaign FROM pairs \
+             UNION ALL SELECT other, same_affiliate, same_campaign FROM pairs) \
+         SELECT s.post_id, bool_or(s.same_affiliate) AS by_itself, \
+             bool_or(NOT s.same_affiliate AND s.same_campaign) AS by_another_here, \
+             bool_or(NOT s.same_affiliate AND NOT s.same_campaign) AS by_another_elsewhere \
+         FROM sides s WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.dedupe_key = $3 || ':' || s.post_id) \
+         GROUP BY s.post_id",
+    )
+    .bind::<Array<BigInt>, _>(ids)
+    .bind::<BigInt, _>(most)
+    .bind::<Text, _>(AlertKind::DuplicatePost.as_str())
+    .get_results(connection)
+    .await
 }
 
 /// Notes when posts are checked next.

@@ -318,6 +318,7 @@ diesel::table! {
         created_at -> Timestamptz,
         author_id -> Nullable<Text>,
         author_handle -> Nullable<Text>,
+        published_at -> Nullable<Timestamptz>,
     }
 }
 

@@ -472,6 +472,7 @@ impl Submission {
             created_at: written.submitted_at,
             author_id: None,
             author_handle: None,
+            published_at: None,
         })
     }
 }

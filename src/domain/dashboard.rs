@@ -378,6 +378,17 @@ pub enum Interval {
     Week,
 }
 
+impl Interval {
+    /// What PostgreSQL calls it.
+    pub(super) const fn unit(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Week => "week",
+        }
+    }
+}
+
 /// A point of a series.
 #[derive(Debug, Clone)]
 pub struct Point {
@@ -397,14 +408,10 @@ pub async fn series(
     range: Range,
     interval: Interval,
 ) -> Result<HashMap<i64, Vec<Point>>, Error> {
-    let unit = match interval {
-        Interval::Hour => "hour",
-        Interval::Day => "day",
-        Interval::Week => "week",
-    };
+    let by = By::Interval(interval.unit());
     let rows = {
         let mut connection = app.db.get().await?;
-        rollup::of_campaigns(&mut connection, campaign_ids, range, By::Interval(unit)).await?
+        rollup::of_campaigns(&mut connection, campaign_ids, range, by).await?
     };
     let points = |rows: Vec<rollup::Totals>| {
         let rows = rows.into_iter();

@@ -2,11 +2,13 @@
 //!
 //! What is acknowledged is durable: post, claim and the job that checks it are written in one statement, or none of them.
 
+use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Viewer;
 use super::input::Checks;
+use super::publication;
 use super::task;
 use super::verification::TotalsChange;
 use super::visible;
@@ -91,6 +93,7 @@ pub async fn submit_post(
     )
     .await?;
     let admitted = admit(app, admission, link.platform, ("campaignId", "url"))?;
+    publication::refuse_older(&link, admitted.starts_at)?;
     let new = Submission {
         target: typed.target(affiliate_id, &input),
         policy_id: admitted.policy_id,
@@ -359,6 +362,8 @@ fn check_claim(checks: &mut Checks, claim: &Claim) {
 pub(super) struct Admitted {
     pub(super) policy_id: i64,
     pub(super) views_definition: String,
+    /// When the campaign began.
+    pub(super) starts_at: Option<DateTime<Utc>>,
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
@@ -416,6 +421,7 @@ pub(super) fn admit(
     Ok(Admitted {
         policy_id,
         views_definition,
+        starts_at: admission.starts_at,
     })
 }
 

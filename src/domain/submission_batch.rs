@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::access::Viewer;
+use super::publication;
 use super::submission::{
     SubmitPost, Submitted, Typed, admit, key_reused, reconcile_job, stored_counts,
 };
@@ -222,7 +223,12 @@ async fn admitted(
             .get(&(input.campaign_id, platform))
             .cloned()
             .flatten();
-        let admitted = match admit(app, admission, platform, ("campaignId", "url")) {
+        let admitted =
+            admit(app, admission, platform, ("campaignId", "url")).and_then(|admitted| {
+                publication::refuse_older(&typed.link, admitted.starts_at)?;
+                Ok(admitted)
+            });
+        let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(Error::Refused(refusals)) => {
                 outcomes[place] = Some(Err(refusals));

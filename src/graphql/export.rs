@@ -16,6 +16,7 @@ use super::post::PostFilter;
 use super::reconciliation::DiscrepancyFilter;
 use super::scalars::Decimal;
 use crate::app::App;
+use crate::domain::publication::is_before_campaign;
 use crate::domain::read::{self, AffiliateField, AffiliateKey, AffiliatePage};
 use crate::domain::reconciliation::Comparison;
 use crate::domain::{self, Keyset, Slice, Viewer, visible};
@@ -237,6 +238,8 @@ impl List {
                 "isReconciled",
                 "createdAt",
                 "nextCheckAt",
+                "publishedAt",
+                "publishedBeforeCampaign",
                 "claimedViews",
                 "claimedClicks",
                 "claimedConversions",
@@ -744,6 +747,9 @@ async fn posts(
     let ids = distinct(rows.iter().map(|row| row.id));
     let affiliates = affiliate_names(app, viewer, rows.iter().map(|row| row.affiliate_id)).await?;
     let campaigns = campaign_names(app, viewer, rows.iter().map(|row| row.campaign_id)).await?;
+    let ids_of_campaigns = distinct(rows.iter().map(|row| row.campaign_id));
+    let begun = read::campaigns_by_id(app, &ids_of_campaigns).await?;
+    let begun: HashMap<i64, _> = begun.into_iter().map(|row| (row.id, row)).collect();
     let claims = read::latest_reports_by_post(app, &ids).await?;
     let claims: HashMap<i64, _> = claims.into_iter().map(|row| (row.post_id, row)).collect();
     let seen = read::latest_platform_reports_by_post(app, &ids).await?;
@@ -758,6 +764,8 @@ async fn posts(
             let observation = seen.get(&row.id);
             let observed = observation.map(domain::PlatformReport::observed);
             let verdict = verdicts.get(&row.id);
+            let campaign = begun.get(&row.campaign_id);
+            let is_older = campaign.and_then(|campaign| is_before_campaign(&row, campaign));
             let mut cells = vec![
                 id(Kind::Post, row.id),
                 id(Kind::Campaign, row.campaign_id),
@@ -772,6 +780,8 @@ async fn posts(
                 row.is_reconciled.to_string(),
                 time(row.created_at),
                 optional_time(row.next_check_at),
+                optional_time(row.published_at),
+                optional(is_older),
             ];
             for metric in Metric::ALL {
                 cells.push(optional(*claimed.get(metric)));

@@ -12,7 +12,9 @@ use async_graphql::dataloader::{DataLoader, Loader};
 use super::batches::Batches;
 use super::errors::top_level;
 use crate::app::App;
-use crate::domain::{self, Keyset, Slice, Viewer, credential, dashboard, read, run, visible};
+use crate::domain::{
+    self, Keyset, Slice, Viewer, credential, dashboard, growth, read, run, visible,
+};
 use crate::error::Error;
 use crate::model::PlatformKind;
 
@@ -355,8 +357,8 @@ impl Loader<(i64, Option<i64>)> for PerformanceOf {
     }
 }
 
-/// Defines loaders of what is told of campaigns over a time: by campaign, range and what else is asked.
-macro_rules! campaign_loaders {
+/// Defines loaders of what is told of campaigns or posts over a time: by its id, the range and what else is asked.
+macro_rules! timed_loaders {
     ($($(#[$doc:meta])* $name:ident($asked:ty) = $read:path => $value:ty;)+) => {$(
         $(#[$doc])*
         pub struct $name(App);
@@ -376,12 +378,12 @@ macro_rules! campaign_loaders {
                 keys: &[(i64, dashboard::Range, $asked)],
             ) -> Result<HashMap<(i64, dashboard::Range, $asked), $value>, Shared> {
                 let mut alike: HashMap<(dashboard::Range, $asked), Vec<i64>> = HashMap::new();
-                for (campaign, range, asked) in keys {
-                    alike.entry((*range, *asked)).or_default().push(*campaign);
+                for (id, range, asked) in keys {
+                    alike.entry((*range, *asked)).or_default().push(*id);
                 }
                 let mut map = HashMap::new();
-                for ((range, asked), campaigns) in alike {
-                    let found = $read(&self.0, &campaigns, range, asked).await.map_err(Shared::new)?;
+                for ((range, asked), ids) in alike {
+                    let found = $read(&self.0, &ids, range, asked).await.map_err(Shared::new)?;
                     map.extend(found.into_iter().map(|(id, value)| ((id, range, asked), value)));
                 }
                 Ok(map)
@@ -390,13 +392,15 @@ macro_rules! campaign_loaders {
     )+};
 }
 
-campaign_loaders! {
+timed_loaders! {
     /// Dashboards.
     DashboardOf(()) = totals => dashboard::Dashboard;
     /// The first so many affiliates.
     TopAffiliatesOf(usize) = dashboard::top_affiliates => Vec<dashboard::Performance>;
     /// Points of an interval.
     SeriesOf(dashboard::Interval) = dashboard::series => Vec<dashboard::Point>;
+    /// How posts grew, by an interval.
+    GrowthOf(dashboard::Interval) = growth::of_posts => Vec<growth::Point>;
 }
 
 async fn totals(

@@ -21,6 +21,7 @@ mod dashboard;
 mod enums;
 mod errors;
 pub mod export;
+mod growth;
 mod guard;
 mod id;
 mod loader;

@@ -8,13 +8,15 @@ use super::connection::{Page, Paging, TimeRange, connection, cost, times};
 use super::credential::PostAuthor;
 use super::dashboard::ClaimedMetrics;
 use super::enums::{
-    Availability, EvidenceGrade, PlatformKind, PostStatus, ReportStatus, SubmissionMethod,
+    Availability, EvidenceGrade, PlatformKind, PostStatus, ReportStatus, SeriesInterval,
+    SubmissionMethod,
 };
 use super::errors::{ToTop as _, UserError, outcome};
+use super::growth::GrowthPoint;
 use super::guard::{app, viewer};
 use super::id::Kind;
 use super::loader::{
-    AffiliateById, CampaignById, LatestPlatformReportByPost, LatestReconciliationByPost,
+    AffiliateById, CampaignById, GrowthOf, LatestPlatformReportByPost, LatestReconciliationByPost,
     LatestReconciliationByReport, LatestReportByPost, PlatformReportPages, PostById, PostPages,
     ReconciliationPages, ReportPages, load, require,
 };
@@ -24,7 +26,7 @@ use crate::domain::access::Principal;
 use crate::domain::read::{self, Of};
 use crate::domain::submission::{self, Claim, Submitted};
 use crate::domain::submission_batch;
-use crate::domain::{self, visible};
+use crate::domain::{self, dashboard, growth, publication, visible};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{self, Metrics, Observed};
 
@@ -86,7 +88,22 @@ impl Post {
     async fn author(&self) -> Option<PostAuthor> {
         PostAuthor::of(&self.0)
     }
-    /// When it is checked next; null where no check is left.
+    /// When it was published, as its platform or its id told first; null as long as neither did.
+    async fn published_at(&self) -> Option<DateTime> {
+        self.0.published_at.map(DateTime)
+    }
+    /// Whether it was published before its campaign began; null where nobody told when it was published.
+    async fn published_before_campaign(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<bool>> {
+        if self.0.published_at.is_none() {
+            return Ok(None);
+        }
+        let campaign = require::<CampaignById, _>(ctx, self.0.campaign_id).await?;
+        Ok(publication::is_before_campaign(&self.0, &campaign))
+    }
+    /// When it is checked next; in the past while that check waits for its turn or its platform, null where no check is left.
     async fn next_check_at(&self) -> Option<DateTime> {
         self.0.next_check_at.map(DateTime)
     }
@@ -167,6 +184,28 @@ impl Post {
             Reconciliation,
         )
         .await
+    }
+    /// How it grew: of each metric the highest number that its platform reported up to the end of each interval, views under
+    /// the campaign's definition. Intervals without an observation are left out. At most 1000 points.
+    #[graphql(complexity = "times(50, 10, child_complexity)")]
+    async fn growth(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How long a point is.",
+            default_with = "Some(SeriesInterval::Day)"
+        )]
+        interval: Option<SeriesInterval>,
+        #[graphql(desc = "Only intervals with an observation in this range.")] range: Option<
+            TimeRange,
+        >,
+    ) -> async_graphql::Result<Vec<GrowthPoint>> {
+        let interval: dashboard::Interval = interval.unwrap_or(SeriesInterval::Day).into();
+        let (from, to) = TimeRange::ends(range, "range").top()?;
+        let key = (self.0.id, dashboard::Range { from, to }, interval);
+        let points = require::<GrowthOf, _>(ctx, key).await?;
+        growth::check_length(&points).top()?;
+        Ok(points.into_iter().map(GrowthPoint::from).collect())
     }
     /// The latest claim.
     async fn latest_report(

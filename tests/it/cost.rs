@@ -76,6 +76,11 @@ const QUERIES: &[(&str, &str)] = &[
          series(interval: DAY) { at discrepancies } } } } }",
     ),
     (
+        "posts",
+        "{ posts(first: 50) { totalCount nodes { publishedAt publishedBeforeCampaign growth { at views } \
+         byWeek: growth(interval: WEEK) { at views clicks } } } }",
+    ),
+    (
         "affiliates",
         "{ affiliates(first: 50) { totalCount nodes { name performance { posts affiliate { name } money { currency } } \
          trustHistory(first: 5) { nodes { accurate reconciliation { status affiliateReport { post { url } } } } } \

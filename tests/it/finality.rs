@@ -7,6 +7,8 @@
 )]
 
 use chrono::{DateTime, TimeDelta, Utc};
+use countersign::domain::verification;
+use countersign::platform::Fetched;
 use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
@@ -348,4 +350,85 @@ async fn the_next_check_of_a_post_is_the_earliest_of_all_its_claims() {
         );
     }
     app.finish().await;
+}
+
+/// Sees that the post says of its next check what the queue says.
+async fn next_check_is_true(app: &TestApp, client: &Client, post: &str, state: &str) {
+    let says = client.verdict(&json!(post)).await["nextCheckAt"].clone();
+    let queued = scene::queued_check(app, post).await;
+    assert_eq!(
+        says.is_null(),
+        queued.is_null(),
+        "{state}: {says}, {queued}"
+    );
+    if !queued.is_null() {
+        assert_eq!(time(&says), time(&queued), "{state}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_check_of_a_post_is_what_the_queue_says_in_every_state() {
+    let mut app = TestApp::start().await;
+    let (_, ann, campaign) = program(&app, json!({ "lagWindowHours": 48 })).await;
+    let samples = scene::samples(&app, Platform::Instagram, 2, |figures| {
+        figures.views >= 1000
+    });
+    let mut posts = Vec::new();
+    for (sample, factor) in samples.iter().zip([1, 2]) {
+        let claim = json!({ "claimedViews": sample.figures.views * factor });
+        posts.push(
+            submitted(&ann.client, &campaign, &sample.url, claim)
+                .await
+                .post,
+        );
+    }
+    for post in &posts {
+        next_check_is_true(&app, &ann.client, post, "PENDING").await;
+    }
+    app.start_worker();
+    for hour in [0, 2, 25, 30, 49, 73, 171] {
+        at_hour(&app, hour).await;
+        for (post, finality) in posts
+            .iter()
+            .zip(["FINAL", if hour < 48 { "PROVISIONAL" } else { "FINAL" }])
+        {
+            let seen = ann.client.verdict(&json!(post)).await;
+            assert_eq!(
+                seen["latestReconciliation"]["finality"], finality,
+                "{hour} h"
+            );
+            next_check_is_true(&app, &ann.client, post, &format!("{finality} at {hour} h")).await;
+            assert_eq!(seen["nextCheckAt"].is_null(), hour == 171, "{hour} h");
+        }
+        if hour == 2 {
+            // A newer claim has checks of its own, and the earliest counts.
+            let views = samples[0].figures.views;
+            reported(&ann.client, &posts[0], json!({ "claimedViews": views })).await;
+            app.settled().await;
+            next_check_is_true(&app, &ann.client, &posts[0], "two claims").await;
+        }
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_of_one_claim_does_not_hide_that_another_one_waits() {
+    let app = TestApp::start().await;
+    let (_, ann, campaign) = program(&app, json!({ "lagWindowHours": 0 })).await;
+    let sample = scene::sample(&app, Platform::Instagram);
+    let claim = json!({ "claimedViews": 1 });
+    let ids = submitted(&ann.client, &campaign, &sample.url, claim.clone()).await;
+    reported(&ann.client, &ids.post, claim).await;
+    let gone = Fetched::Gone {
+        reason: "It is gone.".to_owned(),
+        raw: json!({}),
+    };
+    let mut checks = scene::answered(&app, &gone).await;
+    assert_eq!(checks.len(), 2);
+    let newer = checks.split_off(1);
+    verification::settle(&app.app, &checks).await.unwrap();
+    next_check_is_true(&app, &ann.client, &ids.post, "the newer claim waits").await;
+    verification::settle(&app.app, &newer).await.unwrap();
+    next_check_is_true(&app, &ann.client, &ids.post, "both were checked").await;
+    app.abandon().await;
 }

@@ -10,11 +10,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
+use countersign::domain::task::Reconcile;
+use countersign::domain::verification::{self, Checked, Outcome};
+use countersign::platform::Fetched;
 use countersign::simulator::{Figures, Platform, SamplePost};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use uuid::Uuid;
 
 use crate::support::{Client, PATIENCE, Party, TestApp};
 
@@ -223,6 +227,61 @@ pub async fn alerts(client: &Client, kind: &str) -> Vec<Value> {
         .await;
     let newest_first = data["alerts"]["nodes"].as_array().unwrap();
     newest_first.iter().rev().cloned().collect()
+}
+
+/// The checks that wait, oldest claim first, each with this answer of its platform. Nothing is written.
+pub async fn answered(app: &TestApp, fetched: &Fetched) -> Vec<Checked> {
+    let rows = app
+        .database
+        .connect()
+        .await
+        .query(
+            "SELECT id::text, payload_json FROM mq_msgs WHERE name = 'reconcile'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let jobs: Vec<(Uuid, Reconcile)> = rows
+        .iter()
+        .map(|row| {
+            let (id, payload): (String, String) = (row.get(0), row.get(1));
+            (id.parse().unwrap(), serde_json::from_str(&payload).unwrap())
+        })
+        .collect();
+    let loaded = verification::load(&app.app, &jobs).await.unwrap();
+    let mut checks: Vec<Checked> = loaded
+        .tasks
+        .into_iter()
+        .map(|task| Checked {
+            task,
+            outcome: Outcome::Answered {
+                fetched: fetched.clone(),
+                fetched_at: app.app.clock.now(),
+                resolved: None,
+                credential_id: None,
+            },
+        })
+        .collect();
+    checks.sort_by_key(|checked| checked.task.report.id);
+    checks
+}
+
+/// When the earliest check of a post's claims is due that is in the queue, as the API writes times; null where none is.
+pub async fn queued_check(app: &TestApp, post: &str) -> Value {
+    let at = app
+        .database
+        .text(&format!(
+            "SELECT coalesce(to_char(min(m.attempt_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '') \
+             FROM mq_msgs m JOIN affiliate_reports r ON r.id = (m.payload_json::jsonb ->> 'affiliate_report_id')::bigint \
+             WHERE m.name = 'reconcile' AND r.post_id = {}",
+            row(post)
+        ))
+        .await;
+    if at.is_empty() {
+        Value::Null
+    } else {
+        json!(at)
+    }
 }
 
 /// How many posts, claims, queued checks and idempotency keys there are.

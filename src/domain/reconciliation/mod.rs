@@ -59,7 +59,8 @@
 //! counts.
 //!
 //! **12. Checks** come at once, at the policy's ages of the claim and at the end of the lag; see
-//! [`schedule`].
+//! [`schedule`]. They go on after the FINAL verdict: a count that falls then changes no verdict, see
+//! [`crate::domain::verification`].
 //!
 //! **13. Trust** is scored from FINAL verdicts in [`crate::domain::trust`].
 //!

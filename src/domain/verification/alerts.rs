@@ -1,7 +1,7 @@
 //! Which alerts a batch of verdicts raises, raises further, confirms and withdraws.
 //!
 //! One alert that is not yet resolved per cause, found by its key. Another check of the same cause changes its alert;
-//! another occurrence of the same kind of cause counts it up.
+//! another occurrence of the same kind of cause counts it up. Only alerts about a claim have a level.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,7 @@ use super::load::Task;
 use super::trail::Movement;
 use crate::db::Connection;
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
+use crate::db::post::Post;
 use crate::domain::reconciliation::{ReasonCode, Verdict};
 use crate::domain::trust::shown;
 use crate::error::Error;
@@ -37,6 +38,10 @@ pub(super) enum Cause<'a> {
         movement: &'a Movement,
         reconciliation_id: i64,
     },
+    /// Counts of a post fell.
+    Fell { post: &'a Post, sentences: String },
+    /// A post was submitted elsewhere as well, which was not known before.
+    Shared { post: &'a Post, sentence: &'a str },
 }
 
 impl Cause<'_> {
@@ -52,6 +57,8 @@ impl Cause<'_> {
             }
             Self::Removed { task, .. } => vec![(AlertKind::PostRemoved, task.post.id)],
             Self::TrustDrop { task, .. } => vec![(AlertKind::TrustDrop, task.post.affiliate_id)],
+            Self::Fell { post, .. } => vec![(AlertKind::CountFell, post.id)],
+            Self::Shared { post, .. } => vec![(AlertKind::DuplicatePost, post.id)],
         }
     }
 
@@ -152,7 +159,7 @@ pub(super) async fn write(
                     "The post {} is no longer on {}: {reason}",
                     task.post.canonical_url, task.post.platform
                 );
-                desk.occurrence(key, || on_post(task, kind, &message, now));
+                desk.occurrence(key, || on_post(&task.post, kind, &message, now));
             }
             Cause::TrustDrop {
                 task,
@@ -169,23 +176,36 @@ pub(super) async fn write(
                     campaign_id: None,
                     post_id: None,
                     reconciliation_id: Some(*reconciliation_id),
-                    ..on_post(task, kind, &message, now)
+                    ..on_post(&task.post, kind, &message, now)
                 });
+            }
+            Cause::Fell { post, sentences } => {
+                let message = format!(
+                    "Counts of the post {} fell. {sentences}",
+                    post.canonical_url
+                );
+                desk.occurrence(key, || on_post(post, kind, &message, now));
+            }
+            // Told once: a job that found the same in this moment may have told it.
+            Cause::Shared { post, sentence } => {
+                if !desk.entries.contains_key(&key) {
+                    desk.raise(key, on_post(post, kind, sentence, now));
+                }
             }
         }
     }
     desk.write(connection).await
 }
 
-fn on_post(task: &Task, kind: AlertKind, message: &str, now: DateTime<Utc>) -> NewAlert {
+fn on_post(post: &Post, kind: AlertKind, message: &str, now: DateTime<Utc>) -> NewAlert {
     NewAlert {
         kind,
         level: None,
         finality: None,
         dedupe_key: String::new(),
-        campaign_id: Some(task.post.campaign_id),
-        post_id: Some(task.post.id),
-        affiliate_id: Some(task.post.affiliate_id),
+        campaign_id: Some(post.campaign_id),
+        post_id: Some(post.id),
+        affiliate_id: Some(post.affiliate_id),
         reconciliation_id: None,
         message: message.to_owned(),
         occurrences: 1,
@@ -263,7 +283,7 @@ impl Desk {
                     level: Some(level),
                     finality: Some(verdict.finality),
                     reconciliation_id: Some(reconciliation_id),
-                    ..on_post(task, kind, &verdict.explanation, self.now)
+                    ..on_post(&task.post, kind, &verdict.explanation, self.now)
                 },
             ),
             (_, None) => {}
@@ -298,9 +318,11 @@ impl Desk {
         self.entries.insert(key, Entry::New(new));
     }
 
-    async fn write(self, connection: &mut Connection) -> Result<Raised, Error> {
+    async fn write(mut self, connection: &mut Connection) -> Result<Raised, Error> {
         let mut ids: HashMap<String, i64> = HashMap::new();
         let mut new = Vec::new();
+        // Of posts that are not all locked here: somebody else may raise the same ones in this moment.
+        let mut shared = Vec::new();
         let mut changed = Vec::new();
         for (key, entry) in self.entries {
             match entry {
@@ -313,6 +335,7 @@ impl Desk {
                         changed.push(alert);
                     }
                 }
+                Entry::New(alert) if alert.kind == AlertKind::DuplicatePost => shared.push(alert),
                 Entry::New(alert) => new.push(alert),
             }
         }
@@ -322,6 +345,18 @@ impl Desk {
         if !new.is_empty() {
             let raised = alert::insert(connection, &new).await?;
             ids.extend(new.into_iter().map(|alert| alert.dedupe_key).zip(raised));
+        }
+        if !shared.is_empty() {
+            let wanted: Vec<(String, Option<i64>)> = shared
+                .iter()
+                .map(|alert| (alert.dedupe_key.clone(), alert.post_id))
+                .collect();
+            ids.extend(alert::insert_absent(connection, shared).await?);
+            for (key, post) in wanted {
+                if let (false, Some(post)) = (ids.contains_key(&key), post) {
+                    *self.open.entry(post).or_default() -= 1;
+                }
+            }
         }
         let events: Vec<NewAlertEvent> = self
             .events

@@ -4,14 +4,20 @@
 //! the whole batch in one transaction: observations, verdicts, trust, alerts, the next checks, and the removal of the jobs,
 //! which comes first and decides which of the jobs are still this worker's to finish. A crash anywhere leaves nothing
 //! half-done, and a job that ran twice has its effects once.
+//!
+//! Beside its claims a post is looked at for itself, also after their FINAL verdicts: whether it is gone, whether its counts
+//! fell, whether others submitted it, when it was published. Only the last of these changes what a verdict says, and none
+//! changes a verdict.
 
 mod access;
 mod alerts;
 mod credit;
+mod fell;
 mod load;
 mod observe;
 mod rows;
 mod settle;
+mod shared_post;
 mod totals;
 mod trail;
 

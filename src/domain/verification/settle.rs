@@ -1,13 +1,15 @@
 //! Writes a batch of checks, all of it or nothing.
 
+mod write;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
-use super::alerts::{self, Cause};
 use super::credit::Credits;
+use super::fell::{self, Fall};
 use super::load::{Task, claim_of};
 use super::rows::{Evidence, platform_report};
 use super::totals::TotalsChange;
@@ -16,13 +18,12 @@ use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
-use crate::db::platform_report::{self as observations, Counted};
-use crate::db::post::{self as posts, Post, PostChange};
+use crate::db::platform_report::{self as observations, Counted, NewPlatformReport};
+use crate::db::post::{self as posts, Post};
 use crate::db::reconciliation::NewReconciliation;
-use crate::db::run::{self, Ended};
-use crate::db::trust_event::{self, NewTrustEvent};
-use crate::db::{Connection, affiliate, alert, campaign, queue, reconciliation, rollup};
+use crate::db::{Connection, affiliate, campaign, queue, reconciliation};
 use crate::domain::campaign::policy_of;
+use crate::domain::publication;
 use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, schedule};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
@@ -126,6 +127,7 @@ async fn write(
         ledger.resolve(connection, checked).await?;
     }
     ledger.observe(connection, &batch).await?;
+    ledger.read_starts(connection).await?;
     for checked in &batch {
         ledger.judge(checked)?;
     }
@@ -200,7 +202,7 @@ struct Ledger {
     posts: HashMap<i64, Post>,
     /// For each claim, the observations of its post since it was made.
     evidence: HashMap<i64, Vec<Evidence>>,
-    /// The verdict that stands on each claim.
+    /// The verdict that stands on each claim on the posts.
     standing: HashMap<i64, Standing>,
     /// The latest observation with a number of each post.
     counted: HashMap<i64, Counted>,
@@ -209,7 +211,12 @@ struct Ledger {
     ended: Vec<RunEnd>,
     judged: Vec<Judged>,
     removed: Vec<(Task, String)>,
+    falls: Vec<Fall>,
     jobs: Vec<queue::NewJob>,
+    /// When each claim whose own check this was is checked next.
+    rechecks: HashMap<i64, Option<DateTime<Utc>>>,
+    /// When the campaigns of posts begin of which it is known when they were published.
+    starts: HashMap<i64, DateTime<Utc>>,
     /// Every claim on each post, oldest first.
     claims: HashMap<i64, Vec<AffiliateReport>>,
     policies: HashMap<i64, Policy>,
@@ -230,6 +237,7 @@ impl Ledger {
             claims.entry(report.post_id).or_default().push(report);
         }
         let policies = policies(connection, batch, &claims).await?;
+        let on_posts: Vec<i64> = claims.values().flatten().map(|report| report.id).collect();
         let mut evidence: HashMap<i64, Vec<Evidence>> = HashMap::new();
         for (report_id, row) in observations::list_since_claims(connection, &report_ids).await? {
             evidence
@@ -242,7 +250,7 @@ impl Ledger {
             trails,
             posts: posts.into_iter().map(|post| (post.id, post)).collect(),
             evidence,
-            standing: reconciliation::list_standing_by_report(connection, &report_ids)
+            standing: reconciliation::list_standing_by_report(connection, &on_posts)
                 .await?
                 .into_iter()
                 .map(|row| {
@@ -265,7 +273,10 @@ impl Ledger {
             ended: Vec::new(),
             judged: Vec::new(),
             removed: Vec::new(),
+            falls: Vec::new(),
             jobs: Vec::new(),
+            rechecks: HashMap::new(),
+            starts: HashMap::new(),
             claims,
             policies,
         })
@@ -358,6 +369,8 @@ impl Ledger {
             let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
             self.note_removal(&checked.task, fetched)?;
             self.note_author(post_id, fetched)?;
+            let post = self.post_mut(post_id)?;
+            post.published_at = publication::told(post, fetched);
             rows.push(row.with_credential(*credential_id));
             metrics.push(observed);
         }
@@ -365,6 +378,12 @@ impl Ledger {
             return Ok(());
         }
         let ids = observations::insert(connection, &rows).await?;
+        let written: Vec<(i64, &NewPlatformReport)> = ids.iter().copied().zip(&rows).collect();
+        let floors: HashMap<i64, u64> = rows
+            .iter()
+            .map(|row| (row.post_id, self.floor(row.post_id)))
+            .collect();
+        self.falls = fell::find(connection, &written, &floors).await?;
         let mut fresh: HashMap<i64, Evidence> = HashMap::new();
         for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
             self.count(id, row);
@@ -379,6 +398,59 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// The absolute floor by which a post is looked at: that of its newest claim's policy.
+    fn floor(&self, post_id: i64) -> u64 {
+        self.claims
+            .get(&post_id)
+            .and_then(|claims| claims.last())
+            .and_then(|claim| self.policies.get(&claim.policy_id))
+            .map_or_else(
+                || Policy::default().absolute_floor,
+                |policy| policy.absolute_floor,
+            )
+    }
+
+    /// When the campaigns begin, of posts of which it is known when they were published.
+    async fn read_starts(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let known = self.posts.values().filter(|p| p.published_at.is_some());
+        let ids = Vec::from_iter(known.map(|p| p.campaign_id).collect::<BTreeSet<i64>>());
+        if ids.is_empty() {
+            return Ok(());
+        }
+        for row in campaign::list_by_id(connection, &ids).await? {
+            if let Some(starts_at) = row.starts_at {
+                self.starts.insert(row.id, starts_at);
+            }
+        }
+        Ok(())
+    }
+
+    /// When a post is checked next: the earliest check that is in the queue for one of its claims.
+    fn next_check(&self, post: &Post, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let of_claim = |report: &AffiliateReport| {
+            if let Some(next) = self.rechecks.get(&report.id) {
+                return *next;
+            }
+            match self.standing.get(&report.id) {
+                // Its first check is still to come.
+                None => Some(report.submitted_at),
+                // On a post that turned out to be another one nothing is left to look at.
+                Some(standing)
+                    if post.status == PostStatus::Duplicate
+                        && standing.finality == Finality::Final =>
+                {
+                    None
+                }
+                Some(_) => {
+                    let policy = self.policies.get(&report.policy_id)?;
+                    schedule::next_check(&claim_of(report, post), policy, now)
+                }
+            }
+        };
+        let claims = self.claims.get(&post.id).map_or(&[][..], Vec::as_slice);
+        claims.iter().filter_map(of_claim).min()
     }
 
     /// An observation with a number is what totals show of its post, unless a later one was written before it.
@@ -407,6 +479,13 @@ impl Ledger {
             post.author_handle = author.handle.as_deref().map(kept_name);
         }
         Ok(())
+    }
+
+    /// What a verdict is to say of a post that was published before its campaign began.
+    fn publication_note(&self, post_id: i64) -> Option<String> {
+        let post = self.posts.get(&post_id)?;
+        let starts_at = self.starts.get(&post.campaign_id).copied();
+        publication::note(post.published_at, starts_at)
     }
 
     /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
@@ -449,7 +528,7 @@ impl Ledger {
                     detail: detail.clone(),
                 },
             };
-            let verdict = reconcile(&Context {
+            let mut verdict = reconcile(&Context {
                 claim: &claim,
                 policy: &policy,
                 observations: &seen,
@@ -459,6 +538,10 @@ impl Ledger {
                 last_check: schedule::is_last(&claim, &policy, now),
                 duplicate,
             });
+            if let Some(note) = self.publication_note(task.post.id) {
+                verdict.explanation.push(' ');
+                verdict.explanation.push_str(&note);
+            }
             let raw_hash = evidence
                 .iter()
                 .find(|evidence| {
@@ -500,6 +583,18 @@ impl Ledger {
                 completed: !matches!(checked.outcome, Outcome::Unreachable { .. }),
             });
         }
+        self.go_on(task, &policy, duplicate, is_final)
+    }
+
+    /// Queues the next check of a claim, and notes of its post where it stands and when it is checked next.
+    fn go_on(
+        &mut self,
+        task: &Task,
+        policy: &Policy,
+        duplicate: bool,
+        is_final: bool,
+    ) -> Result<(), Error> {
+        let now = self.now;
         let on_post = self
             .claims
             .get(&task.post.id)
@@ -507,113 +602,25 @@ impl Ledger {
         let is_latest = on_post
             .last()
             .is_some_and(|latest| latest.id == task.report.id);
-        let mut next_check_at = None;
-        if !duplicate {
-            self.jobs.extend(task.next_check(&policy, now)?);
-            next_check_at = on_post
-                .iter()
-                .filter_map(|report| {
-                    let policy = self.policies.get(&report.policy_id)?;
-                    schedule::next_check(&claim_of(report, &task.post), policy, now)
-                })
-                .min();
+        let next = if duplicate {
+            None
+        } else {
+            task.next_check(policy, now)?
+        };
+        if !task.between && task.run_id.is_none() {
+            let at = next.as_ref().map(|job| job.attempt_at);
+            self.rechecks.insert(task.report.id, at);
         }
+        self.jobs.extend(next);
+        let next_check_at = self
+            .posts
+            .get(&task.post.id)
+            .and_then(|post| self.next_check(post, now));
         let post = self.post_mut(task.post.id)?;
         if is_latest {
             post.is_reconciled = is_final;
         }
         post.next_check_at = next_check_at;
         Ok(())
-    }
-
-    async fn write(mut self, connection: &mut Connection) -> Result<bool, Error> {
-        let rows: Vec<NewReconciliation> = self
-            .judged
-            .iter()
-            .map(|judged| judged.row.clone())
-            .collect();
-        let ids = if rows.is_empty() {
-            Vec::new()
-        } else {
-            reconciliation::insert(connection, &rows).await?
-        };
-        let mut trust = Vec::new();
-        let mut causes = Vec::new();
-        for (judged, id) in self.judged.iter().zip(ids.iter().copied()) {
-            let Judged {
-                task,
-                verdict,
-                movement,
-                ..
-            } = judged;
-            causes.push(Cause::Verdict {
-                task,
-                verdict,
-                reconciliation_id: id,
-            });
-            if let Some(movement) = movement {
-                trust.push(NewTrustEvent {
-                    affiliate_id: task.post.affiliate_id,
-                    reconciliation_id: id,
-                    accurate: movement.accurate,
-                    score_before: movement.before.clone(),
-                    score_after: movement.after.clone(),
-                    created_at: self.now,
-                });
-                if movement.passed.is_some() {
-                    causes.push(Cause::TrustDrop {
-                        task,
-                        movement,
-                        reconciliation_id: id,
-                    });
-                }
-            }
-        }
-        for (task, reason) in &self.removed {
-            causes.push(Cause::Removed {
-                task,
-                reason: reason.clone(),
-            });
-        }
-        if !trust.is_empty() {
-            trust_event::insert(connection, &trust).await?;
-        }
-        if !rows.is_empty() {
-            affiliate::update_progress(connection, &self.trails.progress()?).await?;
-        }
-        let changes: Vec<PostChange> = self.posts.values().map(PostChange::of).collect();
-        posts::update_checked(connection, &changes).await?;
-        if !self.jobs.is_empty() {
-            queue::insert(connection, &self.jobs).await?;
-        }
-        let raised = alerts::write(connection, &causes, self.now).await?;
-        for (post_id, change) in raised.open {
-            if let Some(post) = self.posts.get(&post_id) {
-                self.totals.alerts(post, change);
-            }
-        }
-        let ended: Vec<Ended> = self
-            .ended
-            .iter()
-            .map(|end| Ended {
-                run_id: end.run_id,
-                affiliate_report_id: end.affiliate_report_id,
-                reconciliation_id: end.verdict.and_then(|verdict| match verdict {
-                    VerdictId::Stored(id) => Some(id),
-                    VerdictId::Judged(place) => ids.get(place).copied(),
-                }),
-                completed: end.completed,
-            })
-            .collect();
-        if !ended.is_empty() {
-            run::end(connection, &ended).await?;
-        }
-        rollup::insert(connection, &self.totals.into_deltas()).await?;
-        // Last: see `insert_events`.
-        if raised.events.is_empty() {
-            return Ok(false);
-        }
-        alert::insert_events(connection, &raised.events).await?;
-        Ok(true)
     }
 }

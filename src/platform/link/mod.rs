@@ -10,6 +10,7 @@
 //!
 //! It fails with a [`LinkRefusal`], whose text is for the affiliate, and panics on no input.
 
+use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::model::PlatformKind;
@@ -195,6 +196,19 @@ impl PostLink {
     fn with_account(mut self, handle: Option<&str>) -> Self {
         self.account = handle.map(str::to_ascii_lowercase);
         self
+    }
+}
+
+/// When the post with this id was published, where the id alone says so: on X and `TikTok`. A shortcode of Instagram tells
+/// when the media was uploaded, which may be long before; the other ids tell nothing.
+pub fn published_at(platform: PlatformKind, native_id: &str) -> Option<DateTime<Utc>> {
+    match platform {
+        PlatformKind::X => DateTime::from_timestamp_millis(x::created_at(native_id)?),
+        PlatformKind::TikTok => DateTime::from_timestamp(tiktok::created_at(native_id)?, 0),
+        PlatformKind::Reddit
+        | PlatformKind::Instagram
+        | PlatformKind::Meta
+        | PlatformKind::YouTube => None,
     }
 }
 

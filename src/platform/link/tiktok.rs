@@ -12,6 +12,10 @@ const MIN_DIGITS: usize = 15;
 /// The most digits in the number of a post: it has 64 bits.
 const MAX_DIGITS: usize = 20;
 
+/// The first of September 2016, in seconds since 1970: `TikTok` did not exist before, so a number that would be older was
+/// given out in another way and holds no time.
+const FIRST_WITH_TIME_S: i64 = 1_472_688_000;
+
 const PROFILE: &str = "that of a profile: paste the link of one video or photo post";
 
 /// Whether this host is `TikTok`'s.
@@ -60,6 +64,15 @@ fn post(handle: &str, id: &str) -> Result<PostLink, LinkRefusal> {
         }
         _ => Err(refuse(NO_POST)),
     }
+}
+
+/// When the post with this number was made, in seconds since 1970: the upper 32 of its 64 bits.
+///
+/// `None` for a text that is no post's number, and for a number that holds no time.
+pub(super) fn created_at(id: &str) -> Option<i64> {
+    let id: u64 = number(id, MAX_DIGITS)?.parse().ok()?;
+    let seconds = i64::try_from(id >> 32).ok()?;
+    (seconds >= FIRST_WITH_TIME_S).then_some(seconds)
 }
 
 fn redirect(url: String) -> PostLink {

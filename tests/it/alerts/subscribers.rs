@@ -63,7 +63,7 @@ async fn an_advertiser_gets_the_alerts_in_its_own_campaigns_only() {
     let mut at_acme = Watcher::start(&acme.client, "").await;
     let mut at_zenith = Watcher::start(&zenith.client, "").await;
     let first = claimed(&app, &ann, &of_acme, 0, 3).await;
-    let second = claimed(&app, &bob, &of_zenith, 0, 3).await;
+    let second = claimed(&app, &bob, &of_zenith, 2, 3).await;
     let third = claimed(&app, &ann, &of_acme, 1, 3).await;
 
     // Trust fell as well, which is between the affiliate and the operators.

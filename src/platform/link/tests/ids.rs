@@ -5,9 +5,10 @@ use std::path::Path;
 use chrono::DateTime;
 use serde_json::Value;
 
-use crate::platform::link::PostLink;
+use crate::model::PlatformKind;
 use crate::platform::link::instagram::{created_after, media_pk};
 use crate::platform::link::x::created_at;
+use crate::platform::link::{PostLink, published_at};
 
 #[test]
 fn a_shortcode_spells_the_number_of_its_media() {
@@ -51,6 +52,33 @@ fn a_shortcode_tells_when_the_media_was_uploaded() {
         assert_eq!(created_after(code), Some(time), "{code}");
     }
     assert_eq!(created_after("zzzzzzzzzzz"), None, "more than 64 bits");
+}
+
+#[test]
+fn the_number_of_a_tiktok_post_tells_when_it_was_made_unless_it_is_too_old_to() {
+    let at = |id: &str| published_at(PlatformKind::TikTok, id);
+    let made = at("6718335390845095173").unwrap();
+    assert_eq!(made.to_rfc3339(), "2019-07-27T13:32:33+00:00");
+    for id in ["", "abc", "123456789012345", "99999999999999999999"] {
+        assert_eq!(at(id), None, "{id}");
+    }
+}
+
+#[test]
+fn of_all_ids_only_those_of_x_and_tiktok_tell_when_a_post_was_published() {
+    let number = "1700000000000000000";
+    for platform in PlatformKind::ALL.iter().copied() {
+        let tells = matches!(platform, PlatformKind::X | PlatformKind::TikTok);
+        // An id of TikTok that is from before it began tells nothing either.
+        let id = if platform == PlatformKind::TikTok {
+            "6718335390845095173"
+        } else {
+            number
+        };
+        assert_eq!(published_at(platform, id).is_some(), tells, "{platform}");
+    }
+    let at = published_at(PlatformKind::X, number).unwrap();
+    assert_eq!(at.timestamp_millis(), 1_694_146_559_129);
 }
 
 #[test]

@@ -1,0 +1,169 @@
+//! Single figures of observations: one metric of a post under one definition, as it moved over time.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
+use diesel_async::RunQueryDsl;
+
+use super::Connection;
+use crate::model::PlatformKind;
+
+/// Which figure it is: one of these has one definition.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, QueryableByName)]
+pub struct Series {
+    /// Of which post.
+    #[diesel(sql_type = BigInt)]
+    pub post_id: i64,
+    /// The metric's name, such as VIEWS.
+    #[diesel(sql_type = Text)]
+    pub metric: String,
+    /// What was counted, such as `instagram.views`.
+    #[diesel(sql_type = Text)]
+    pub definition: String,
+}
+
+/// A reported figure.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Reading {
+    /// Which figure it is.
+    #[diesel(embed)]
+    pub series: Series,
+    /// The observation that it is from; for the highest of several, none of them in particular.
+    #[diesel(sql_type = BigInt)]
+    pub platform_report_id: i64,
+    /// The number, never negative.
+    #[diesel(sql_type = BigInt)]
+    pub value: i64,
+}
+
+/// The reported figures of observations `o`, a row for each.
+const FIGURES: &str = "CROSS JOIN LATERAL (VALUES ('VIEWS', o.views_definition, o.views), \
+     ('CLICKS', o.clicks_definition, o.clicks), \
+     ('CONVERSIONS', o.conversions_definition, o.conversions)) AS f (metric, definition, value)";
+
+/// The highest figure of each series of these posts, leaving some observations out of account. Its `platform_report_id` is the
+/// newest observation of the series.
+pub async fn list_highest(
+    connection: &mut Connection,
+    post_ids: &[i64],
+    without: &[i64],
+) -> QueryResult<Vec<Reading>> {
+    diesel::sql_query(format!(
+        "SELECT o.post_id, f.metric, f.definition, max(o.id) AS platform_report_id, max(f.value) AS value \
+         FROM platform_reports o {FIGURES} \
+         WHERE o.post_id = ANY ($1) AND o.id <> ALL ($2) AND f.value IS NOT NULL \
+         GROUP BY o.post_id, f.metric, f.definition"
+    ))
+    .bind::<Array<BigInt>, _>(post_ids)
+    .bind::<Array<BigInt>, _>(without)
+    .get_results(connection)
+    .await
+}
+
+/// Every figure of these posts, those of each post in the order in which the platform told them.
+pub async fn list_by_posts(
+    connection: &mut Connection,
+    post_ids: &[i64],
+) -> QueryResult<Vec<Reading>> {
+    diesel::sql_query(format!(
+        "SELECT o.post_id, f.metric, f.definition, o.id AS platform_report_id, f.value \
+         FROM platform_reports o {FIGURES} \
+         WHERE o.post_id = ANY ($1) AND f.value IS NOT NULL \
+         ORDER BY o.post_id, o.fetched_at, o.id"
+    ))
+    .bind::<Array<BigInt>, _>(post_ids)
+    .get_results(connection)
+    .await
+}
+
+/// What clicks and conversions are on a platform; none where it has no such count.
+#[derive(Debug, Clone, Copy)]
+pub struct Definitions {
+    /// Where.
+    pub platform: PlatformKind,
+    /// What a click is there.
+    pub clicks: Option<&'static str>,
+    /// What a conversion is there.
+    pub conversions: Option<&'static str>,
+}
+
+/// How far a post had come at the end of an interval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+pub struct Grown {
+    /// Which post.
+    #[diesel(sql_type = BigInt)]
+    pub post_id: i64,
+    /// When the interval begins.
+    #[diesel(sql_type = Timestamptz)]
+    pub at: DateTime<Utc>,
+    /// The highest figure of views so far.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub views: Option<i64>,
+    /// The highest figure of clicks so far.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub clicks: Option<i64>,
+    /// The highest figure of conversions so far.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub conversions: Option<i64>,
+}
+
+/// When which posts are looked at, and how closely.
+#[derive(Debug, Clone, Copy)]
+pub struct Growth<'a> {
+    /// What clicks and conversions are, platform by platform.
+    pub definitions: &'a [Definitions],
+    /// How long an interval is: `hour`, `day` or `week`, in UTC.
+    pub unit: &'a str,
+    /// Only intervals with an observation made at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Only observations made before.
+    pub to: Option<DateTime<Utc>>,
+    /// At most so many intervals of each post.
+    pub most: i64,
+}
+
+/// How each of these posts grew: a row for each interval in which it was observed, in the order of posts and times. Views are
+/// those under the campaign's definition.
+pub async fn list_grown(
+    connection: &mut Connection,
+    post_ids: &[i64],
+    growth: &Growth<'_>,
+) -> QueryResult<Vec<Grown>> {
+    let definitions = growth.definitions;
+    diesel::sql_query(
+        "WITH told AS (SELECT o.post_id, date_trunc($5, o.fetched_at, 'UTC') AS starts, \
+             bool_or(o.fetched_at >= coalesce($6, '-infinity')) AS is_wanted, \
+             max(o.views) FILTER (WHERE o.views_definition = c.views_definition) AS views, \
+             max(o.clicks) FILTER (WHERE o.clicks_definition = d.clicks) AS clicks, \
+             max(o.conversions) FILTER (WHERE o.conversions_definition = d.conversions) AS conversions \
+             FROM posts p \
+             JOIN campaign_platforms c ON c.campaign_id = p.campaign_id AND c.platform = p.platform \
+             LEFT JOIN unnest($2, $3, $4) AS d (platform, clicks, conversions) ON d.platform = p.platform \
+             JOIN platform_reports o ON o.post_id = p.id \
+             WHERE p.id = ANY ($1) AND o.fetched_at < coalesce($7, 'infinity') \
+             GROUP BY o.post_id, starts), \
+         grown AS (SELECT post_id, starts, is_wanted, max(views) OVER so_far AS views, \
+             max(clicks) OVER so_far AS clicks, max(conversions) OVER so_far AS conversions \
+             FROM told WINDOW so_far AS (PARTITION BY post_id ORDER BY starts)), \
+         numbered AS (SELECT *, row_number() OVER (PARTITION BY post_id ORDER BY starts) AS nth \
+             FROM grown WHERE is_wanted) \
+         SELECT post_id, starts AS at, views, clicks, conversions FROM numbered WHERE nth <= $8 \
+         ORDER BY post_id, starts",
+    )
+    .bind::<Array<BigInt>, _>(post_ids)
+    .bind::<Array<Text>, _>(
+        definitions.iter().map(|known| known.platform.as_str()).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<Text>>, _>(
+        definitions.iter().map(|known| known.clicks).collect::<Vec<_>>(),
+    )
+    .bind::<Array<Nullable<Text>>, _>(
+        definitions.iter().map(|known| known.conversions).collect::<Vec<_>>(),
+    )
+    .bind::<Text, _>(growth.unit)
+    .bind::<Nullable<Timestamptz>, _>(growth.from)
+    .bind::<Nullable<Timestamptz>, _>(growth.to)
+    .bind::<BigInt, _>(growth.most)
+    .get_results(connection)
+    .await
+}
