@@ -20,6 +20,7 @@ use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::guard::Guard;
 use super::registry::PlatformSetupError;
+use super::usage;
 use crate::model::{PlatformKind, Secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -35,6 +36,8 @@ const MAX_WAIT: Duration = Duration::from_hours(24);
 /// The client of one platform.
 #[derive(Debug, Clone)]
 pub(super) struct Http {
+    /// The platform whose usage its answers tell, where it is one.
+    kind: Option<PlatformKind>,
     client: Client,
     guard: Guard,
 }
@@ -63,8 +66,12 @@ impl Http {
         }
         let plain = config.base_url.scheme() == "http" && config.web_url.scheme() == "http";
         let guard = Guard::new(kind, config);
-        Self::guarded(guard, &user_agent(config.client_id.as_deref()), plain)
-            .map_err(|detail| PlatformSetupError::Client { kind, detail })
+        let http = Self::guarded(guard, &user_agent(config.client_id.as_deref()), plain)
+            .map_err(|detail| PlatformSetupError::Client { kind, detail })?;
+        Ok(Self {
+            kind: Some(kind),
+            ..http
+        })
     }
 
     /// Makes a client that asks what its guard lets through; `plain` where nothing is asked over
@@ -83,7 +90,11 @@ impl Http {
             builder = builder.tls_certs_only(std::iter::empty());
         }
         let client = builder.build().map_err(|error| root_cause(&error))?;
-        Ok(Self { client, guard })
+        Ok(Self {
+            kind: None,
+            client,
+            guard,
+        })
     }
 
     /// Starts a GET.
@@ -101,11 +112,15 @@ impl Http {
         self.client.request(method, url)
     }
 
-    /// Sends a request and reads the whole answer, whatever its status.
+    /// Sends a request and reads the whole answer, whatever its status. What it tells of the usage
+    /// goes to whoever measures the call.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, PlatformError> {
         let request = request.build().map_err(network)?;
         self.guard.check(request.url())?;
         let response = self.client.execute(request).await.map_err(network)?;
+        if let Some(kind) = self.kind {
+            usage::note(kind, response.headers());
+        }
         read(response).await
     }
 }

@@ -24,6 +24,7 @@ mod resolve;
 #[cfg(test)]
 mod stub;
 mod tiktok;
+mod usage;
 mod x;
 mod youtube;
 
@@ -38,6 +39,7 @@ pub use self::config::PlatformConfig;
 pub use self::discord::{Conversation, Discord, DiscordConfig, DiscordSetupError};
 pub use self::error::{Advice, PlatformError};
 pub use self::registry::{Overrides, PlatformSetupError, Platforms};
+pub use self::usage::{Usage, measured};
 
 /// A post to ask for.
 #[derive(Debug, Clone)]

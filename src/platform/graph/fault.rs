@@ -7,13 +7,12 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 use crate::platform::error::{PlatformError, clean, hide};
-use crate::platform::http::{header, retry_after, status_error};
+use crate::platform::http::{retry_after, status_error};
 use crate::platform::lenient::{flag, integer, text};
+use crate::platform::usage::time_to_regain_access;
 
 /// The subcode of an object that does not exist, or that this token may not see.
 const NO_SUCH_OBJECT: i64 = 33;
@@ -73,7 +72,7 @@ impl Fault {
             kind => kind,
         };
         let retry_after = if kind == FaultKind::Throttled {
-            time_to_regain_access(headers)
+            retry_after(headers).or_else(|| time_to_regain_access(headers))
         } else {
             None
         };
@@ -209,54 +208,5 @@ impl fmt::Display for Fault {
             (None, _) => {}
         }
         f.write_str(&self.said())
-    }
-}
-
-/// How long a throttled caller has to wait: `Retry-After`, or the longest
-/// `estimated_time_to_regain_access` (minutes) of `X-Business-Use-Case-Usage`. Zero there means
-/// that no time is known.
-fn time_to_regain_access(headers: &HeaderMap) -> Option<Duration> {
-    if let Some(wait) = retry_after(headers) {
-        return Some(wait);
-    }
-    let usage: Usage = serde_json::from_str(header(headers, "x-business-use-case-usage")?).ok()?;
-    let minutes = usage
-        .0
-        .iter()
-        .filter_map(|entry| integer(entry.get("estimated_time_to_regain_access")))
-        .max()?;
-    let minutes = u64::try_from(minutes).ok().filter(|minutes| *minutes > 0)?;
-    // A day at most: a longer wait would be a mistake, and the next check comes anyway.
-    Some(Duration::from_mins(minutes.min(24 * 60)))
-}
-
-/// The entries of `{"<id>": [entry, …], …}` in one list. A map would drop some, because ids may
-/// repeat.
-struct Usage(Vec<Value>);
-
-impl<'de> Deserialize<'de> for Usage {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Entries;
-
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Vec<Value>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of lists")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Vec<Value>, M::Error> {
-                let mut entries = Vec::new();
-                while let Some((_, value)) = map.next_entry::<String, Value>()? {
-                    match value {
-                        Value::Array(list) => entries.extend(list),
-                        other => entries.push(other),
-                    }
-                }
-                Ok(entries)
-            }
-        }
-
-        deserializer.deserialize_map(Entries).map(Usage)
     }
 }

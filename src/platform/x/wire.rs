@@ -9,16 +9,14 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::error::{PlatformError, clean, hide};
-use crate::platform::http::{
-    Answer, header, http_date, json as parse_json, retry_after, status_error,
-};
+use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{count, counted, handle, pick, text};
 use crate::platform::link::x::created_at;
+use crate::platform::usage::until_reset;
 use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// X's name for how often a post was seen.
@@ -207,14 +205,6 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
         Some(error) => error,
         None => PlatformError::unreachable(&format!("no list of posts: {detail}")),
     }
-}
-
-/// How long until the window of calls ends, by the answer's own clock; zero where it has ended.
-fn until_reset(headers: &HeaderMap) -> Option<Duration> {
-    let reset: i64 = header(headers, "x-rate-limit-reset")?.trim().parse().ok()?;
-    let now = http_date(header(headers, "date")?)?;
-    let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or(0);
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }
 
 /// X's words about a call that failed, from JSON only.
