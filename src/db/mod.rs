@@ -16,6 +16,8 @@ pub mod keyset;
 pub mod migrate;
 pub mod order;
 pub mod platform;
+pub mod platform_budget;
+pub mod platform_health;
 pub mod platform_report;
 pub mod pool;
 pub mod post;

@@ -1,7 +1,6 @@
-//! Platforms: whether they are in use, what operators set over the environment, and how many calls may be made.
+//! Platforms: whether they are in use, and what operators set over the environment.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -86,36 +85,6 @@ pub async fn version(connection: &mut Connection) -> QueryResult<i64> {
         .get_result(connection)
         .await?;
     Ok(row.version)
-}
-
-/// Takes one of the calls that all processes together may make to a platform. None where it was taken, or there is no
-/// limit; else in how many seconds there is one again.
-pub async fn take_call(
-    connection: &mut Connection,
-    kind: PlatformKind,
-) -> QueryResult<Option<f64>> {
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = Nullable<Double>)]
-        wait: Option<f64>,
-    }
-    // Calls come back evenly, and what is not used is kept for ten seconds, so that a minute never sees many more.
-    let row: Row = diesel::sql_query(
-        "WITH now AS (SELECT countersign_now() + (clock_timestamp() - now()) AS at), \
-         filled AS (SELECT p.kind, now.at, least(greatest(p.requests_per_minute / 6.0, 1), \
-             coalesce(p.calls_left + p.requests_per_minute / 60.0 \
-                 * greatest(extract(epoch FROM now.at - p.calls_left_at), 0), \
-                 greatest(p.requests_per_minute / 6.0, 1))) AS calls \
-             FROM platforms p, now WHERE p.kind = $1 AND p.requests_per_minute IS NOT NULL FOR NO KEY UPDATE OF p), \
-         taken AS (UPDATE platforms p SET calls_left = f.calls - (f.calls >= 1)::integer, calls_left_at = f.at \
-             FROM filled f WHERE p.kind = f.kind \
-             RETURNING CASE WHEN f.calls < 1 THEN (1 - f.calls) * 60 / p.requests_per_minute END AS wait) \
-         SELECT max(wait)::double precision AS wait FROM taken",
-    )
-    .bind::<Text, _>(kind)
-    .get_result(connection)
-    .await?;
-    Ok(row.wait)
 }
 
 /// A platform with a secret under another key than this one, for moving it there.

@@ -219,6 +219,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    platform_budgets (platform, credential) {
+        platform -> Text,
+        credential -> Text,
+        remaining -> Nullable<Int8>,
+        resets_at -> Nullable<Timestamptz>,
+        snoozed_until -> Nullable<Timestamptz>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     platform_credentials (id) {
         id -> Int8,
         affiliate_id -> Int8,
@@ -233,6 +244,21 @@ diesel::table! {
         version -> Int4,
         created_at -> Timestamptz,
         unlinked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    platform_health (platform) {
+        platform -> Text,
+        circuit -> Text,
+        opened_at -> Nullable<Timestamptz>,
+        probe_at -> Nullable<Timestamptz>,
+        failed_probes -> Int8,
+        window_started_at -> Nullable<Timestamptz>,
+        successes -> Int8,
+        failures -> Int8,
+        last_success_at -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
     }
 }
 
@@ -486,8 +512,10 @@ diesel::joinable!(order_revisions -> orders (order_id));
 diesel::joinable!(orders -> advertisers (advertiser_id));
 diesel::joinable!(orders -> affiliates (affiliate_id));
 diesel::joinable!(orders -> campaigns (campaign_id));
+diesel::joinable!(platform_budgets -> platforms (platform));
 diesel::joinable!(platform_credentials -> affiliates (affiliate_id));
 diesel::joinable!(platform_credentials -> platforms (platform));
+diesel::joinable!(platform_health -> platforms (platform));
 diesel::joinable!(platform_reports -> platform_credentials (credential_id));
 diesel::joinable!(platform_reports -> platforms (platform));
 diesel::joinable!(platform_reports -> posts (post_id));
@@ -530,7 +558,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     mq_msgs,
     order_revisions,
     orders,
+    platform_budgets,
     platform_credentials,
+    platform_health,
     platform_reports,
     platforms,
     policies,

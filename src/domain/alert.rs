@@ -1,4 +1,4 @@
-//! Alerts are taken up and resolved by people; raising them is part of verification.
+//! Alerts are taken up and resolved by people; raising them is part of verification and of watching platforms.
 
 use diesel_async::AsyncConnection as _;
 
@@ -12,6 +12,9 @@ use crate::db::{post, rollup};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::events::ALERT_EVENTS;
 use crate::model::{AlertEventKind, AlertStatus};
+
+/// Who resolves an alert whose cause did not hold, or is over.
+pub(crate) const ITSELF: &str = "countersign";
 
 /// Takes an alert up. One that was taken up before stays as it is.
 ///

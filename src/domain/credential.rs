@@ -11,16 +11,19 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 
 use super::access::Viewer;
+use super::health::{self, Permit, Seen};
 use super::input::Checks;
-use super::platform::take_call;
 use crate::app::App;
 use crate::db::credential::{self, NewPlatformCredential, PlatformCredential};
 use crate::db::post::Post;
-use crate::db::{Connection, affiliate};
+use crate::db::{Connection, affiliate, platform_budget};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CredentialState, PlatformKind, Secret};
 pub use crate::platform::Account;
 use crate::platform::{Owner, PlatformError};
+
+/// The name of the budget of calls that ask whose a token is.
+const LINKING: &str = "linking";
 
 /// A token to be linked, with what the affiliate says of it.
 #[derive(Debug)]
@@ -85,14 +88,15 @@ pub async fn link(
             let message = format!("{kind} cannot be asked at present");
             Refusal::field(RefusalCode::PlatformNotAvailable, "platform", message)
         })?;
-    if take_call(app, kind).await?.is_some() {
-        let message = "the limit of calls to this platform is reached: try again in a moment";
+    // The call is made with a token that has no budget yet; what it shows of the platform is no less true.
+    let permit = health::permit(app, kind, LINKING, true).await?;
+    if let Permit::Wait(_) = permit {
+        let message = "this platform cannot be asked just now: try again in a moment";
         return Err(Refusal::field(RefusalCode::TryAgainLater, "platform", message).into());
     }
-    let told = adapter
-        .identify(&owner)
-        .await
-        .map_err(|error| unidentified(kind, &error))?;
+    let told = adapter.identify(&owner).await;
+    health::saw(app, kind, permit, Seen::of([told.as_ref().err()], LINKING)).await?;
+    let told = told.map_err(|error| unidentified(kind, &error))?;
     check_account(&owner.account, &told)?;
     owner.account = Account {
         id: told.id.or(owner.account.id),
@@ -127,7 +131,7 @@ pub async fn link(
                     }
                     before => {
                         if let Some(before) = before {
-                            credential::unlink(connection, before.id, now).await?;
+                            forget(connection, &before, now).await?;
                         }
                         credential::insert(connection, &new).await?
                     }
@@ -158,10 +162,20 @@ pub async fn unlink(
                     let message = format!("no account on {kind} is linked");
                     Refusal::field(RefusalCode::NotFound, "platform", message)
                 })?;
-            credential::unlink(connection, linked.id, now).await?;
+            forget(connection, &linked, now).await?;
             Ok(linked)
         })
         .await
+}
+
+async fn forget(
+    connection: &mut Connection,
+    linked: &PlatformCredential,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    credential::unlink(connection, linked.id, now).await?;
+    platform_budget::forget(connection, linked.platform, &budget_of(linked.id)).await?;
+    Ok(())
 }
 
 /// The accounts that affiliates have linked. Rights are the caller's to check.
@@ -218,6 +232,12 @@ impl Linked {
     #[must_use]
     pub const fn id(&self) -> i64 {
         self.credential.id
+    }
+
+    /// The name of its budget of calls.
+    #[must_use]
+    pub fn budget(&self) -> String {
+        budget_of(self.credential.id)
     }
 }
 
@@ -288,6 +308,10 @@ pub(super) async fn reencrypt(
         .seal(&place(row.affiliate_id, row.platform), &token)
         .map_err(Error::internal)?;
     Ok(credential::update_sealed(connection, row, &sealed.bytes, &sealed.key_id).await?)
+}
+
+fn budget_of(credential_id: i64) -> String {
+    format!("credential:{credential_id}")
 }
 
 fn place(affiliate_id: i64, platform: PlatformKind) -> String {

@@ -11,6 +11,7 @@ pub mod dashboard;
 pub mod discord;
 pub mod feed;
 pub mod growth;
+pub mod health;
 pub mod input;
 pub mod job;
 pub mod order;

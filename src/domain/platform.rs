@@ -9,12 +9,13 @@ use diesel_async::AsyncConnection as _;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::health::OWN;
 use super::input::Checks;
 use super::{discord, read};
 use crate::app::App;
 use crate::db::order::{self, WebhookSecret};
 use crate::db::platform::{self, Platform};
-use crate::db::{Connection, credential};
+use crate::db::{Connection, credential, platform_budget, platform_health};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{PlatformKind, Secret};
 use crate::platform::Overrides;
@@ -95,6 +96,10 @@ pub async fn update_config(
     input: UpdateConfig,
 ) -> Result<read::Platform, Error> {
     input.check()?;
+    let is_other_access = input.base_url.is_some()
+        || input.client_id.is_some()
+        || input.client_secret.is_some()
+        || input.access_token.is_some();
     let mut connection = app.db.get().await?;
     connection
         .transaction::<_, Error, _>(async |connection| {
@@ -143,6 +148,11 @@ pub async fn update_config(
             })
         })
         .await?;
+    if is_other_access {
+        // What was told of the access before says nothing of this one, and whether it is answered is tried at once.
+        platform_budget::forget(&mut connection, kind, OWN).await?;
+        platform_health::hasten_probe(&mut connection, kind).await?;
+    }
     drop(connection);
     // Here at once; in other processes when they look.
     refresh(app).await?;
@@ -230,7 +240,6 @@ fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
         access_token: access_token(app, row)?,
         api_version: row.api_version.clone(),
         enabled: row.enabled,
-        is_limited: row.requests_per_minute.is_some(),
     })
 }
 
@@ -275,19 +284,6 @@ pub async fn follow(app: App, stop: CancellationToken) {
             () = tokio::time::sleep(EVERY) => {}
         }
     }
-}
-
-/// Takes one of the calls that all processes together may make to a platform. None where it was taken; else how long until
-/// there is one again.
-///
-/// # Errors
-/// The database failed.
-pub async fn take_call(app: &App, kind: PlatformKind) -> Result<Option<Duration>, Error> {
-    if !app.platforms.is_limited(kind) {
-        return Ok(None);
-    }
-    let wait = platform::take_call(&mut *app.db.get().await?, kind).await?;
-    Ok(wait.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 3600.0))))
 }
 
 /// Brings every secret under the first encryption key, and says how many were under another.

@@ -294,7 +294,7 @@ pub enum AlertEventKind {
     /// The provisional verdict behind it became final.
     #[graphql(name = "CONFIRMED")]
     Confirmed,
-    /// The provisional verdict behind it did not hold; the alert is resolved.
+    /// Its cause did not hold, or is over; the alert is resolved.
     #[graphql(name = "WITHDRAWN")]
     Withdrawn,
     /// Somebody took it up.
@@ -354,6 +354,21 @@ pub enum SeriesInterval {
     /// A week, from Monday, in UTC.
     #[graphql(name = "WEEK")]
     Week,
+}
+
+/// Whether a platform is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::CircuitState")]
+pub enum CircuitState {
+    /// It is.
+    #[graphql(name = "CLOSED")]
+    Closed,
+    /// It fails too often: checks wait.
+    #[graphql(name = "OPEN")]
+    Open,
+    /// One call is tried; what comes of it decides.
+    #[graphql(name = "HALF_OPEN")]
+    HalfOpen,
 }
 
 /// By what affiliates are ordered.

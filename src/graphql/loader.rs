@@ -13,7 +13,7 @@ use super::batches::Batches;
 use super::errors::top_level;
 use crate::app::App;
 use crate::domain::{
-    self, Keyset, Slice, Viewer, credential, dashboard, growth, read, run, visible,
+    self, Keyset, Slice, Viewer, credential, dashboard, growth, health, read, run, visible,
 };
 use crate::error::Error;
 use crate::model::PlatformKind;
@@ -247,6 +247,31 @@ impl Loader<PlatformKind> for PlatformByKind {
         Ok(all
             .into_iter()
             .map(|platform| (platform.kind, platform))
+            .collect())
+    }
+}
+
+/// How platforms are, by kind: all of them are read.
+pub struct HealthByPlatform(App);
+
+impl Made for HealthByPlatform {
+    fn made(app: &App, _viewer: Viewer) -> Self {
+        Self(app.clone())
+    }
+}
+
+impl Loader<PlatformKind> for HealthByPlatform {
+    type Value = health::Health;
+    type Error = Shared;
+
+    async fn load(
+        &self,
+        _keys: &[PlatformKind],
+    ) -> Result<HashMap<PlatformKind, health::Health>, Shared> {
+        let all = health::list(&self.0).await.map_err(Shared::new)?;
+        Ok(all
+            .into_iter()
+            .map(|health| (health.platform, health))
             .collect())
     }
 }

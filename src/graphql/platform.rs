@@ -2,14 +2,14 @@
 
 use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use super::enums::PlatformKind;
+use super::enums::{CircuitState, PlatformKind};
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
-use super::loader::{PlatformByKind, require};
-use super::scalars::Url;
+use super::loader::{HealthByPlatform, PlatformByKind, load, require};
+use super::scalars::{DateTime, Decimal, Url};
 use super::update::Changes;
 use crate::domain::access::Principal;
-use crate::domain::{platform, read};
+use crate::domain::{health, platform, read};
 use crate::model::{self, Secret};
 
 /// Where posts are published.
@@ -36,6 +36,46 @@ impl Platform {
             Principal::Operator => Some(Url(self.0.base_url.clone())),
             _ => None,
         })
+    }
+    /// Whether it answers, and how much may still be asked; to operators, null to others.
+    async fn health(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<PlatformHealth>> {
+        match viewer(ctx)?.principal {
+            Principal::Operator => {
+                let health = load::<HealthByPlatform, _>(ctx, self.0.kind).await?;
+                Ok(health.map(PlatformHealth))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Whether a platform answers, as all processes together see it, and how much may still be asked.
+pub struct PlatformHealth(health::Health);
+
+/// Whether a platform answers, as all processes together see it, and how much may still be asked.
+#[Object]
+impl PlatformHealth {
+    /// Whether it is asked.
+    async fn circuit(&self) -> CircuitState {
+        self.0.circuit.into()
+    }
+    /// When a call was answered last; null before the first.
+    async fn last_success_at(&self) -> Option<DateTime> {
+        self.0.last_success_at.map(DateTime)
+    }
+    /// What the latest call that failed was told, up to 500 characters and without credentials; null where none has failed.
+    async fn last_error(&self) -> Option<&str> {
+        self.0.last_error.as_deref()
+    }
+    /// The share of the calls in the current minute that failed, 0.0000 to 1.0000; null where there was none in it.
+    async fn error_rate(&self) -> Option<Decimal> {
+        self.0.error_rate.clone().map(Decimal)
+    }
+    /// How many calls the platform leaves to this server's own credential until its window ends; null where it does not say.
+    /// 2147483647 stands for more as well.
+    async fn remaining_budget(&self) -> Option<i32> {
+        let left = self.0.remaining_budget;
+        left.map(|left| i32::try_from(left).unwrap_or(i32::MAX))
     }
 }
 

@@ -10,17 +10,22 @@ use sqlxmq::CurrentJob;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
+use super::asking::{Asking, OnPost, Running, Told, chunks, job_ids};
+use super::circuit::Watch;
+use super::fair::in_turns;
 use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
 use crate::domain::credential::{self, Linked};
-use crate::domain::platform;
+use crate::domain::health::{self, OWN, Permit};
 use crate::domain::task::{self, Reconcile};
 use crate::domain::verification::{self, Checked, Loaded, Outcome, OwnersAnswer, Task};
 use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
 use crate::platform::link::PostLink;
-use crate::platform::{Adapter, Advice, Fetched, PlatformError, PostRef, Resolved, Sighting};
+use crate::platform::{
+    Adapter, Advice, Fetched, PlatformError, PostRef, Resolved, Sighting, measured,
+};
 
 /// Most jobs that are gathered at once.
 const GATHER: usize = 1000;
@@ -41,6 +46,7 @@ pub(super) async fn run(
     done: Writers,
 ) {
     let calls = Arc::new(Semaphore::new(CALLS));
+    let watch = Watch::new(&app, platform);
     // The next gathering is read while the one before is being asked for, no further ahead.
     let gatherings = Arc::new(Semaphore::new(2));
     let mut gathered = Vec::new();
@@ -60,6 +66,7 @@ pub(super) async fn run(
             app: app.clone(),
             platform,
             calls: Arc::clone(&calls),
+            watch: Arc::clone(&watch),
             done: done.clone(),
         };
         let batch = std::mem::take(&mut gathered);
@@ -75,78 +82,8 @@ struct Gathering {
     app: App,
     platform: PlatformKind,
     calls: Arc<Semaphore>,
+    watch: Arc<Watch>,
     done: Writers,
-}
-
-/// A task with its job.
-struct Running {
-    task: Task,
-    job: CurrentJob,
-}
-
-/// The tasks on one post; one answer serves them all.
-type OnPost = Vec<Running>;
-
-fn job_ids(on_post: &[Running]) -> Vec<Uuid> {
-    on_post.iter().map(|running| running.task.job_id).collect()
-}
-
-/// A post that is asked for.
-struct Asking {
-    post: PostRef,
-    /// What its link turned out to name.
-    resolved: Option<PostLink>,
-    on_post: OnPost,
-    /// What its affiliate's own access was told, which was no number, and the id of that credential.
-    kept: Option<(Fetched, i64)>,
-}
-
-impl Asking {
-    const fn new(post: PostRef, resolved: Option<PostLink>, on_post: OnPost) -> Self {
-        Self {
-            post,
-            resolved,
-            on_post,
-            kept: None,
-        }
-    }
-
-    fn affiliate_id(&self) -> i64 {
-        let first = self.on_post.first();
-        first.map_or(0, |running| running.task.post.affiliate_id)
-    }
-
-    fn job_ids(&self) -> Vec<Uuid> {
-        job_ids(&self.on_post)
-    }
-
-    /// The post as it is asked for with a credential.
-    fn with_credential(&self, id: i64) -> PostRef {
-        let first = self.on_post.first();
-        PostRef {
-            seen_as_own: first.is_some_and(|running| running.task.seen_as_own.contains(&Some(id))),
-            ..self.post.clone()
-        }
-    }
-}
-
-/// What is known of a post after asking.
-struct Told {
-    answer: Result<Fetched, PlatformError>,
-    resolved: Option<PostLink>,
-    asked_at: DateTime<Utc>,
-    /// The affiliate's credential that told it.
-    credential_id: Option<i64>,
-}
-
-/// Parts a list into calls of at most so many.
-fn chunks<T>(mut list: Vec<T>, limit: usize) -> Vec<Vec<T>> {
-    let mut chunks = Vec::new();
-    while !list.is_empty() {
-        let rest = list.split_off(list.len().min(limit.max(1)));
-        chunks.push(std::mem::replace(&mut list, rest));
-    }
-    chunks
 }
 
 impl Gathering {
@@ -212,10 +149,20 @@ impl Gathering {
     /// Asks the platform for posts, after finding those behind links that only it can resolve: each with its affiliate's own
     /// access first, where there is one, and those that are left with this server's.
     async fn ask(&self, adapter: &dyn Adapter, posts: Vec<OnPost>) {
+        // Where not every call may be made, no campaign's posts stand before those of all others.
+        let posts = in_turns(posts, |on_post| {
+            let first = on_post.first();
+            first.map_or(0, |running| running.task.post.campaign_id)
+        });
+        // What is to show that the platform answers again is better a post than a link that may lead nowhere.
+        let only_links = posts
+            .iter()
+            .flatten()
+            .all(|running| running.task.post.platform_post_id.is_none());
         let resolved = join_all(
             posts
                 .into_iter()
-                .map(|on_post| self.resolve(adapter, on_post)),
+                .map(|on_post| self.resolve(adapter, on_post, only_links)),
         )
         .await;
         let known: Vec<Asking> = resolved.into_iter().flatten().collect();
@@ -256,7 +203,12 @@ impl Gathering {
     }
 
     /// The post to ask for; none where its link led nowhere, which is then reported.
-    async fn resolve(&self, adapter: &dyn Adapter, on_post: OnPost) -> Option<Asking> {
+    async fn resolve(
+        &self,
+        adapter: &dyn Adapter,
+        on_post: OnPost,
+        may_probe: bool,
+    ) -> Option<Asking> {
         let first = &on_post.first()?.task;
         let (post, seen_as_own) = (first.post.clone(), first.seen_as_own.clone());
         let refer = |native_id: String, handle: Option<String>| PostRef {
@@ -276,13 +228,13 @@ impl Gathering {
             self.report(on_post, self.told(Err(error))).await;
             return None;
         };
-        if let Some(wait) = self.wait_for_a_call().await {
-            self.snooze_for(&job_ids(&on_post), wait).await;
-            return None;
-        }
-        let answer = {
-            let _permit = self.calls.acquire().await.ok()?;
-            adapter.resolve(&link).await
+        let (answer, open_for) = {
+            let _slot = self.calls.acquire().await.ok()?;
+            let permit = self.permit(&job_ids(&on_post), OWN, may_probe).await?;
+            let answer = adapter.resolve(&link).await;
+            let error = answer.as_ref().err();
+            let open_for = self.watch.saw_link(permit, OWN, error).await;
+            (answer, open_for)
         };
         let gone = |reason: String| Fetched::Gone {
             reason,
@@ -302,28 +254,30 @@ impl Gathering {
                 None
             }
             Err(error) => {
-                self.report(on_post, self.told(Err(error))).await;
+                let open_for = open_for.filter(|_| health::is_failure(&error, OWN));
+                let told = Told {
+                    open_for,
+                    ..self.told(Err(error))
+                };
+                self.report(on_post, told).await;
                 None
             }
         }
     }
 
-    /// Takes a call out of the platform's budget. Where there is none left it says how long the jobs are to wait for one, which
-    /// costs no attempt; where the budget cannot be read they come back with their leases.
-    async fn wait_for_a_call(&self) -> Option<Option<Duration>> {
-        match platform::take_call(&self.app, self.platform).await {
-            Ok(None) => None,
-            Ok(Some(wait)) => Some(Some(wait)),
+    /// Asks to make a call for these jobs. Where there is none to be had they wait for one, and lose no attempt; where that
+    /// cannot be found out they come back with their leases.
+    async fn permit(&self, jobs: &[Uuid], credential: &str, may_probe: bool) -> Option<Permit> {
+        match self.watch.permit(credential, may_probe).await {
+            Ok(Permit::Wait(wait)) => {
+                self.snooze(jobs, wait.as_secs_f64()).await;
+                None
+            }
+            Ok(permit) => Some(permit),
             Err(error) => {
                 self.log_failure(Err(error));
-                Some(None)
+                None
             }
-        }
-    }
-
-    async fn snooze_for(&self, ids: &[Uuid], wait: Option<Duration>) {
-        if let Some(wait) = wait {
-            self.snooze(ids, wait.as_secs_f64()).await;
         }
     }
 
@@ -334,27 +288,34 @@ impl Gathering {
         linked: &Linked,
         chunk: Vec<Asking>,
     ) -> Vec<Asking> {
-        let chunk = self.with_budget(chunk).await;
-        if chunk.is_empty() {
-            return chunk;
-        }
         let refs: Vec<PostRef> = chunk
             .iter()
             .map(|asking| asking.with_credential(linked.id()))
             .collect();
-        let (asked_at, answers) = {
-            let Ok(_permit) = self.calls.acquire().await else {
+        let credential = linked.budget();
+        let jobs: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
+        let (asked_at, answers, open_for) = {
+            let Ok(_slot) = self.calls.acquire().await else {
+                return Vec::new();
+            };
+            let Some(permit) = self.permit(&jobs, &credential, true).await else {
                 return Vec::new();
             };
             let asked_at = self.app.clock.now();
-            let answers = verification::ask_owner(&self.app, adapter, linked, &refs).await;
-            (asked_at, answers)
+            let (answers, usage) = measured(adapter.fetch(&refs, Some(&linked.owner))).await;
+            let open_for = self
+                .watch
+                .saw_answers(permit, &credential, &answers, usage)
+                .await;
+            (asked_at, answers, open_for)
         };
+        verification::note_token(&self.app, linked, &answers).await;
         let mut left = Vec::new();
         for (mut asking, answer) in chunk.into_iter().zip(answers) {
-            match answer {
+            match verification::owners_answer(answer) {
                 OwnersAnswer::Told(answer) => {
                     let told = Told {
+                        open_for: while_failing(open_for, &answer, &credential),
                         answer,
                         resolved: asking.resolved,
                         asked_at,
@@ -372,43 +333,33 @@ impl Gathering {
     }
 
     async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<Asking>) {
-        let chunk = self.with_budget(chunk).await;
-        if chunk.is_empty() {
-            return;
-        }
         let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
-        let (asked_at, answers) = {
-            let Ok(_permit) = self.calls.acquire().await else {
+        let jobs: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
+        let (asked_at, answers, open_for) = {
+            let Ok(_slot) = self.calls.acquire().await else {
+                return;
+            };
+            let Some(permit) = self.permit(&jobs, OWN, true).await else {
                 return;
             };
             // A claim that is made while the platform answers is not held to a figure from before it.
-            (self.app.clock.now(), adapter.fetch(&refs, None).await)
+            let asked_at = self.app.clock.now();
+            let (answers, usage) = measured(adapter.fetch(&refs, None)).await;
+            // Whoever takes the slot next is to know what this call has shown.
+            let open_for = self.watch.saw_answers(permit, OWN, &answers, usage).await;
+            (asked_at, answers, open_for)
         };
         for (asking, answer) in chunk.into_iter().zip(answers) {
             let (kept, credential_id) = asking.kept.unzip();
             let (answer, is_owners) = verification::better(kept, answer);
             let told = Told {
+                open_for: while_failing(open_for, &answer, OWN),
                 answer,
                 resolved: asking.resolved,
                 asked_at,
                 credential_id: credential_id.filter(|_| is_owners),
             };
             self.report(asking.on_post, told).await;
-        }
-    }
-
-    /// The posts that there is a call for now; those that there is none for wait.
-    async fn with_budget(&self, chunk: Vec<Asking>) -> Vec<Asking> {
-        if chunk.is_empty() {
-            return chunk;
-        }
-        match self.wait_for_a_call().await {
-            None => chunk,
-            Some(wait) => {
-                let ids: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
-                self.snooze_for(&ids, wait).await;
-                Vec::new()
-            }
         }
     }
 
@@ -419,16 +370,19 @@ impl Gathering {
             resolved: None,
             asked_at: self.app.clock.now(),
             credential_id: None,
+            open_for: None,
         }
     }
 
-    /// Passes an answer on to be written, or puts the jobs back where the answer is to wait or to try again.
+    /// Passes an answer on to be written, or puts the jobs back where the answer is to wait or to try again. What failed while
+    /// the platform's circuit is open was no attempt, and no verdict follows from it.
     async fn report(&self, on_post: OnPost, told: Told) {
         let Told {
             answer,
             resolved,
             asked_at,
             credential_id,
+            open_for,
         } = told;
         let error = match answer {
             Ok(fetched) => {
@@ -443,6 +397,9 @@ impl Gathering {
             Err(error) => error,
         };
         tracing::warn!(platform = %self.platform, %error, "a post was not fetched");
+        if let Some(wait) = open_for {
+            return self.snooze(&job_ids(&on_post), wait.as_secs_f64()).await;
+        }
         match error.advice() {
             Advice::Snooze(after) => {
                 self.snooze(
@@ -542,6 +499,16 @@ impl Gathering {
             tracing::warn!(platform = %self.platform, error = %describe(&error), "a job was not put back");
         }
     }
+}
+
+/// How long the circuit stays open, where that is why an answer is none.
+fn while_failing(
+    open_for: Option<Duration>,
+    answer: &Result<Fetched, PlatformError>,
+    credential: &str,
+) -> Option<Duration> {
+    let error = answer.as_ref().err();
+    open_for.filter(|_| error.is_some_and(|error| health::is_failure(error, credential)))
 }
 
 /// From 1 to 1.25, so that jobs that failed together do not all come back together.

@@ -304,11 +304,23 @@ names! {
         Escalated = "ESCALATED",
         /// The provisional verdict behind it became final.
         Confirmed = "CONFIRMED",
-        /// The provisional verdict behind it did not hold; the alert is resolved.
+        /// Its cause did not hold, or is over; the alert is resolved.
         Withdrawn = "WITHDRAWN",
         /// Somebody took it up.
         Acknowledged = "ACKNOWLEDGED",
         /// Somebody closed it.
         Resolved = "RESOLVED",
+    }
+}
+
+names! {
+    /// Whether a platform is asked.
+    CircuitState {
+        /// It is.
+        Closed = "CLOSED",
+        /// It fails too often: checks wait.
+        Open = "OPEN",
+        /// One call is tried; what comes of it decides.
+        HalfOpen = "HALF_OPEN",
     }
 }

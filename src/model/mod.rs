@@ -10,8 +10,9 @@ mod secret;
 
 pub use enums::{
     AlertEventKind, AlertKind, AlertStatus, ApplicationRule, ApplicationStatus, CampaignStatus,
-    CredentialState, DiscrepancyLevel, EvidenceGrade, Finality, OrderStatus, PlatformKind,
-    PostStatus, ReconciliationStatus, ReportStatus, Role, SubmissionMethod, UnknownName,
+    CircuitState, CredentialState, DiscrepancyLevel, EvidenceGrade, Finality, OrderStatus,
+    PlatformKind, PostStatus, ReconciliationStatus, ReportStatus, Role, SubmissionMethod,
+    UnknownName,
 };
 pub use global_id::IdKind;
 pub use metrics::{Availability, Metric, Metrics, Observed};

@@ -44,8 +44,6 @@ pub struct Overrides {
     pub api_version: Option<String>,
     /// Whether the platform is in use at all.
     pub enabled: bool,
-    /// Whether calls are counted.
-    pub is_limited: bool,
 }
 
 /// One platform as it is set up now.
@@ -54,7 +52,6 @@ struct Entry {
     adapter: Option<Arc<dyn Adapter>>,
     base_url: Url,
     enabled: bool,
-    is_limited: bool,
 }
 
 /// The adapters at hand. Clones share them.
@@ -77,7 +74,7 @@ impl Platforms {
         let base: HashMap<PlatformKind, PlatformConfig> = configs.into_iter().collect();
         let mut entries = HashMap::new();
         for (kind, config) in &base {
-            entries.insert(*kind, Entry::new(*kind, config, true, false)?);
+            entries.insert(*kind, Entry::new(*kind, config, true)?);
         }
         Ok(Self {
             base: Arc::new(base),
@@ -137,7 +134,7 @@ impl Platforms {
         if let Some(version) = &overrides.api_version {
             config.api_version.clone_from(version);
         }
-        Entry::new(kind, &config, overrides.enabled, overrides.is_limited)
+        Entry::new(kind, &config, overrides.enabled)
     }
 
     fn entry<T>(&self, kind: PlatformKind, read: impl FnOnce(&Entry) -> T) -> Option<T> {
@@ -162,11 +159,6 @@ impl Platforms {
             .unwrap_or(false)
     }
 
-    /// Whether calls to a platform are counted.
-    pub fn is_limited(&self, kind: PlatformKind) -> bool {
-        self.entry(kind, |entry| entry.is_limited).unwrap_or(false)
-    }
-
     /// The root of a platform's API.
     pub fn base_url(&self, kind: PlatformKind) -> Url {
         self.entry(kind, |entry| entry.base_url.clone())
@@ -186,7 +178,6 @@ impl Platforms {
             adapter: Some(adapter),
             base_url: self.base_url(kind),
             enabled: true,
-            is_limited: false,
         };
         entries.insert(kind, entry);
         Self {
@@ -201,7 +192,6 @@ impl Entry {
         kind: PlatformKind,
         config: &PlatformConfig,
         enabled: bool,
-        is_limited: bool,
     ) -> Result<Self, PlatformSetupError> {
         let adapter = match kind {
             PlatformKind::Reddit => shared(Reddit::new(config)?),
@@ -215,7 +205,6 @@ impl Entry {
             adapter,
             base_url: config.base_url.clone(),
             enabled,
-            is_limited,
         })
     }
 }

@@ -209,6 +209,10 @@ mod tests {
             .collect()
     }
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "it is compared with what may be nothing"
+    )]
     fn counted(remaining: u64, seconds: Option<u64>) -> Option<Usage> {
         Some(Usage {
             remaining: Some(remaining),
@@ -217,6 +221,10 @@ mod tests {
         })
     }
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "it is compared with what may be nothing"
+    )]
     fn used(percent: u8, seconds: Option<u64>) -> Option<Usage> {
         Some(Usage {
             remaining: None,

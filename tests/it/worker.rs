@@ -6,7 +6,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod budget;
 mod calls;
+mod circuit;
 mod dead;
 mod faults;
 mod outage;

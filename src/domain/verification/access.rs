@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::domain::credential::{self, Linked};
 use crate::error::Error;
 use crate::model::{CredentialState, Observed};
-use crate::platform::{Adapter, Fetched, PlatformError, PostRef};
+use crate::platform::{Fetched, PlatformError};
 
 /// What came of asking for one post with its affiliate's access.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,22 +19,13 @@ pub enum OwnersAnswer {
     Fallback(Option<Fetched>),
 }
 
-/// Asks for posts with the access of their affiliate, and notes what the platform says of the token.
-///
-/// The answer has one entry for each post, in their order.
-pub async fn ask_owner(
-    app: &App,
-    adapter: &dyn Adapter,
-    linked: &Linked,
-    posts: &[PostRef],
-) -> Vec<OwnersAnswer> {
-    let answers = adapter.fetch(posts, Some(&linked.owner)).await;
-    if let Some(state) = learnt(&answers)
+/// Notes what the platform's answers to an affiliate's token say of it.
+pub async fn note_token(app: &App, linked: &Linked, answers: &[Result<Fetched, PlatformError>]) {
+    if let Some(state) = learnt(answers)
         && let Err(error) = credential::note(app, linked, state).await
     {
         tracing::warn!(credential = linked.id(), error = %described(&error), "what a token is worth was not noted");
     }
-    answers.into_iter().map(sorted).collect()
 }
 
 /// What there is to say of a post in the end: what the owner's access was told, or this server's own. Says also whether it
@@ -74,7 +65,8 @@ fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState>
     }
 }
 
-fn sorted(answer: Result<Fetched, PlatformError>) -> OwnersAnswer {
+/// Whether what the owner's access was told is the last word.
+pub fn owners_answer(answer: Result<Fetched, PlatformError>) -> OwnersAnswer {
     match answer {
         Ok(Fetched::Found(sighting)) if !has_number(&sighting.metrics) => {
             OwnersAnswer::Fallback(Some(Fetched::Found(sighting)))
@@ -158,12 +150,12 @@ mod tests {
     #[test]
     fn a_number_and_a_post_that_is_gone_need_no_second_question() {
         for answer in [Ok(found(Some(0))), Ok(gone()), Err(unreachable())] {
-            assert_eq!(sorted(answer.clone()), OwnersAnswer::Told(answer));
+            assert_eq!(owners_answer(answer.clone()), OwnersAnswer::Told(answer));
         }
         let kept = OwnersAnswer::Fallback(Some(found(None)));
-        assert_eq!(sorted(Ok(found(None))), kept);
+        assert_eq!(owners_answer(Ok(found(None))), kept);
         for error in [unauthorised(), refused()] {
-            assert_eq!(sorted(Err(error)), OwnersAnswer::Fallback(None));
+            assert_eq!(owners_answer(Err(error)), OwnersAnswer::Fallback(None));
         }
     }
 

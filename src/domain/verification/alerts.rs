@@ -12,15 +12,13 @@ use super::trail::Movement;
 use crate::db::Connection;
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
 use crate::db::post::Post;
+use crate::domain::alert::ITSELF;
 use crate::domain::reconciliation::{ReasonCode, Verdict};
 use crate::domain::trust::shown;
 use crate::error::Error;
 use crate::model::{
     AlertEventKind, AlertKind, AlertStatus, DiscrepancyLevel, Finality, ReconciliationStatus,
 };
-
-/// Who resolves an alert whose cause did not hold.
-const RESOLVED_BY: &str = "countersign";
 
 /// Something that may concern an alert.
 pub(super) enum Cause<'a> {
@@ -228,8 +226,7 @@ impl Desk {
         });
         // What was withdrawn here holds after all: that is another alert. What a person resolved stays as that person left it.
         let withdrawn = |alert: &Alert| {
-            alert.status == AlertStatus::Resolved
-                && alert.resolved_by.as_deref() == Some(RESOLVED_BY)
+            alert.status == AlertStatus::Resolved && alert.resolved_by.as_deref() == Some(ITSELF)
         };
         match (self.entries.get_mut(&key), level) {
             // Two checks of one claim in one batch.
@@ -264,7 +261,7 @@ impl Desk {
                 {
                     alert.status = AlertStatus::Resolved;
                     alert.resolved_at = Some(self.now);
-                    alert.resolved_by = Some(RESOLVED_BY.to_owned());
+                    alert.resolved_by = Some(ITSELF.to_owned());
                     alert.resolution_notes = Some(format!(
                         "A later check did not bear it out. {}",
                         verdict.explanation

@@ -21,7 +21,7 @@ mod shared_post;
 mod totals;
 mod trail;
 
-pub use access::{OwnersAnswer, ask_owner, better};
+pub use access::{OwnersAnswer, better, note_token, owners_answer};
 pub use load::{Loaded, Task, load, requeue_dead};
 pub(crate) use load::{claim_of, reconcile_job};
 pub use observe::fetch_now;

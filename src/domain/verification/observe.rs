@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::access::{OwnersAnswer, ask_owner, better};
+use super::access::{OwnersAnswer, better, note_token, owners_answer};
 use super::load::Task;
 use super::{Checked, Outcome};
 use crate::app::App;
@@ -11,11 +11,12 @@ use crate::db::post::Post;
 use crate::db::{affiliate_report, campaign};
 use crate::domain::access::Viewer;
 use crate::domain::credential::{self, Linked};
-use crate::domain::{platform, visible};
+use crate::domain::health::{self, OWN, Permit, Seen};
+use crate::domain::visible;
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::PostStatus;
 use crate::platform::link::PostLink;
-use crate::platform::{Adapter, Fetched, PlatformError, PostRef, Resolved};
+use crate::platform::{Adapter, Fetched, PlatformError, PostRef, Resolved, measured};
 
 /// An observation younger than this is given instead of asking the platform.
 const REUSE: TimeDelta = TimeDelta::seconds(60);
@@ -46,10 +47,6 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
         let message = format!("posts on {} cannot be checked at present", post.platform);
         return Err(refusal(RefusalCode::PlatformNotAvailable, message));
     };
-    if platform::take_call(app, post.platform).await?.is_some() {
-        let message = "the limit of calls to this platform is reached: try again in a moment";
-        return Err(refusal(RefusalCode::TryAgainLater, message));
-    }
     let task = task_of(app, &post).await?;
     let asked_at = app.clock.now();
     let linked = credential::usable(app, post.platform, &[post.affiliate_id])
@@ -61,10 +58,7 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
         post: &post,
         seen_as_own: &task.seen_as_own,
     };
-    let told = asking
-        .ask(linked.as_deref())
-        .await
-        .map_err(|error| unanswered(&post, &error))?;
+    let told = asking.ask(linked.as_deref()).await?;
     let checked = Checked {
         task,
         outcome: Outcome::Answered {
@@ -127,7 +121,7 @@ struct Told {
 
 impl Asking<'_> {
     /// Asks with the affiliate's own access, where there is one, and with this server's where that says no number.
-    async fn ask(&self, linked: Option<&Linked>) -> Result<Told, PlatformError> {
+    async fn ask(&self, linked: Option<&Linked>) -> Result<Told, Error> {
         let mut handle = self.post.account_handle.clone();
         let mut resolved = None;
         let native_id = match &self.post.platform_post_id {
@@ -156,46 +150,87 @@ impl Asking<'_> {
         };
         let mut kept = None;
         if let Some(linked) = linked {
-            let post = [wanted(Some(linked.id()))];
-            match ask_owner(self.app, self.adapter, linked, &post).await.pop() {
-                Some(OwnersAnswer::Told(answer)) => {
+            let post = wanted(Some(linked.id()));
+            let answer = self.fetch(post, Some(linked)).await?;
+            match owners_answer(answer) {
+                OwnersAnswer::Told(answer) => {
                     return Ok(Told {
-                        fetched: answer?,
+                        fetched: answer.map_err(|error| unanswered(self.post, &error))?,
                         resolved,
                         credential_id: Some(linked.id()),
                     });
                 }
-                Some(OwnersAnswer::Fallback(before)) => kept = before,
-                None => {}
+                OwnersAnswer::Fallback(before) => kept = before,
             }
         }
-        let own = self.adapter.fetch(&[wanted(None)], None).await.pop();
-        let own = own.unwrap_or_else(|| {
-            Err(PlatformError::Refused {
-                detail: "it gave no answer for this post".into(),
-            })
-        });
+        let own = self.fetch(wanted(None), None).await?;
         let (answer, is_owners) = better(kept, own);
         Ok(Told {
-            fetched: answer?,
+            fetched: answer.map_err(|error| unanswered(self.post, &error))?,
             resolved,
             credential_id: linked.map(Linked::id).filter(|_| is_owners),
         })
     }
 
-    /// The post that its link leads to, or that there is none.
-    async fn resolve(&self) -> Result<Result<PostLink, Fetched>, PlatformError> {
-        let link =
-            PostLink::parse(&self.post.canonical_url).map_err(|_| PlatformError::Refused {
-                detail: "the link cannot be read any more".into(),
-            })?;
-        Ok(match self.adapter.resolve(&link).await? {
-            Resolved::Post(named) => Ok(named),
-            Resolved::Gone { reason } | Resolved::NotAPost { reason } => {
-                let raw = serde_json::json!({ "link": link.canonical_url });
-                Err(Fetched::Gone { reason, raw })
+    /// Makes one call, if the budget and the circuit let it, and takes in what it shows.
+    async fn fetch(
+        &self,
+        post: PostRef,
+        linked: Option<&Linked>,
+    ) -> Result<Result<Fetched, PlatformError>, Error> {
+        let platform = self.post.platform;
+        let credential = linked.map_or_else(|| OWN.to_owned(), Linked::budget);
+        let permit = self.permit(&credential, true).await?;
+        let owner = linked.map(|linked| &linked.owner);
+        let (mut answers, usage) = measured(self.adapter.fetch(&[post], owner)).await;
+        let errors: Vec<&PlatformError> = answers
+            .iter()
+            .filter_map(|answer| answer.as_ref().err())
+            .collect();
+        let alone = health::alone(errors.iter().copied());
+        health::note(self.app, platform, &credential, usage, alone).await?;
+        let seen = Seen::of([errors.first().copied()], &credential);
+        health::saw(self.app, platform, permit, seen).await?;
+        if let Some(linked) = linked {
+            note_token(self.app, linked, &answers).await;
+        }
+        Ok(answers.pop().unwrap_or_else(|| {
+            Err(PlatformError::Refused {
+                detail: "it gave no answer for this post".into(),
+            })
+        }))
+    }
+
+    async fn permit(&self, credential: &str, may_probe: bool) -> Result<Permit, Error> {
+        match health::permit(self.app, self.post.platform, credential, may_probe).await? {
+            Permit::Wait(_) => {
+                let message = "this platform cannot be asked just now, because its limit of calls is reached or it fails too \
+                    often: try again in a moment";
+                Err(refusal(RefusalCode::TryAgainLater, message))
             }
-        })
+            permit => Ok(permit),
+        }
+    }
+
+    /// The post that its link leads to, or that there is none. Opening a link that may lead nowhere shows little of the platform.
+    async fn resolve(&self) -> Result<Result<PostLink, Fetched>, Error> {
+        let link = PostLink::parse(&self.post.canonical_url).map_err(|_| {
+            let error = PlatformError::Refused {
+                detail: "the link cannot be read any more".into(),
+            };
+            unanswered(self.post, &error)
+        })?;
+        self.permit(OWN, false).await?;
+        let found = self.adapter.resolve(&link).await;
+        Ok(
+            match found.map_err(|error| unanswered(self.post, &error))? {
+                Resolved::Post(named) => Ok(named),
+                Resolved::Gone { reason } | Resolved::NotAPost { reason } => {
+                    let raw = serde_json::json!({ "link": link.canonical_url });
+                    Err(Fetched::Gone { reason, raw })
+                }
+            },
+        )
     }
 }
 

@@ -1,0 +1,232 @@
+//! The rules of circuit and budget, without a database.
+
+use chrono::TimeDelta;
+
+use super::rule::{LAST_PROBE, WINDOW, until_probe};
+use super::*;
+
+fn now() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+}
+
+fn quiet() -> PlatformHealth {
+    PlatformHealth {
+        platform: PlatformKind::Reddit,
+        circuit: CircuitState::Closed,
+        opened_at: None,
+        probe_at: None,
+        failed_probes: 0,
+        window_started_at: None,
+        successes: 0,
+        failures: 0,
+        last_success_at: None,
+        last_error: None,
+    }
+}
+
+fn tally(successes: i64, failures: i64) -> Tally {
+    Tally {
+        successes,
+        failures,
+        last_error: (failures > 0).then(|| "unreachable: HTTP 500".to_owned()),
+    }
+}
+
+fn no_answer() -> PlatformError {
+    PlatformError::Unreachable {
+        detail: "HTTP 500".to_owned(),
+    }
+}
+
+fn unauthorised() -> PlatformError {
+    PlatformError::Unauthorised {
+        detail: "HTTP 401".to_owned(),
+    }
+}
+
+fn limited(seconds: Option<u64>) -> PlatformError {
+    PlatformError::RateLimited {
+        retry_after: seconds.map(Duration::from_secs),
+        detail: "HTTP 429".to_owned(),
+    }
+}
+
+fn refused() -> PlatformError {
+    PlatformError::Refused {
+        detail: "no permission".to_owned(),
+    }
+}
+
+#[test]
+fn a_circuit_opens_where_more_than_half_of_at_least_ten_calls_failed() {
+    for (successes, failures, opens) in [
+        (0, 9, false),
+        (0, 10, true),
+        (5, 5, false),
+        (4, 6, true),
+        (10, 0, false),
+        (500, 500, false),
+        (500, 501, true),
+    ] {
+        let health = counted(quiet(), &tally(successes, failures), now());
+        let state = if opens {
+            CircuitState::Open
+        } else {
+            CircuitState::Closed
+        };
+        assert_eq!(health.circuit, state, "{successes} and {failures}");
+        assert_eq!(health.opened_at, opens.then(now));
+        let probe_at = now() + TimeDelta::seconds(30);
+        assert_eq!(health.probe_at, opens.then_some(probe_at));
+    }
+}
+
+#[test]
+fn calls_add_up_within_a_window_and_are_forgotten_with_it() {
+    let health = counted(quiet(), &tally(1, 5), now());
+    let late = now() + TimeDelta::seconds(59);
+    let added = counted(health.clone(), &tally(0, 4), late);
+    assert_eq!((added.successes, added.failures), (1, 9));
+    assert_eq!(added.circuit, CircuitState::Open);
+    assert_eq!(added.window_started_at, Some(now()));
+    assert_eq!(added.last_success_at, Some(now()));
+
+    let later = now() + TimeDelta::seconds(60);
+    let anew = counted(health.clone(), &tally(0, 4), later);
+    assert_eq!((anew.successes, anew.failures), (0, 4));
+    assert_eq!(anew.circuit, CircuitState::Closed);
+    assert_eq!(anew.window_started_at, Some(later));
+    // A clock that was set back does not keep a window from ending.
+    let before = now() - TimeDelta::hours(1);
+    assert_eq!(counted(health.clone(), &tally(0, 4), before).failures, 4);
+    let behind = now() - TimeDelta::milliseconds(2);
+    assert_eq!(counted(health, &tally(0, 4), behind).failures, 9);
+}
+
+#[test]
+fn an_open_circuit_stays_as_it_is_however_many_calls_come_in_late() {
+    let open = counted(quiet(), &tally(0, 10), now());
+    let late = counted(open.clone(), &tally(100, 0), now());
+    assert_eq!(late.circuit, CircuitState::Open);
+    let worse = counted(open.clone(), &tally(0, 100), now() + WINDOW);
+    assert_eq!(worse.probe_at, open.probe_at);
+}
+
+fn half_open(failed_probes: i64) -> PlatformHealth {
+    PlatformHealth {
+        circuit: CircuitState::HalfOpen,
+        opened_at: Some(now()),
+        probe_at: Some(now()),
+        failed_probes,
+        ..counted(quiet(), &tally(0, 10), now())
+    }
+}
+
+#[test]
+fn calls_are_tried_after_times_that_double_up_to_ten_minutes() {
+    let waits = [60, 120, 240, 480, 600, 600, 600];
+    for (failed, seconds) in (0..).zip(waits) {
+        let seen = Seen::Fails("unreachable: HTTP 502".to_owned());
+        let health = tried(half_open(failed), seen, now());
+        assert_eq!(health.circuit, CircuitState::Open);
+        let probe_at = now() + TimeDelta::seconds(seconds);
+        assert_eq!(health.probe_at, Some(probe_at), "after {failed}");
+        assert_eq!(health.opened_at, Some(now()));
+        let error = health.last_error.as_deref();
+        assert_eq!(error, Some("unreachable: HTTP 502"));
+    }
+    assert_eq!(until_probe(i64::MAX), LAST_PROBE);
+}
+
+#[test]
+fn an_answer_closes_the_circuit_and_so_does_a_limit() {
+    for (seen, successes) in [(Seen::Answers, 1), (Seen::Limits, 0)] {
+        let health = tried(half_open(3), seen, now());
+        assert_eq!(health.circuit, CircuitState::Closed);
+        assert_eq!((health.opened_at, health.probe_at), (None, None));
+        assert_eq!((health.successes, health.failures), (successes, 0));
+        assert_eq!(health.failed_probes, 0);
+    }
+    // What was decided by another call stays decided.
+    let open = PlatformHealth {
+        circuit: CircuitState::Open,
+        ..half_open(1)
+    };
+    let late = tried(open.clone(), Seen::Answers, now());
+    assert_eq!(
+        (late.circuit, late.probe_at),
+        (CircuitState::Open, open.probe_at)
+    );
+}
+
+#[test]
+fn a_call_fails_where_most_of_its_posts_did() {
+    let fails = Seen::Fails("unreachable: HTTP 500".to_owned());
+    let refuses = Seen::Fails("not authorised: HTTP 401".to_owned());
+    for (credential, outcomes, expected) in [
+        (OWN, vec![None], Seen::Answers),
+        (OWN, vec![Some(no_answer())], fails.clone()),
+        (OWN, vec![Some(no_answer()), None], Seen::Answers),
+        (OWN, vec![Some(no_answer()), None, Some(no_answer())], fails),
+        (OWN, vec![Some(refused())], Seen::Answers),
+        (OWN, vec![Some(limited(None))], Seen::Limits),
+        (
+            OWN,
+            vec![Some(limited(None)), Some(no_answer())],
+            Seen::Limits,
+        ),
+        (OWN, vec![Some(unauthorised())], refuses),
+        // An affiliate's token that does not hold says nothing of the platform but that it answers.
+        ("another", vec![Some(unauthorised())], Seen::Answers),
+        (OWN, vec![], Seen::Limits),
+    ] {
+        let seen = Seen::of(outcomes.iter().map(Option::as_ref), credential);
+        assert_eq!(seen, expected, "{credential} {outcomes:?}");
+    }
+}
+
+#[test]
+fn the_longest_time_that_was_asked_for_counts() {
+    assert_eq!(alone([&no_answer(), &refused()]), None);
+    assert_eq!(alone([&limited(None)]), Some(SNOOZE));
+    let several = [limited(Some(4)), limited(Some(90)), no_answer()];
+    assert_eq!(alone(&several), Some(Duration::from_secs(90)));
+}
+
+#[test]
+fn a_budget_is_known_only_where_the_platform_tells_it() {
+    let usage = |remaining, used_percent, seconds: Option<u64>| Usage {
+        remaining,
+        used_percent,
+        resets_in: seconds.map(Duration::from_secs),
+    };
+    for (told, expected) in [
+        (usage(Some(7), None, Some(60)), Some((7, 60.0))),
+        (usage(Some(7), None, None), None),
+        (usage(None, Some(99), Some(60)), None),
+        (usage(None, Some(100), Some(300)), Some((0, 300.0))),
+        (usage(None, Some(100), None), Some((0, 60.0))),
+    ] {
+        assert_eq!(remaining(told), expected, "{told:?}");
+    }
+}
+
+#[test]
+fn what_operators_are_shown_is_of_the_current_window() {
+    let health = counted(quiet(), &tally(2, 1), now());
+    let third: BigDecimal = "0.3333".parse().unwrap();
+    assert_eq!(error_rate(&health, now()), Some(third));
+    assert_eq!(error_rate(&health, now() + WINDOW), None);
+    assert_eq!(error_rate(&quiet(), now()), None);
+
+    let budget = |remaining, resets: i64, snoozed: Option<i64>| Budget {
+        platform: PlatformKind::Reddit,
+        remaining,
+        resets_at: remaining.map(|_| now() + TimeDelta::seconds(resets)),
+        snoozed_until: snoozed.map(|seconds| now() + TimeDelta::seconds(seconds)),
+    };
+    assert_eq!(left(&budget(Some(7), 60, None), now()), Some(7));
+    assert_eq!(left(&budget(Some(7), 0, None), now()), None);
+    assert_eq!(left(&budget(Some(7), 60, Some(4)), now()), Some(0));
+    assert_eq!(left(&budget(None, 0, Some(-4)), now()), None);
+}

@@ -1,0 +1,85 @@
+//! Posts on their way to a platform and back: which jobs wait for them, with whose access they are asked for, and what was
+//! said of them.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use sqlxmq::CurrentJob;
+use uuid::Uuid;
+
+use crate::domain::verification::Task;
+use crate::platform::link::PostLink;
+use crate::platform::{Fetched, PlatformError, PostRef};
+
+/// A task with its job.
+pub(super) struct Running {
+    pub(super) task: Task,
+    pub(super) job: CurrentJob,
+}
+
+/// The tasks on one post; one answer serves them all.
+pub(super) type OnPost = Vec<Running>;
+
+pub(super) fn job_ids(on_post: &[Running]) -> Vec<Uuid> {
+    on_post.iter().map(|running| running.task.job_id).collect()
+}
+
+/// A post that is asked for.
+pub(super) struct Asking {
+    pub(super) post: PostRef,
+    /// What its link turned out to name.
+    pub(super) resolved: Option<PostLink>,
+    pub(super) on_post: OnPost,
+    /// What its affiliate's own access was told, which was no number, and the id of that credential.
+    pub(super) kept: Option<(Fetched, i64)>,
+}
+
+impl Asking {
+    pub(super) const fn new(post: PostRef, resolved: Option<PostLink>, on_post: OnPost) -> Self {
+        Self {
+            post,
+            resolved,
+            on_post,
+            kept: None,
+        }
+    }
+
+    pub(super) fn affiliate_id(&self) -> i64 {
+        let first = self.on_post.first();
+        first.map_or(0, |running| running.task.post.affiliate_id)
+    }
+
+    pub(super) fn job_ids(&self) -> Vec<Uuid> {
+        job_ids(&self.on_post)
+    }
+
+    /// The post as it is asked for with a credential.
+    pub(super) fn with_credential(&self, id: i64) -> PostRef {
+        let first = self.on_post.first();
+        PostRef {
+            seen_as_own: first.is_some_and(|running| running.task.seen_as_own.contains(&Some(id))),
+            ..self.post.clone()
+        }
+    }
+}
+
+/// What is known of a post after asking.
+pub(super) struct Told {
+    pub(super) answer: Result<Fetched, PlatformError>,
+    pub(super) resolved: Option<PostLink>,
+    pub(super) asked_at: DateTime<Utc>,
+    /// The affiliate's credential that told it.
+    pub(super) credential_id: Option<i64>,
+    /// The circuit stays open for so long, and what failed was the platform.
+    pub(super) open_for: Option<Duration>,
+}
+
+/// Parts a list into calls of at most so many.
+pub(super) fn chunks<T>(mut list: Vec<T>, limit: usize) -> Vec<Vec<T>> {
+    let mut chunks = Vec::new();
+    while !list.is_empty() {
+        let rest = list.split_off(list.len().min(limit.max(1)));
+        chunks.push(std::mem::replace(&mut list, rest));
+    }
+    chunks
+}

@@ -1,0 +1,171 @@
+//! Watches what a worker's calls to one platform show, and holds them back where `domain::health` says so.
+//!
+//! Calls that are answered are many and say little, so they are added up here and written once a second at most. A call that
+//! fails is written at once: whether the circuit is open now decides whether its jobs lose an attempt. What cannot be
+//! written is lost; it is a measurement, and the next one follows.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::writer::describe;
+use crate::app::App;
+use crate::domain::health::{self, Permit, Seen, Tally};
+use crate::error::Error;
+use crate::model::PlatformKind;
+use crate::platform::{Fetched, PlatformError, Usage};
+
+/// Answered calls are written this often at most.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// The calls of a worker to one platform.
+pub(super) struct Watch {
+    app: App,
+    platform: PlatformKind,
+    /// Calls ask for leave one after the other, so that what the budget allows goes to those that come first.
+    turn: tokio::sync::Mutex<()>,
+    pending: Mutex<Pending>,
+}
+
+/// What is not written yet.
+#[derive(Default)]
+struct Pending {
+    tally: Tally,
+    /// When a tally was written last.
+    written_at: Option<Instant>,
+    /// Whether somebody is waiting to write this one.
+    is_scheduled: bool,
+    /// Until when the circuit was last seen to be open.
+    open_until: Option<Instant>,
+}
+
+impl Watch {
+    /// Watches from now on.
+    pub(super) fn new(app: &App, platform: PlatformKind) -> Arc<Self> {
+        Arc::new(Self {
+            app: app.clone(),
+            platform,
+            turn: tokio::sync::Mutex::default(),
+            pending: Mutex::default(),
+        })
+    }
+
+    /// Asks to make a call; see [`health::permit`].
+    pub(super) async fn permit(&self, credential: &str, may_probe: bool) -> Result<Permit, Error> {
+        let _turn = self.turn.lock().await;
+        health::permit(&self.app, self.platform, credential, may_probe).await
+    }
+
+    /// Takes in the answers to a call. Gives how long the circuit stays open where it is known to be, so that jobs whose posts
+    /// failed wait for so long and lose no attempt.
+    pub(super) async fn saw_answers(
+        self: &Arc<Self>,
+        permit: Permit,
+        credential: &str,
+        answers: &[Result<Fetched, PlatformError>],
+        usage: Option<Usage>,
+    ) -> Option<Duration> {
+        let alone = health::alone(answers.iter().filter_map(|answer| answer.as_ref().err()));
+        let outcomes = answers.iter().map(|answer| answer.as_ref().err());
+        let seen = Seen::of(outcomes, credential);
+        let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
+        if let Err(error) = noted {
+            tracing::warn!(platform = %self.platform, error = %describe(&error), "a budget was not written");
+        }
+        self.saw(permit, seen).await
+    }
+
+    /// Takes in what came of opening a link, as [`Watch::saw_answers`]. Links are opened at the platform's web site by
+    /// whatever address an affiliate gave, so one that fails says nothing of the platform, unless it was the call that was
+    /// tried.
+    pub(super) async fn saw_link(
+        self: &Arc<Self>,
+        permit: Permit,
+        credential: &str,
+        error: Option<&PlatformError>,
+    ) -> Option<Duration> {
+        match permit {
+            Permit::Probe => self.saw(permit, Seen::of([error], credential)).await,
+            Permit::Granted | Permit::Wait(_) => self.open_for(),
+        }
+    }
+
+    async fn saw(self: &Arc<Self>, permit: Permit, seen: Seen) -> Option<Duration> {
+        if permit == Permit::Probe {
+            let written = health::saw(&self.app, self.platform, permit, seen).await;
+            return self.learn(written);
+        }
+        let has_failed = matches!(seen, Seen::Fails(_));
+        self.pending().tally.add(seen);
+        if has_failed {
+            return self.write().await;
+        }
+        match self.next_write() {
+            Some(wait) if wait.is_zero() => self.write().await,
+            Some(wait) => {
+                let watch = Arc::clone(self);
+                tokio::spawn(async move {
+                    tokio::time::sleep(wait).await;
+                    watch.write().await;
+                });
+                self.open_for()
+            }
+            None => self.open_for(),
+        }
+    }
+
+    /// How long until the tally may be written; none where somebody waits to do it already. Where there is something to wait
+    /// for, that is the caller from now on.
+    fn next_write(&self) -> Option<Duration> {
+        let mut pending = self.pending();
+        if pending.is_scheduled {
+            return None;
+        }
+        let wait = pending
+            .written_at
+            .map_or(Duration::ZERO, |at| EVERY.saturating_sub(at.elapsed()));
+        pending.is_scheduled = !wait.is_zero();
+        Some(wait)
+    }
+
+    /// Writes what is not written yet, and gives how long the circuit stays open.
+    async fn write(&self) -> Option<Duration> {
+        let tally = {
+            let mut pending = self.pending();
+            pending.is_scheduled = false;
+            pending.written_at = Some(Instant::now());
+            std::mem::take(&mut pending.tally)
+        };
+        if tally.is_empty() {
+            return self.open_for();
+        }
+        let written = health::record(&self.app, self.platform, &tally).await;
+        self.learn(written)
+    }
+
+    /// Remembers how long the circuit stays open.
+    fn learn(&self, written: Result<Option<Duration>, Error>) -> Option<Duration> {
+        match written {
+            Ok(open_for) => {
+                self.pending().open_until = open_for.map(|wait| Instant::now() + wait);
+                open_for
+            }
+            Err(error) => {
+                tracing::debug!(platform = %self.platform, error = %describe(&error), "calls were not written");
+                self.open_for()
+            }
+        }
+    }
+
+    /// How long the circuit stays open, as far as this process knows.
+    fn open_for(&self) -> Option<Duration> {
+        let until = self.pending().open_until?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        // A panic while it was held leaves a tally that is at worst incomplete.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

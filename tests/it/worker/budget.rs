@@ -1,0 +1,155 @@
+//! What a platform still allows is shared: by all workers, and by all campaigns.
+
+use countersign::jobs::{Worker, WorkerOptions};
+use countersign::simulator::{Fault, FaultKind, Platform};
+use serde_json::json;
+
+use super::{count, finals, later, posts, program, submit_all};
+use crate::scene::row;
+use crate::support::{TestApp, until};
+
+/// A window that does not end while a test runs; adapters take it for a day.
+const ENDLESS: Option<u64> = Some(1_000_000_000);
+
+/// Few jobs at a time, so that many posts are many calls.
+const FEW: WorkerOptions = WorkerOptions {
+    min_concurrency: 8,
+    max_concurrency: 16,
+};
+
+/// Checks that wait and have lost no attempt.
+const WAITING: &str = "mq_msgs WHERE name = 'reconcile' AND attempts = 5 AND worker_id IS NULL \
+    AND attempt_at > countersign_now()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_asked_to_wait_makes_all_others_wait() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let posts = posts(&app, Platform::Reddit, 30);
+    submit_all(&affiliate, &campaign, &posts[..1]).await;
+    let mut fault = Fault::new(Platform::Reddit, FaultKind::RateLimited).for_calls(1);
+    fault.retry_after = Some(40);
+    app.world.add_fault(fault);
+    app.start_worker();
+    until("the first check waits", async || {
+        count(&app, WAITING).await == 1
+    })
+    .await;
+
+    // The next call would be answered, and nobody makes it: neither this worker nor another one.
+    let other = Worker::start(&app.app, FEW);
+    submit_all(&affiliate, &campaign, &posts[1..]).await;
+    until("all checks wait", async || count(&app, WAITING).await == 30).await;
+    assert_eq!(app.world.calls("reddit.info"), 1);
+    let least = "SELECT extract(epoch FROM min(attempt_at) - countersign_now())::bigint FROM mq_msgs \
+        WHERE name = 'reconcile'";
+    let least = app.database.number(least).await;
+    assert!(
+        (20..=50).contains(&least),
+        "the first waits {least} s, not 40"
+    );
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    later(&app, 1).await;
+    until("all claims are checked", async || finals(&app).await == 30).await;
+    other.stop().await;
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_make_no_more_calls_than_the_platform_allows() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    app.world.set_quota(Platform::Reddit, Some(4), ENDLESS);
+    let posts = posts(&app, Platform::Reddit, 201);
+    submit_all(&affiliate, &campaign, &posts[..1]).await;
+    app.start_worker();
+    app.settled().await;
+    app.stop_worker().await;
+    let left =
+        "SELECT remaining FROM platform_budgets WHERE platform = 'REDDIT' AND credential = 'own'";
+    assert_eq!(app.database.number(left).await, 3);
+
+    submit_all(&affiliate, &campaign, &posts[1..]).await;
+    let workers = [Worker::start(&app.app, FEW), Worker::start(&app.app, FEW)];
+    app.settled().await;
+    // Two hundred posts by sixteens would be thirteen calls.
+    assert_eq!(app.world.calls("reddit.info"), 4);
+    assert_eq!(app.database.number(left).await, 0);
+    let lost = "mq_msgs WHERE name = 'reconcile' AND attempts <> 5";
+    assert_eq!(count(&app, lost).await, 0);
+    let checked = finals(&app).await;
+    assert!((4..=49).contains(&checked), "{checked} were checked");
+
+    // The window ends after a day; whoever waits for it comes within a quarter more.
+    app.world.set_quota(Platform::Reddit, None, None);
+    later(&app, 31).await;
+    until("all claims are checked", async || finals(&app).await == 201).await;
+    app.settled().await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_tells_percentages_is_left_alone_when_all_is_used_up() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    app.world.set_quota(Platform::Meta, Some(50), ENDLESS);
+    let posts = posts(&app, Platform::Meta, 60);
+    submit_all(&affiliate, &campaign, &posts[..50]).await;
+    app.start_worker();
+    until("fifty claims are checked", async || {
+        finals(&app).await == 50
+    })
+    .await;
+    app.settled().await;
+    assert_eq!(app.world.calls("meta.batch.parts"), 50);
+
+    submit_all(&affiliate, &campaign, &posts[50..]).await;
+    app.settled().await;
+    assert_eq!(app.world.calls("meta.batch.parts"), 50, "nothing went out");
+    let lost = "mq_msgs WHERE name = 'reconcile' AND attempts <> 5";
+    assert_eq!(count(&app, lost).await, 0);
+
+    app.world.set_quota(Platform::Meta, None, None);
+    later(&app, 1).await;
+    until("the others are checked", async || finals(&app).await == 60).await;
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_campaign_does_not_take_the_last_call_for_itself() {
+    let mut app = TestApp::start().await;
+    app.world.set_quota(Platform::Reddit, Some(1000), ENDLESS);
+    let (acme, ann, first) = app.program(&["REDDIT"]).await;
+    let small = app.campaign(&acme, &["REDDIT"], json!({})).await;
+    let large = app.campaign(&acme, &["REDDIT"], json!({})).await;
+    let posts = posts(&app, Platform::Reddit, 156);
+    submit_all(&ann, &first, &posts[..1]).await;
+    app.start_worker();
+    app.settled().await;
+    app.stop_worker().await;
+
+    submit_all(&ann, &small, &posts[1..6]).await;
+    submit_all(&ann, &large, &posts[6..]).await;
+    let calls = app.world.calls("reddit.info");
+    // A call is for a hundred posts.
+    app.database
+        .execute("UPDATE platform_budgets SET remaining = 1")
+        .await;
+    app.start_worker();
+    app.settled().await;
+    assert_eq!(app.world.calls("reddit.info"), calls + 1);
+    let checked = async |campaign: &str| {
+        let of = format!(
+            "reconciliation_logs l JOIN posts p ON p.id = l.post_id WHERE p.campaign_id = {}",
+            row(campaign)
+        );
+        count(&app, &of).await
+    };
+    assert_eq!(checked(&small).await, 5);
+    assert!(checked(&large).await < 150);
+    app.abandon().await;
+}

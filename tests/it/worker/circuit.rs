@@ -1,0 +1,247 @@
+//! A platform that fails is left alone until it answers again: checks wait without losing anything, operators are told once,
+//! and nobody is judged.
+
+use countersign::jobs::{Worker, WorkerOptions};
+use countersign::simulator::{Fault, FaultKind, Platform};
+use serde_json::{Value, json};
+
+use super::{PLATFORMS, count, finals, later, posts, program, put_back, submit_all};
+use crate::scene::{self, Watcher, brief, claim, refusals, sample, short_link, submitted, text};
+use crate::support::{Client, TestApp, until};
+
+/// Makes the next call that fails one too many.
+async fn nearly_open(app: &TestApp, platform: &str) {
+    app.database
+        .execute(&format!(
+            "UPDATE platform_health SET failures = 9, window_started_at = countersign_now() \
+             WHERE platform = '{platform}'"
+        ))
+        .await;
+}
+
+/// Where a circuit stands.
+async fn circuit(app: &TestApp, platform: &str) -> String {
+    let query = format!("SELECT circuit FROM platform_health WHERE platform = '{platform}'");
+    app.database.text(&query).await
+}
+
+async fn becomes(app: &TestApp, platform: &str, state: &str) {
+    until(&format!("the circuit is {state}"), async || {
+        circuit(app, platform).await == state
+    })
+    .await;
+}
+
+/// The health of Reddit, as the caller is shown it.
+async fn health(client: &Client) -> Value {
+    let query = "{ platform(kind: REDDIT) { health { circuit lastSuccessAt lastError errorRate remainingBudget } } }";
+    client.ok(query, json!({})).await["platform"]["health"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_fails_is_left_alone_until_a_call_that_is_tried_is_answered() {
+    let mut app = TestApp::start().await;
+    app.world
+        .set_quota(Platform::Reddit, Some(500), Some(1_000_000_000));
+    let (acme, ann, _) = app.program(&PLATFORMS).await;
+    let policy = json!({ "lagWindowHours": 0, "recheckHours": [24] });
+    let campaign = app.campaign(&acme, &PLATFORMS, policy).await;
+    // More than one call can ask for.
+    let posts = posts(&app, Platform::Reddit, 131);
+    let made = submit_all(&ann, &campaign, &posts[..130]).await;
+    let mut operator = Watcher::start(&app.operator, "").await;
+    let mut others = [
+        Watcher::start(&acme.client, "").await,
+        Watcher::start(&ann.client, "").await,
+    ];
+    let unseen = json!({ "circuit": "CLOSED", "lastSuccessAt": null, "lastError": null, "errorRate": null,
+        "remainingBudget": null });
+    assert_eq!(health(&app.operator).await, unseen);
+
+    app.world
+        .add_fault(Fault::new(Platform::Reddit, FaultKind::ServerError));
+    nearly_open(&app, "REDDIT").await;
+    app.start_worker();
+    let raised = operator.next().await;
+    assert_eq!(brief(&raised), "RAISED PLATFORM_DEGRADED");
+    let waiting = "mq_msgs WHERE name = 'reconcile' AND attempts = 5 AND worker_id IS NULL \
+        AND attempt_at > countersign_now()";
+    until("every check waits with all its attempts", async || {
+        count(&app, waiting).await == 130
+    })
+    .await;
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    // Operators see why; to others there is nothing to see.
+    let seen = health(&app.operator).await;
+    assert_eq!(seen["circuit"], "OPEN", "{seen}");
+    assert_eq!(seen["errorRate"], "1.0000", "{seen}");
+    assert!(text(&seen["lastError"]).contains("HTTP 50"), "{seen}");
+    assert_eq!(seen["lastSuccessAt"], Value::Null, "{seen}");
+    for client in [&acme.client, &ann.client] {
+        assert_eq!(health(client).await, Value::Null);
+        assert!(scene::alerts(client, "PLATFORM_DEGRADED").await.is_empty());
+    }
+    let alerts = scene::alerts(&app.operator, "PLATFORM_DEGRADED").await;
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0]["status"], "OPEN");
+    assert!(text(&alerts[0]["message"]).starts_with("REDDIT fails"));
+    for about in ["campaign", "post", "affiliate", "level"] {
+        assert_eq!(alerts[0][about], Value::Null, "{about}");
+    }
+
+    // Nobody asks meanwhile.
+    let calls = app.world.calls("reddit.info");
+    submit_all(&ann, &campaign, &posts[130..]).await;
+    app.settled().await;
+    let fetch = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) { platformReport { id } \
+        userErrors { code field } } }";
+    let data = acme
+        .client
+        .ok(fetch, json!({ "id": made[0].post.clone() }))
+        .await;
+    assert_eq!(
+        refusals(&data["fetchPlatformMetrics"]),
+        ["TRY_AGAIN_LATER postId"]
+    );
+    assert_eq!(app.world.calls("reddit.info"), calls);
+
+    // One call is tried, and fails as well.
+    later(&app, 1).await;
+    let tried =
+        "platform_health WHERE platform = 'REDDIT' AND failed_probes = 1 AND circuit = 'OPEN'";
+    until("a call was tried", async || count(&app, tried).await == 1).await;
+    app.settled().await;
+    assert_eq!(app.world.calls("reddit.info"), calls + 1);
+    let lost = "mq_msgs WHERE name = 'reconcile' AND attempts <> 5";
+    assert_eq!(count(&app, lost).await, 0);
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    // The next one is answered.
+    app.world.clear_faults(None);
+    later(&app, 2).await;
+    becomes(&app, "REDDIT", "CLOSED").await;
+    let withdrawn = operator.next().await;
+    assert_eq!(brief(&withdrawn), "WITHDRAWN PLATFORM_DEGRADED");
+    assert_eq!(withdrawn["alert"]["id"], alerts[0]["id"]);
+    assert_eq!(withdrawn["alert"]["resolvedBy"], "countersign");
+    let notes = text(&withdrawn["alert"]["resolutionNotes"]);
+    assert!(notes.starts_with("REDDIT answers again"), "{notes}");
+    later(&app, 3).await;
+    until("every claim is checked", async || finals(&app).await == 131).await;
+    let alerts = scene::alerts(&app.operator, "PLATFORM_DEGRADED").await;
+    assert_eq!(alerts.len(), 1);
+    assert_eq!(alerts[0]["status"], "RESOLVED");
+    assert_eq!(alerts[0]["occurrences"], 1);
+    let seen = health(&app.operator).await;
+    assert_eq!(seen["circuit"], "CLOSED", "{seen}");
+    assert!(seen["lastSuccessAt"].is_string(), "{seen}");
+    let left = seen["remainingBudget"].as_i64().unwrap();
+    assert!((1..500).contains(&left), "{seen}");
+
+    // The first that anybody else hears is something else.
+    let post = sample(&app, Platform::Instagram);
+    let over = json!({ "claimedViews": post.figures.views * 3 });
+    submitted(&ann.client, &campaign, &post.url, over).await;
+    for other in &mut others {
+        let heard = brief(&other.next().await);
+        assert!(!heard.contains("PLATFORM_DEGRADED"), "{heard}");
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_fail_open_the_circuit_for_every_worker_and_raise_one_alert() {
+    let app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    submit_all(&affiliate, &campaign, &posts(&app, Platform::Reddit, 300)).await;
+    app.world
+        .add_fault(Fault::new(Platform::Reddit, FaultKind::ServerError));
+    // Few at a time: by sixteens these would be nineteen calls, and the tenth is the last.
+    let options = WorkerOptions {
+        min_concurrency: 8,
+        max_concurrency: 16,
+    };
+    let workers = [
+        Worker::start(&app.app, options),
+        Worker::start(&app.app, options),
+    ];
+    becomes(&app, "REDDIT", "OPEN").await;
+    app.settled().await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let calls = app.world.calls("reddit.info");
+    // Each worker may have had a call or two under way.
+    assert!((10..=16).contains(&calls), "{calls} calls");
+    let whole = "mq_msgs WHERE name = 'reconcile' AND attempts = 5";
+    let whole = count(&app, whole).await;
+    assert!(whole >= 300 - 16 * 16, "{whole} checks have lost nothing");
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+    let raised = "alerts WHERE kind = 'PLATFORM_DEGRADED' AND occurrences = 1";
+    assert_eq!(count(&app, raised).await, 1);
+    assert_eq!(count(&app, "alert_events").await, 1);
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_attempt_of_a_check_is_kept_while_the_circuit_is_open() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let mut hours = 0;
+    // Without the circuit the first would be FAILED after this attempt, and the second after any.
+    for (platform, name, kind) in [
+        (Platform::Instagram, "INSTAGRAM", FaultKind::ServerError),
+        (Platform::Meta, "META", FaultKind::TokenRefused),
+    ] {
+        let post = posts(&app, platform, 1).remove(0);
+        let claimed = json!({ "claimedViews": 1 });
+        let made = submitted(&affiliate.client, &campaign, &post.url, claimed).await;
+        app.database
+            .execute("UPDATE mq_msgs SET attempts = 1 WHERE name = 'reconcile' AND attempt_at <= countersign_now()")
+            .await;
+        nearly_open(&app, name).await;
+        app.world.add_fault(Fault::new(platform, kind));
+        app.start_worker();
+        put_back(&app, 1).await;
+        assert_eq!(circuit(&app, name).await, "OPEN");
+        let report = claim(&affiliate.client, &made.report).await;
+        assert_eq!(report["status"], "PENDING", "{report}");
+
+        app.world.clear_faults(None);
+        hours += 1;
+        later(&app, hours).await;
+        until("the claim is checked", async || finals(&app).await == hours).await;
+        let report = claim(&affiliate.client, &made.report).await;
+        assert_eq!(report["reconciliation"]["status"], "MATCHED", "{report}");
+        assert_eq!(circuit(&app, name).await, "CLOSED");
+        app.stop_worker().await;
+    }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_that_cannot_be_opened_say_nothing_of_the_platform() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    for post in posts(&app, Platform::Reddit, 12) {
+        let link = short_link(&app, Platform::Reddit, &post.native_id);
+        let claimed = json!({ "claimedViews": 1 });
+        submitted(&affiliate.client, &campaign, &link, claimed).await;
+    }
+    app.world
+        .add_fault(Fault::new(Platform::Reddit, FaultKind::ServerError).at("reddit.share"));
+    app.start_worker();
+    let tried = "mq_msgs WHERE name = 'reconcile' AND attempts = 4 AND worker_id IS NULL";
+    until("every link was tried", async || {
+        count(&app, tried).await == 12
+    })
+    .await;
+    assert_eq!(circuit(&app, "REDDIT").await, "CLOSED");
+    assert_eq!(count(&app, "alerts").await, 0);
+
+    app.world.clear_faults(None);
+    later(&app, 1).await;
+    until("every claim is checked", async || finals(&app).await == 12).await;
+    app.finish().await;
+}
