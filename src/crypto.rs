@@ -1,5 +1,7 @@
 //! Random secrets and their hashes, API keys and the key pair that signs tokens.
 
+mod standard_webhooks;
+
 use std::path::Path;
 
 use aws_lc_rs::hmac;
@@ -8,6 +10,8 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
+
+pub use standard_webhooks::{standard_secret, standard_signature};
 
 use crate::model::{Role, Secret};
 

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
@@ -17,11 +18,16 @@ use super::config::PlatformConfig;
 use super::error::PlatformError;
 use crate::model::PlatformKind;
 
+/// How long a name is looked up for before it counts as not found.
+const LOOK_UP: Duration = Duration::from_secs(3);
+
 /// Decides which hosts and addresses may be asked.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     /// Hosts that the operator set, as [`Url::host_str`] writes them.
     open: Arc<HashSet<String>>,
+    /// Whether every host passes.
+    everything: bool,
 }
 
 impl Guard {
@@ -43,6 +49,31 @@ impl Guard {
         }
         Self {
             open: Arc::new(open),
+            everything: false,
+        }
+    }
+
+    /// Opens no host that is not public; or, for development, every host.
+    pub(super) fn of_strangers(everything: bool) -> Self {
+        Self {
+            open: Arc::default(),
+            everything,
+        }
+    }
+
+    fn passes(&self, name: &str) -> bool {
+        self.everything || self.open.contains(name)
+    }
+
+    /// Whether the host of an address has, at present, an address that may be asked.
+    pub(super) async fn finds(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) => {
+                let found = look_up(name.to_owned(), self.passes(name));
+                matches!(tokio::time::timeout(LOOK_UP, found).await, Ok(Ok(_)))
+            }
+            Some(Host::Ipv4(_) | Host::Ipv6(_)) => self.check(url).is_ok(),
+            None => false,
         }
     }
 
@@ -56,7 +87,7 @@ impl Guard {
     /// Refuses an address that must not be asked.
     pub(super) fn check(&self, url: &Url) -> Result<(), PlatformError> {
         let name = url.host_str().unwrap_or_default();
-        if self.open.contains(name) {
+        if self.passes(name) {
             return Ok(());
         }
         let public = match url.host() {
@@ -84,7 +115,7 @@ impl Guard {
 
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
-        let open = self.open.contains(name.as_str());
+        let open = self.passes(name.as_str());
         Box::pin(look_up(name.as_str().to_owned(), open))
     }
 }
@@ -280,5 +311,24 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_has_private_addresses_alone_does_not_resolve() {
         assert!(look_up("localhost".to_owned(), false).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn strangers_name_public_hosts_alone_but_for_development() {
+        let closed = Guard::of_strangers(false);
+        let open = Guard::of_strangers(true);
+        for url in [
+            "http://127.0.0.1:9/hook",
+            "https://localhost/hook",
+            "https://[::1]/hook",
+            "https://169.254.169.254/latest/meta-data",
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert!(!closed.finds(&url).await, "{url}");
+            assert!(open.check(&url).is_ok(), "{url}");
+        }
+        assert!(passes(&closed, "https://8.8.8.8/hook"));
+        assert!(!passes(&closed, "http://8.8.8.8/hook"));
+        assert!(!passes(&closed, "https://8.8.8.8:8443/hook"));
     }
 }

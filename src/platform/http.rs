@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
 use serde_json::Value;
 use url::Url;
 
@@ -77,14 +77,7 @@ impl Http {
     /// Makes a client that asks what its guard lets through; `plain` where nothing is asked over
     /// TLS. Fails with what is wrong.
     pub(super) fn guarded(guard: Guard, user_agent: &str, plain: bool) -> Result<Self, String> {
-        let mut builder = Client::builder()
-            .user_agent(user_agent)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TOTAL_TIMEOUT)
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            .dns_resolver(guard.clone());
+        let mut builder = careful(&guard, user_agent.to_owned());
         if plain {
             // No certificate is ever checked, so a machine without any installed can do without.
             builder = builder.tls_certs_only(std::iter::empty());
@@ -125,6 +118,19 @@ impl Http {
     }
 }
 
+/// A client that asks only what the guard lets it, follows no redirect, uses no proxy of the environment and gives up after
+/// ten seconds.
+pub(super) fn careful(guard: &Guard, user_agent: String) -> ClientBuilder {
+    Client::builder()
+        .user_agent(user_agent)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(TOTAL_TIMEOUT)
+        .redirect(Policy::none())
+        .referer(false)
+        .no_proxy()
+        .dns_resolver(guard.clone())
+}
+
 async fn read(mut response: Response) -> Result<Answer, PlatformError> {
     let status = response.status().as_u16();
     let headers = response.headers().clone();
@@ -162,7 +168,8 @@ fn user_agent(client_id: Option<&str>) -> String {
     )
 }
 
-fn network(error: reqwest::Error) -> PlatformError {
+/// What there is to say of a request without an answer; never the address that was asked.
+pub(super) fn network(error: reqwest::Error) -> PlatformError {
     let what = if error.is_timeout() {
         "no whole answer in time"
     } else if error.is_connect() {
@@ -176,7 +183,7 @@ fn network(error: reqwest::Error) -> PlatformError {
 }
 
 /// The innermost cause, which alone says what happened; those around it repeat the address.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let Some(mut cause) = error.source() else {
         return "no further cause is given".to_owned();
     };

@@ -8,6 +8,7 @@
 //!
 //! This module knows the model and HTTP, nothing else of the product.
 
+mod callback;
 mod config;
 mod discord;
 mod error;
@@ -35,6 +36,7 @@ use serde_json::Value;
 use self::link::PostLink;
 use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
+pub use self::callback::{Callbacks, Reply};
 pub use self::config::PlatformConfig;
 pub use self::discord::{Conversation, Discord, DiscordConfig, DiscordSetupError};
 pub use self::error::{Advice, PlatformError};
