@@ -7,7 +7,7 @@ use crate::db::Pool;
 use crate::domain::sign_ins::SignIns;
 use crate::domain::token::Tokens;
 use crate::events::Events;
-use crate::platform::{Discord, Platforms};
+use crate::platform::{Callbacks, Discord, Platforms};
 use crate::vault::Vault;
 
 /// The shared parts of a process. Built the same way by the program and by its tests; cloning is cheap.
@@ -19,6 +19,8 @@ pub struct App {
     pub platforms: Platforms,
     /// Access to Discord, where it is set up.
     pub discord: Option<Arc<Discord>>,
+    /// Calls to addresses that advertisers registered.
+    pub callbacks: Callbacks,
     /// The time of rules and queue.
     pub clock: Clock,
     /// Makes and checks access tokens.

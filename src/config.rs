@@ -33,6 +33,9 @@ pub struct Config {
     /// `COUNTERSIGN_ENCRYPTION_KEYS`: what secrets in the database are encrypted under, `id:base64`, separated by commas; one
     /// is made in the data folder where this is not set. Nodes that share a database must share them.
     pub encryption_keys: Option<Secret>,
+    /// `COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE`: `true` lets advertisers register any address for their alerts, by http and
+    /// in private networks as well, also as one of Discord or Slack. For development only (default `false`).
+    pub alert_channels_allow_private: bool,
     /// `COUNTERSIGN_PLATFORM_<KIND>_…`: access to the platforms that are set up.
     pub platforms: Vec<(PlatformKind, PlatformConfig)>,
     /// `COUNTERSIGN_DISCORD_…`: the application that members of Discord give commands to; none where not one of its
@@ -101,6 +104,7 @@ impl Config {
                 })
                 .unwrap_or_default(),
             encryption_keys: lookup("COUNTERSIGN_ENCRYPTION_KEYS").map(Secret::new),
+            alert_channels_allow_private: flag(lookup, "COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE")?,
             platforms: platforms(lookup)?,
             discord: discord(lookup)?,
         })
@@ -137,6 +141,18 @@ pub fn platforms(
         }
     }
     Ok(platforms)
+}
+
+/// Whether a variable is `true`; it is not where it is not set.
+fn flag(lookup: &dyn Fn(&str) -> Option<String>, variable: &str) -> Result<bool, ConfigError> {
+    match lookup(variable).as_deref() {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(text) => Err(ConfigError {
+            variable: variable.to_owned(),
+            problem: format!("{text:?} is neither true nor false"),
+        }),
+    }
 }
 
 fn number(
@@ -287,6 +303,15 @@ mod tests {
         );
         let error = read(&[("COUNTERSIGN_TOKEN_ACCESS_SECONDS", "5")]).unwrap_err();
         assert!(error.to_string().contains("60 to 3600"), "{error}");
+        let variable = "COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE";
+        let error = read(&[(variable, "yes")]).unwrap_err();
+        assert!(error.to_string().starts_with(variable), "{error}");
+        assert!(!read(&[]).unwrap().alert_channels_allow_private);
+        assert!(
+            read(&[(variable, "true")])
+                .unwrap()
+                .alert_channels_allow_private
+        );
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::graphql::Feeds;
 use crate::http::transport::{AllowedOrigins, Settings};
 use crate::http::{Acceptor, Readiness, routes};
 use crate::jobs::{self, Worker, WorkerOptions};
-use crate::platform::{Discord, Platforms};
+use crate::platform::{Callbacks, Discord, Platforms};
 use crate::vault::Vault;
 
 /// How long requests and sockets may take to end when the server is stopped.
@@ -123,6 +123,7 @@ impl Process {
                 .map(Discord::new)
                 .transpose()?
                 .map(Arc::new),
+            callbacks: Callbacks::new(config.alert_channels_allow_private),
             clock,
             tokens: Arc::new(Tokens::new(&key, config.tokens.clone())?),
             sign_ins: SignIns::default(),

@@ -321,6 +321,23 @@ pub async fn list_events_after(
         .await
 }
 
+/// The events with these ids, in no order.
+pub async fn list_events_by_id(
+    connection: &mut Connection,
+    ids: &[i64],
+) -> QueryResult<Vec<EventRow>> {
+    alert_events::table
+        .inner_join(alerts::table.left_join(campaigns::table))
+        .filter(alert_events::id.eq_any(ids))
+        .select((
+            AlertEvent::as_select(),
+            Alert::as_select(),
+            campaigns::advertiser_id.nullable(),
+        ))
+        .load(connection)
+        .await
+}
+
 /// The id of the latest event, 0 where there is none.
 pub async fn latest_event_id(connection: &mut Connection) -> QueryResult<i64> {
     alert_events::table

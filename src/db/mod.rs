@@ -7,6 +7,8 @@ pub mod advertiser;
 pub mod affiliate;
 pub mod affiliate_report;
 pub mod alert;
+pub mod alert_channel;
+pub mod alert_delivery;
 pub mod application;
 pub mod campaign;
 pub mod constraint;

@@ -46,6 +46,62 @@ diesel::table! {
 }
 
 diesel::table! {
+    alert_channel_secrets (id) {
+        id -> Int8,
+        channel_id -> Int8,
+        sealed -> Bytea,
+        key_id -> Text,
+        created_at -> Timestamptz,
+        valid_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    alert_channels (id) {
+        id -> Int8,
+        advertiser_id -> Int8,
+        kind -> Text,
+        shown_url -> Text,
+        url_sealed -> Bytea,
+        url_key_id -> Text,
+        minimum_level -> Nullable<Text>,
+        state -> Text,
+        disabled_reason -> Nullable<Text>,
+        disabled_at -> Nullable<Timestamptz>,
+        from_event_id -> Int8,
+        last_delivered_at -> Nullable<Timestamptz>,
+        failing_since -> Nullable<Timestamptz>,
+        paused_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    alert_cursors (reader) {
+        reader -> Text,
+        last_event_id -> Int8,
+    }
+}
+
+diesel::table! {
+    alert_deliveries (id) {
+        id -> Int8,
+        channel_id -> Int8,
+        kind -> Text,
+        event_id -> Nullable<Int8>,
+        message_id -> Uuid,
+        body -> Text,
+        status -> Text,
+        attempts -> Int4,
+        last_status_code -> Nullable<Int4>,
+        last_error -> Nullable<Text>,
+        next_attempt_at -> Nullable<Timestamptz>,
+        delivered_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     alert_events (id) {
         id -> Int8,
         alert_id -> Int8,
@@ -492,6 +548,10 @@ diesel::table! {
 
 diesel::joinable!(affiliate_reports -> policies (policy_id));
 diesel::joinable!(affiliate_reports -> posts (post_id));
+diesel::joinable!(alert_channel_secrets -> alert_channels (channel_id));
+diesel::joinable!(alert_channels -> advertisers (advertiser_id));
+diesel::joinable!(alert_deliveries -> alert_channels (channel_id));
+diesel::joinable!(alert_deliveries -> alert_events (event_id));
 diesel::joinable!(alert_events -> alerts (alert_id));
 diesel::joinable!(alerts -> affiliates (affiliate_id));
 diesel::joinable!(alerts -> campaigns (campaign_id));
@@ -545,6 +605,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     advertisers,
     affiliate_reports,
     affiliates,
+    alert_channel_secrets,
+    alert_channels,
+    alert_cursors,
+    alert_deliveries,
     alert_events,
     alerts,
     api_keys,

@@ -154,6 +154,12 @@ pub const TABLE: &[(&str, Callers)] = &[
     ("unlinkPlatformCredential", AFFILIATES),
     ("acknowledgeAlert", PROGRAM),
     ("resolveAlert", PROGRAM),
+    ("createAlertChannel", PROGRAM),
+    ("updateAlertChannel", PROGRAM),
+    ("rotateAlertChannelSecret", PROGRAM),
+    ("deleteAlertChannel", PROGRAM),
+    ("sendTestAlert", PROGRAM),
+    ("retryAlertDelivery", PROGRAM),
     // Subscriptions.
     ("alertRaised", ALL),
     ("reportReconciled", ALL),

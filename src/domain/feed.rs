@@ -9,16 +9,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::RunQueryDsl as _;
-use futures_util::StreamExt as _;
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 use super::access::Viewer;
+use super::listener::Listener;
 use super::visible;
 use crate::app::App;
 use crate::db::alert::{self, Alert, AlertEvent};
-use crate::db::queue::ALERT_EVENTS_CHANNEL;
 use crate::error::Error;
 
 /// How often the table is read without a notification.
@@ -85,10 +83,7 @@ impl AlertFeed {
     }
 
     async fn follow(&self, app: &App, last: &mut i64) -> Result<(), Error> {
-        let mut listener = app.db.dedicated().await?;
-        diesel::sql_query(format!("LISTEN {ALERT_EVENTS_CHANNEL}"))
-            .execute(&mut listener)
-            .await?;
+        let mut listener = Listener::open(app).await?;
         loop {
             let mut connection = app.db.get().await?;
             loop {
@@ -107,14 +102,7 @@ impl AlertFeed {
                 }
             }
             drop(connection);
-            let mut notified = std::pin::pin!(listener.notifications_stream());
-            match tokio::time::timeout(EVERY, notified.next()).await {
-                Ok(Some(Ok(_))) | Err(_) => {}
-                Ok(Some(Err(error))) => return Err(error.into()),
-                Ok(None) => {
-                    return Err(Error::Unavailable("the listening connection ended".into()));
-                }
-            }
+            listener.wait(EVERY).await?;
         }
     }
 

@@ -55,7 +55,12 @@ pub async fn retry(app: &App, id: Uuid) -> Result<(), Error> {
     let known = PlatformKind::ALL
         .iter()
         .map(|kind| task::reconcile_channel(*kind))
-        .chain([task::APPLICATIONS, task::RUNS, task::DISCORD])
+        .chain([
+            task::APPLICATIONS,
+            task::RUNS,
+            task::DISCORD,
+            task::DELIVERIES,
+        ])
         .find(|known| *known == channel);
     if let Some(channel) = known {
         app.events.hint(channel);

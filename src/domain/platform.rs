@@ -9,6 +9,7 @@ use diesel_async::AsyncConnection as _;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::alert_channel;
 use super::health::OWN;
 use super::input::Checks;
 use super::{discord, read};
@@ -297,6 +298,7 @@ pub async fn reencrypt(app: &App) -> Result<usize, Error> {
     for secret in order::list_secrets_under_other_keys(&mut connection, &key).await? {
         moved += move_webhook_secret(app, &mut connection, &secret).await?;
     }
+    moved += alert_channel::reencrypt(app, &mut connection).await?;
     for row in credential::list_under_other_keys(&mut connection, &key).await? {
         moved += super::credential::reencrypt(app, &mut connection, &row).await?;
     }

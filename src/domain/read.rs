@@ -2,11 +2,12 @@
 //! what the viewer may see.
 
 use super::access::{Principal, Viewer};
+use super::feed::Event;
 use crate::app::App;
 use crate::db::{Keyset, keyset::Slice};
 use crate::db::{
-    advertiser, affiliate, affiliate_report, alert, application, campaign, order, platform,
-    platform_report, post, reconciliation, trust_event,
+    advertiser, affiliate, affiliate_report, alert, alert_channel, alert_delivery, application,
+    campaign, order, platform, platform_report, post, reconciliation, trust_event,
 };
 use crate::error::Error;
 use crate::model::{PlatformKind, Scope};
@@ -38,6 +39,10 @@ batches! {
     advertisers_by_id = advertiser::list_by_id -> advertiser::Advertiser;
     /// Affiliates by id.
     affiliates_by_id = affiliate::list_by_id -> affiliate::Affiliate;
+    /// Channels by id.
+    alert_channels_by_id = alert_channel::list_by_id -> alert_channel::AlertChannel;
+    /// The channels of advertisers, oldest first.
+    alert_channels_by_advertiser = alert_channel::list_by_advertiser -> alert_channel::AlertChannel;
     /// Campaigns by id.
     campaigns_by_id = campaign::list_by_id -> campaign::Campaign;
     /// The platforms that campaigns take posts on, by campaign.
@@ -62,6 +67,22 @@ batches! {
     latest_reconciliations_by_post = reconciliation::list_latest_by_post -> reconciliation::Reconciliation;
     /// The latest verdicts, by claim.
     latest_reconciliations_by_report = reconciliation::list_latest_by_report -> reconciliation::Reconciliation;
+}
+
+/// Alert events by id, each with its alert as it is now.
+///
+/// # Errors
+/// The database failed.
+pub async fn alert_events_by_id(app: &App, keys: &[i64]) -> Result<Vec<Event>, Error> {
+    let rows = alert::list_events_by_id(&mut *app.db.get().await?, keys).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(event, alert, advertiser_id)| Event {
+            event,
+            alert,
+            advertiser_id,
+        })
+        .collect())
 }
 
 /// The advertisers, out of these, that an affiliate is eligible for.
@@ -182,6 +203,8 @@ pages_of! {
     platform_reports_of_posts = platform_report::list_by_post(i64) -> platform_report::PlatformReport;
     /// Pages of the verdicts on posts or claims, or of runs.
     reconciliations = reconciliation::list(Of) -> reconciliation::Reconciliation;
+    /// Pages of what channels were told.
+    deliveries_of_channels = alert_delivery::list_by_channel(i64) -> alert_delivery::AlertDelivery;
     /// Pages of the trust events of affiliates.
     trust_events_of_affiliates = trust_event::list_by_affiliate(i64) -> trust_event::TrustEvent;
 }

@@ -23,6 +23,10 @@ pub const ANSWER_INTERACTION: &str = "answer_interaction";
 pub const TELL_VERDICT: &str = "tell_verdict";
 /// The channel of [`ANSWER_INTERACTION`] and [`TELL_VERDICT`].
 pub const DISCORD: &str = "discord.1";
+/// The job that sends a delivery to a channel.
+pub const DELIVER_ALERT: &str = "deliver_alert";
+/// The channel of [`DELIVER_ALERT`].
+pub const DELIVERIES: &str = "deliveries.1";
 /// How often a job is tried before it is given up.
 pub const ATTEMPTS: i32 = 5;
 
@@ -72,4 +76,13 @@ pub struct DecideApplication {
 pub struct Interaction {
     /// Discord's id of the interaction.
     pub interaction_id: String,
+}
+
+/// The payload of [`DELIVER_ALERT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliverAlert {
+    /// The delivery.
+    pub delivery_id: i64,
+    /// Which of its attempts this is, from 1: a job for one that has ended already does nothing.
+    pub attempt: i32,
 }

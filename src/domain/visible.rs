@@ -5,8 +5,8 @@
 use super::access::{Principal, Viewer};
 use crate::app::App;
 use crate::db::{
-    advertiser, affiliate, affiliate_report, alert, application, campaign, order, platform_report,
-    post, reconciliation, run,
+    advertiser, affiliate, affiliate_report, alert, alert_channel, alert_delivery, application,
+    campaign, order, platform_report, post, reconciliation, run,
 };
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::Scope;
@@ -176,10 +176,52 @@ pub async fn alerts(app: &App, viewer: &Viewer, ids: &[i64]) -> Result<Vec<alert
     Ok(alert::list_by_id(&mut connection, &ids).await?)
 }
 
+/// The channels out of these that the viewer may see: an advertiser its own, an affiliate none.
+///
+/// # Errors
+/// The database failed.
+pub async fn alert_channels(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<alert_channel::AlertChannel>, Error> {
+    let mut rows = alert_channel::list_by_id(&mut *app.db.get().await?, ids).await?;
+    match viewer.principal {
+        Principal::Operator => {}
+        Principal::Advertiser(id) => rows.retain(|row| row.advertiser_id == id),
+        Principal::Affiliate(_) => rows.clear(),
+    }
+    Ok(rows)
+}
+
+/// The deliveries out of these to channels that the viewer may see.
+///
+/// # Errors
+/// The database failed.
+pub async fn alert_deliveries(
+    app: &App,
+    viewer: &Viewer,
+    ids: &[i64],
+) -> Result<Vec<alert_delivery::AlertDelivery>, Error> {
+    let mut rows = alert_delivery::list_by_id(&mut *app.db.get().await?, ids).await?;
+    let mut channels: Vec<i64> = rows.iter().map(|row| row.channel_id).collect();
+    channels.sort_unstable();
+    channels.dedup();
+    let seen = alert_channels(app, viewer, &channels).await?;
+    rows.retain(|row| seen.iter().any(|channel| channel.id == row.channel_id));
+    Ok(rows)
+}
+
 /// Whether an event of an alert is for this viewer.
 #[must_use]
 pub fn sees_alert(viewer: &Viewer, alert: &alert::Alert, advertiser_id: Option<i64>) -> bool {
-    match viewer.scope() {
+    is_alert_in(viewer.scope(), alert, advertiser_id)
+}
+
+/// Whether an alert in a campaign of an advertiser, or in none, is within a scope.
+#[must_use]
+pub fn is_alert_in(scope: Scope, alert: &alert::Alert, advertiser_id: Option<i64>) -> bool {
+    match scope {
         Scope::All => true,
         Scope::Advertiser(id) => advertiser_id == Some(id),
         Scope::Affiliate(id) => alert.affiliate_id == Some(id),

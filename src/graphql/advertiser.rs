@@ -2,14 +2,18 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
+use super::alert_channel::AlertChannel;
 use super::application::Application;
 use super::campaign::Campaign;
-use super::connection::{Page, Paging, connection, cost};
+use super::connection::{Page, Paging, connection, cost, times};
 use super::enums::ApplicationRule;
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
-use super::loader::{AdvertiserPages, CampaignPages, Eligible, LatestApplication, load, require};
+use super::loader::{
+    AdvertiserPages, AlertChannelsByAdvertiser, CampaignPages, Eligible, LatestApplication, load,
+    require,
+};
 use super::scalars::{DateTime, Decimal, Url};
 use super::update::Changes;
 use crate::domain::access::Principal;
@@ -84,6 +88,20 @@ impl Advertiser {
     /// Whether its order webhooks must carry the time of their signing; to the advertiser itself and operators.
     async fn require_timestamp(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<bool>> {
         Ok(self.is_managed_by(ctx)?.then_some(self.0.require_timestamp))
+    }
+    /// The channels that it hears of alerts by, oldest first, at most ten; to the advertiser itself and operators, null to
+    /// affiliates.
+    #[graphql(complexity = "times(1, 10, child_complexity)")]
+    async fn alert_channels(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<AlertChannel>>> {
+        if !self.is_managed_by(ctx)? {
+            return Ok(None);
+        }
+        let rows = load::<AlertChannelsByAdvertiser, _>(ctx, self.0.id).await?;
+        let rows = rows.unwrap_or_default();
+        Ok(Some(rows.into_iter().map(AlertChannel).collect()))
     }
     /// Its campaigns that the viewer may see, newest first.
     #[graphql(complexity = "cost(first, last, child_complexity)")]

@@ -118,7 +118,7 @@ impl Alert {
 }
 
 /// Something that happened to an alert.
-pub struct AlertEvent(Arc<Event>);
+pub struct AlertEvent(pub Arc<Event>);
 
 /// Something that happened to an alert.
 #[Object]

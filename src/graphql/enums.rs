@@ -305,6 +305,78 @@ pub enum AlertEventKind {
     Resolved,
 }
 
+/// In what form an advertiser's channel takes alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::AlertChannelKind")]
+pub enum AlertChannelKind {
+    /// JSON, signed as Standard Webhooks say.
+    #[graphql(name = "WEBHOOK")]
+    Webhook,
+    /// A message to a channel of Discord.
+    #[graphql(name = "DISCORD")]
+    Discord,
+    /// A message to a channel of Slack.
+    #[graphql(name = "SLACK")]
+    Slack,
+}
+
+/// Whether an advertiser's channel is told of alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::AlertChannelState")]
+pub enum AlertChannelState {
+    /// It is.
+    #[graphql(name = "ACTIVE")]
+    Active,
+    /// It is not; what happens meanwhile is not told later.
+    #[graphql(name = "DISABLED")]
+    Disabled,
+}
+
+/// Why an advertiser's channel is disabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::AlertChannelDisabledReason")]
+pub enum AlertChannelDisabledReason {
+    /// Its receiver answered 410.
+    #[graphql(name = "GONE")]
+    Gone,
+    /// Nothing has arrived there for five days.
+    #[graphql(name = "FAILING")]
+    Failing,
+    /// Somebody asked for it.
+    #[graphql(name = "REQUESTED")]
+    Requested,
+}
+
+/// What a delivery to a channel tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::AlertDeliveryKind")]
+pub enum AlertDeliveryKind {
+    /// Something that happened to an alert.
+    #[graphql(name = "ALERT")]
+    Alert,
+    /// That the channel works.
+    #[graphql(name = "TEST")]
+    Test,
+    /// That another channel of the advertiser was disabled.
+    #[graphql(name = "CHANNEL_DISABLED")]
+    ChannelDisabled,
+}
+
+/// What became of a delivery to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "model::AlertDeliveryStatus")]
+pub enum AlertDeliveryStatus {
+    /// It is to be sent, or sent again.
+    #[graphql(name = "PENDING")]
+    Pending,
+    /// The receiver took it.
+    #[graphql(name = "DELIVERED")]
+    Delivered,
+    /// It is not sent again by itself.
+    #[graphql(name = "FAILED")]
+    Failed,
+}
+
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "model::Metric")]

@@ -79,6 +79,10 @@ loaders! {
     AdvertiserById: advertisers_by_id -> domain::Advertiser, |row| row.id;
     /// Affiliates by id.
     AffiliateById: affiliates_by_id -> domain::Affiliate, |row| row.id;
+    /// Alert events by id.
+    AlertEventById: alert_events_by_id -> domain::feed::Event, |row| row.event.id;
+    /// Channels by id.
+    AlertChannelById: alert_channels_by_id -> domain::AlertChannel, |row| row.id;
     /// Campaigns by id.
     CampaignById: campaigns_by_id -> domain::Campaign, |row| row.id;
     /// Policies in force by campaign.
@@ -174,9 +178,37 @@ page_loaders! {
     /// Pages of verdicts.
     ReconciliationPages(read::Of) =
         |this, lists| read::reconciliations(&this.app, lists) => domain::Reconciliation;
+    /// Pages of what channels were told.
+    AlertDeliveryPages(i64) =
+        |this, lists| read::deliveries_of_channels(&this.app, lists) => domain::AlertDelivery;
     /// Pages of trust events.
     TrustEventPages(i64) =
         |this, lists| read::trust_events_of_affiliates(&this.app, lists) => domain::TrustEvent;
+}
+
+/// The channels of advertisers.
+pub struct AlertChannelsByAdvertiser(App);
+
+impl Made for AlertChannelsByAdvertiser {
+    fn made(app: &App, _viewer: Viewer) -> Self {
+        Self(app.clone())
+    }
+}
+
+impl Loader<i64> for AlertChannelsByAdvertiser {
+    type Value = Vec<domain::AlertChannel>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[i64]) -> Result<HashMap<i64, Self::Value>, Shared> {
+        let mut map: HashMap<i64, Self::Value> = HashMap::new();
+        for row in read::alert_channels_by_advertiser(&self.0, keys)
+            .await
+            .map_err(Shared::new)?
+        {
+            map.entry(row.advertiser_id).or_default().push(row);
+        }
+        Ok(map)
+    }
 }
 
 /// The platforms of campaigns.

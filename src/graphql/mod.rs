@@ -11,6 +11,8 @@
 mod advertiser;
 mod affiliate;
 mod alert;
+mod alert_channel;
+mod alert_delivery;
 mod application;
 mod audit;
 mod batches;
@@ -81,6 +83,8 @@ pub struct Mutation(
     post::PostMutation,
     run::RunMutation,
     alert::AlertMutation,
+    alert_channel::AlertChannelMutation,
+    alert_delivery::AlertDeliveryMutation,
     platform::PlatformMutation,
     credential::CredentialMutation,
     queue::QueueMutation,

@@ -5,6 +5,8 @@ use async_graphql::{Context, ID, Interface, Object};
 use super::advertiser::Advertiser;
 use super::affiliate::Affiliate;
 use super::alert::Alert;
+use super::alert_channel::AlertChannel;
+use super::alert_delivery::AlertDelivery;
 use super::application::Application;
 use super::campaign::Campaign;
 use super::connection::times;
@@ -35,6 +37,10 @@ pub enum Node {
     AffiliateReport(AffiliateReport),
     /// An alert.
     Alert(Alert),
+    /// A channel that an advertiser hears of alerts by.
+    AlertChannel(AlertChannel),
+    /// What such a channel was told.
+    AlertDelivery(AlertDelivery),
     /// An application.
     Application(Application),
     /// A campaign.
@@ -83,6 +89,8 @@ async fn find(app: &App, viewer: &Viewer, ids: &[ID]) -> Result<Vec<Option<Node>
         Affiliate: affiliates,
         AffiliateReport: affiliate_reports,
         Alert: alerts,
+        AlertChannel: alert_channels,
+        AlertDelivery: alert_deliveries,
         Application: applications,
         Campaign: campaigns,
         Order: orders,

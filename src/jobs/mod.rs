@@ -4,6 +4,7 @@
 //! many posts (`reconcile`), as long as its budget and its circuit allow (`circuit`) and in turns by campaign (`fair`), and
 //! what came of them is written by the batch (`writer`), with the removal of the jobs in the same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
 
+mod alert_delivery;
 mod application;
 mod asking;
 mod circuit;

@@ -1,5 +1,5 @@
 //! Sees to it that no job is lost: those of a worker that died go back to the queue, those that ran out of attempts are
-//! kept among the dead ones with their error, and the claims behind them are checked again later.
+//! kept among the dead ones with their error, and the claims and deliveries behind them are taken up again later.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::db::queue;
-use crate::domain::verification;
+use crate::domain::{alert_delivery, verification};
 use crate::error::Error;
 
 /// How often.
@@ -30,6 +30,7 @@ pub async fn reap(app: &App) -> Result<(), Error> {
             .transaction::<_, Error, _>(async |connection| {
                 let dead = queue::bury_exhausted(connection).await?;
                 verification::requeue_dead(connection, &dead, now).await?;
+                alert_delivery::requeue_dead(connection, &dead, now).await?;
                 Ok(dead)
             })
             .await?;

@@ -18,9 +18,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::writer::{self, Writers};
-use super::{application, discord, folder, reaper, reconcile, run};
+use super::{alert_delivery, application, discord, folder, reaper, reconcile, run};
 use crate::app::App;
 use crate::db::{self, queue};
+use crate::domain::alert_delivery::{Lanes, follow};
 use crate::domain::task;
 use crate::error::Error;
 use crate::model::PlatformKind;
@@ -66,6 +67,7 @@ impl Worker {
             tokio::spawn(supervise(app.clone(), options, stop.clone())),
             tokio::spawn(reaper::run(app.clone(), stop.clone())),
             tokio::spawn(folder::run(app.clone(), stop.clone())),
+            tokio::spawn(follow(app.clone(), stop.clone())),
         ];
         Self { stop, tasks }
     }
@@ -108,6 +110,7 @@ fn channels(app: &App) -> Vec<&'static str> {
     if app.discord.is_some() {
         channels.push(task::DISCORD);
     }
+    channels.push(task::DELIVERIES);
     channels
 }
 
@@ -203,7 +206,17 @@ impl Generation {
             };
             self.start_runner(task::DISCORD, few, dispatch).await?;
         }
-        Ok(())
+        let for_deliveries = app.clone();
+        let lanes = Lanes::default();
+        let dispatch = move |job: CurrentJob| {
+            let deliver = alert_delivery::deliver(for_deliveries.clone(), lanes.clone(), job);
+            tokio::spawn(deliver);
+        };
+        let some = WorkerOptions {
+            min_concurrency: 32,
+            max_concurrency: 64,
+        };
+        self.start_runner(task::DELIVERIES, some, dispatch).await
     }
 
     async fn start_runner(

@@ -324,3 +324,61 @@ names! {
         HalfOpen = "HALF_OPEN",
     }
 }
+
+names! {
+    /// In what form an advertiser's channel takes alerts.
+    AlertChannelKind {
+        /// JSON, signed as Standard Webhooks say.
+        Webhook = "WEBHOOK",
+        /// A message to a channel of Discord.
+        Discord = "DISCORD",
+        /// A message to a channel of Slack.
+        Slack = "SLACK",
+    }
+}
+
+names! {
+    /// Whether an advertiser's channel is told of alerts.
+    AlertChannelState {
+        /// It is.
+        Active = "ACTIVE",
+        /// It is not; what happens meanwhile is not told later.
+        Disabled = "DISABLED",
+    }
+}
+
+names! {
+    /// Why an advertiser's channel is disabled.
+    AlertChannelDisabledReason {
+        /// Its receiver answered 410.
+        Gone = "GONE",
+        /// Nothing arrived for too long.
+        Failing = "FAILING",
+        /// Somebody asked for it.
+        Requested = "REQUESTED",
+    }
+}
+
+names! {
+    /// What a delivery to a channel tells.
+    AlertDeliveryKind {
+        /// Something that happened to an alert.
+        Alert = "ALERT",
+        /// That the channel works.
+        Test = "TEST",
+        /// That another channel of the advertiser was disabled.
+        ChannelDisabled = "CHANNEL_DISABLED",
+    }
+}
+
+names! {
+    /// What became of a delivery to a channel.
+    AlertDeliveryStatus {
+        /// It is to be sent, or sent again.
+        Pending = "PENDING",
+        /// The receiver took it.
+        Delivered = "DELIVERED",
+        /// It is not sent again by itself.
+        Failed = "FAILED",
+    }
+}

@@ -14,6 +14,10 @@ pub enum IdKind {
     AffiliateReport,
     /// An alert.
     Alert,
+    /// A channel that an advertiser hears of alerts by.
+    AlertChannel,
+    /// What such a channel was told.
+    AlertDelivery,
     /// An application.
     Application,
     /// A campaign.
@@ -31,11 +35,13 @@ pub enum IdKind {
 }
 
 impl IdKind {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Advertiser,
         Self::Affiliate,
         Self::AffiliateReport,
         Self::Alert,
+        Self::AlertChannel,
+        Self::AlertDelivery,
         Self::Application,
         Self::Campaign,
         Self::Order,
@@ -53,6 +59,8 @@ impl IdKind {
             Self::Affiliate => "Affiliate",
             Self::AffiliateReport => "AffiliateReport",
             Self::Alert => "Alert",
+            Self::AlertChannel => "AlertChannel",
+            Self::AlertDelivery => "AlertDelivery",
             Self::Application => "Application",
             Self::Campaign => "Campaign",
             Self::Order => "Order",
@@ -71,6 +79,8 @@ impl IdKind {
             | Self::Affiliate
             | Self::AffiliateReport
             | Self::Alert
+            | Self::AlertChannel
+            | Self::AlertDelivery
             | Self::Application
             | Self::Order => "an",
             _ => "a",

@@ -9,10 +9,11 @@ mod metrics;
 mod secret;
 
 pub use enums::{
-    AlertEventKind, AlertKind, AlertStatus, ApplicationRule, ApplicationStatus, CampaignStatus,
-    CircuitState, CredentialState, DiscrepancyLevel, EvidenceGrade, Finality, OrderStatus,
-    PlatformKind, PostStatus, ReconciliationStatus, ReportStatus, Role, SubmissionMethod,
-    UnknownName,
+    AlertChannelDisabledReason, AlertChannelKind, AlertChannelState, AlertDeliveryKind,
+    AlertDeliveryStatus, AlertEventKind, AlertKind, AlertStatus, ApplicationRule,
+    ApplicationStatus, CampaignStatus, CircuitState, CredentialState, DiscrepancyLevel,
+    EvidenceGrade, Finality, OrderStatus, PlatformKind, PostStatus, ReconciliationStatus,
+    ReportStatus, Role, SubmissionMethod, UnknownName,
 };
 pub use global_id::IdKind;
 pub use metrics::{Availability, Metric, Metrics, Observed};

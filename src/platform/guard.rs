@@ -81,6 +81,7 @@ impl Guard {
     pub(super) fn opening(host: Option<&str>) -> Self {
         Self {
             open: Arc::new(host.map(str::to_owned).into_iter().collect()),
+            everything: false,
         }
     }
 

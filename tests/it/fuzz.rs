@@ -104,6 +104,8 @@ const KINDS: &[&str] = &[
     "Affiliate",
     "AffiliateReport",
     "Alert",
+    "AlertChannel",
+    "AlertDelivery",
     "Application",
     "Campaign",
     "Order",

@@ -13,6 +13,7 @@
 )]
 
 mod access;
+mod alert_channels;
 mod alerts;
 mod application;
 mod architecture;

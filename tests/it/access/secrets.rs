@@ -70,9 +70,11 @@ async fn only_what_hands_a_secret_out_once_has_a_field_for_one() {
         "CreateAdvertiserPayload.apiKey",
         "CreateAdvertiserPayload.webhookSecret",
         "CreateAffiliatePayload.apiKey",
+        "CreateAlertChannelPayload.signingSecret",
         "CreateApiKeyPayload.apiKey",
         "IssueTokenPayload.accessToken",
         "IssueTokenPayload.refreshToken",
+        "RotateAlertChannelSecretPayload.signingSecret",
         "RotateWebhookSecretPayload.webhookSecret",
     ];
     assert_eq!(found, BTreeSet::from(expected.map(str::to_owned)));

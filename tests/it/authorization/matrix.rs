@@ -78,6 +78,12 @@ retryJob                 sign in  forbidden  forbidden     forbidden  forbidden 
 discardJob               sign in  forbidden  forbidden     forbidden  forbidden  done       sign in
 acknowledgeAlert         sign in  forbidden  forbidden     done       not found  done       sign in
 resolveAlert             sign in  forbidden  forbidden     done       not found  done       sign in
+createAlertChannel       sign in  forbidden  forbidden     done       not found  done       sign in
+updateAlertChannel       sign in  forbidden  forbidden     done       not found  done       sign in
+rotateAlertChannelSecret  sign in  forbidden  forbidden  done       not found  done       sign in
+deleteAlertChannel       sign in  forbidden  forbidden     done       not found  done       sign in
+sendTestAlert            sign in  forbidden  forbidden     done       not found  done       sign in
+retryAlertDelivery       sign in  forbidden  forbidden     done       not found  done       sign in
 
 alertRaised              sign in  shown      not found     shown      not found  shown      sign in
 reportReconciled         sign in  shown      not found     shown      not found  shown      sign in
@@ -216,6 +222,38 @@ const OPERATIONS: &[(&str, &str, &str)] = &[
         r#"mutation { resolveAlert(input: { alertId: "<alert>", notes: "Talked." }) { userErrors { code } } }"#,
         "",
     ),
+    (
+        "createAlertChannel",
+        r#"mutation { createAlertChannel(input: { advertiserId: "<advertiser>", kind: WEBHOOK,
+            url: "https://8.8.8.8/<new>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "updateAlertChannel",
+        r#"mutation { updateAlertChannel(input: { channelId: "<channel>", url: "https://8.8.8.8/<new>" }) {
+            userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "rotateAlertChannelSecret",
+        r#"mutation { rotateAlertChannelSecret(input: { channelId: "<channel>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "deleteAlertChannel",
+        r#"mutation { deleteAlertChannel(input: { channelId: "<spare>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "sendTestAlert",
+        r#"mutation { sendTestAlert(input: { channelId: "<channel>" }) { userErrors { code } } }"#,
+        "",
+    ),
+    (
+        "retryAlertDelivery",
+        r#"mutation { retryAlertDelivery(input: { deliveryId: "<delivery>" }) { userErrors { code } } }"#,
+        "",
+    ),
     ("orders", "{ orders { nodes { id } } }", "<order>"),
     (
         "reconciliationRun",
@@ -352,6 +390,8 @@ struct Stage {
     own_pending: String,
 }
 
+/// A channel of Acme's that can be removed.
+const SPARE: i64 = 1_000_000;
 /// A job that was given up.
 const JOB: &str = "5f0c1a52-0000-4000-8000-000000000001";
 
@@ -392,6 +432,9 @@ impl Stage {
         let (newcomer, campaign) = (row(&self.newcomer.id), row(&self.tenants.acme.campaign));
         let (own_pending, application) =
             (row(&self.own_pending), row(&self.tenants.acme.application));
+        let acme = &self.tenants.acme;
+        let (channel, delivery) = (row(&acme.channel), row(&acme.delivery));
+        let advertiser = row(&acme.advertiser.id);
         self.tenants
             .app
             .database
@@ -406,6 +449,13 @@ impl Stage {
                  VALUES ('{JOB}', 'nowhere', 'nothing', now(), 'none') ON CONFLICT DO NOTHING; \
                  UPDATE applications SET status = 'WITHDRAWN', decided_at = now() WHERE advertiser_id = {prospect}; \
                  DELETE FROM eligibility WHERE affiliate_id = {newcomer}; \
+                 UPDATE alert_channels SET state = 'ACTIVE', disabled_reason = NULL, disabled_at = NULL \
+                 WHERE id = {channel}; \
+                 UPDATE alert_deliveries SET status = 'FAILED', next_attempt_at = NULL, delivered_at = NULL \
+                 WHERE id = {delivery}; \
+                 INSERT INTO alert_channels (id, advertiser_id, kind, shown_url, url_sealed, url_key_id, from_event_id) \
+                 VALUES ({SPARE}, {advertiser}, 'WEBHOOK', 'https://8.8.8.8/', 'none', 'none', 0) \
+                 ON CONFLICT DO NOTHING; \
                  DELETE FROM campaign_platforms WHERE campaign_id = {campaign} AND platform = 'REDDIT'"
             ))
             .await;
@@ -430,6 +480,9 @@ impl Stage {
             ("<own pending>", &self.own_pending),
             ("<order>", &acme.order),
             ("<run>", &acme.run),
+            ("<channel>", &acme.channel),
+            ("<delivery>", &acme.delivery),
+            ("<spare>", &crate::scene::global_id("AlertChannel", SPARE)),
             ("<job>", &URL_SAFE_NO_PAD.encode(format!("Job:{JOB}"))),
             ("<new>", &format!("{unused:010}")),
         ] {

@@ -18,6 +18,8 @@ AffiliateReport           shown   hidden  shown   hidden  shown
 Alert                     shown   hidden  shown   hidden  shown
 Alert: TRUST_DROP         shown   hidden  hidden  hidden  shown
 Alert: PLATFORM_DEGRADED  hidden  hidden  hidden  hidden  shown
+AlertChannel              hidden  hidden  shown   hidden  shown
+AlertDelivery             hidden  hidden  shown   hidden  shown
 Application               shown   hidden  shown   hidden  shown
 Campaign                  shown   hidden  shown   hidden  shown
 Order                     shown   hidden  shown   hidden  shown

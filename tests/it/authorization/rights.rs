@@ -13,6 +13,7 @@ pub struct Rights {
     posts: String,
     alerts: String,
     orders: String,
+    channels: String,
 }
 
 impl Rights {
@@ -27,6 +28,7 @@ impl Rights {
             posts: all("posts"),
             alerts: all("alerts"),
             orders: all("orders"),
+            channels: all("alert_channels"),
         }
     }
 
@@ -43,6 +45,7 @@ impl Rights {
             applications: format!("SELECT id FROM applications WHERE advertiser_id = {id}"),
             alerts: format!("SELECT id FROM alerts WHERE campaign_id IN ({campaigns})"),
             orders: format!("SELECT id FROM orders WHERE advertiser_id = {id}"),
+            channels: format!("SELECT id FROM alert_channels WHERE advertiser_id = {id}"),
             campaigns,
             posts,
         }
@@ -68,6 +71,7 @@ impl Rights {
                  OR (kind = 'TRUST_DROP' AND affiliate_id = {id})"
             ),
             orders: format!("SELECT id FROM orders WHERE affiliate_id = {id}"),
+            channels: "SELECT id FROM alert_channels WHERE false".to_owned(),
             posts,
         }
     }
@@ -81,6 +85,14 @@ impl Rights {
             ("Affiliate", self.affiliates.clone()),
             ("AffiliateReport", on_posts("affiliate_reports")),
             ("Alert", self.alerts.clone()),
+            ("AlertChannel", self.channels.clone()),
+            (
+                "AlertDelivery",
+                format!(
+                    "SELECT id FROM alert_deliveries WHERE channel_id IN ({})",
+                    self.channels
+                ),
+            ),
             ("Application", self.applications.clone()),
             ("Campaign", self.campaigns.clone()),
             ("Order", self.orders.clone()),

@@ -13,11 +13,13 @@ use super::tenants::{Tenant, Tenants};
 use crate::scene::global_id;
 
 /// Every type that has a global id.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     "Advertiser",
     "Affiliate",
     "AffiliateReport",
     "Alert",
+    "AlertChannel",
+    "AlertDelivery",
     "Application",
     "Campaign",
     "Order",
@@ -309,6 +311,40 @@ const CASES: &[(&str, &str, &str)] = &[
         "Mutation.withdrawApplication.input.applicationId",
         "Application",
         r#"mutation { withdrawApplication(input: { applicationId: "<id>" }) { application { id } userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.createAlertChannel.input.advertiserId",
+        "Advertiser",
+        r#"mutation { createAlertChannel(input: { advertiserId: "<id>", kind: WEBHOOK, url: "https://8.8.8.8/hook" }) {
+            alertChannel { id } signingSecret userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.updateAlertChannel.input.channelId",
+        "AlertChannel",
+        r#"mutation { updateAlertChannel(input: { channelId: "<id>", enabled: true }) {
+            alertChannel { id url } userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.rotateAlertChannelSecret.input.channelId",
+        "AlertChannel",
+        r#"mutation { rotateAlertChannelSecret(input: { channelId: "<id>" }) {
+            signingSecret userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.deleteAlertChannel.input.channelId",
+        "AlertChannel",
+        r#"mutation { deleteAlertChannel(input: { channelId: "<id>" }) { deletedId userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.sendTestAlert.input.channelId",
+        "AlertChannel",
+        r#"mutation { sendTestAlert(input: { channelId: "<id>" }) { alertDelivery { id } userErrors { code message } } }"#,
+    ),
+    (
+        "Mutation.retryAlertDelivery.input.deliveryId",
+        "AlertDelivery",
+        r#"mutation { retryAlertDelivery(input: { deliveryId: "<id>" }) {
+            alertDelivery { id } userErrors { code message } } }"#,
     ),
     (
         "Subscription.reportReconciled.postId",

@@ -23,6 +23,10 @@ pub struct Tenant {
     pub overclaim: String,
     /// The alert on the affiliate's trust, which is in no campaign.
     pub trust_drop: String,
+    /// A channel of the advertiser, which is disabled.
+    pub channel: String,
+    /// What the channel was told of the alert.
+    pub delivery: String,
 }
 
 impl Tenant {
@@ -49,6 +53,8 @@ impl Tenant {
             assert_eq!(list["nodes"].as_array().unwrap().len(), 1, "{data}");
             text(&list["nodes"][0]["id"])
         };
+        let overclaim = only(&data["overclaims"]);
+        let (channel, delivery) = told(app, &advertiser, &overclaim).await;
         Self {
             advertiser,
             affiliate,
@@ -60,8 +66,10 @@ impl Tenant {
             verdict: text(&data["post"]["latestReconciliation"]["id"]),
             order,
             run,
-            overclaim: only(&data["overclaims"]),
+            overclaim,
             trust_drop: only(&data["drops"]),
+            channel,
+            delivery,
         }
     }
 
@@ -72,6 +80,8 @@ impl Tenant {
             "Affiliate" => &self.affiliate.id,
             "AffiliateReport" => &self.report,
             "Alert" => &self.overclaim,
+            "AlertChannel" => &self.channel,
+            "AlertDelivery" => &self.delivery,
             "Application" => &self.application,
             "Campaign" => &self.campaign,
             "Order" => &self.order,
@@ -82,6 +92,30 @@ impl Tenant {
             _ => panic!("there is no {kind} in a program: add one"),
         }
     }
+}
+
+/// A channel of an advertiser's, disabled so that nothing is ever sent, and what it was told of an alert before.
+async fn told(app: &TestApp, advertiser: &Party, alert: &str) -> (String, String) {
+    let create = "mutation { createAlertChannel(input: { kind: WEBHOOK, url: \"https://8.8.8.8/hook\" }) { \
+        alertChannel { id } } }";
+    let data = advertiser.client.ok(create, json!({})).await;
+    let channel = text(&data["createAlertChannel"]["alertChannel"]["id"]);
+    let disable = "mutation($id: ID!) { updateAlertChannel(input: { channelId: $id, enabled: false }) { \
+        userErrors { code } } }";
+    advertiser
+        .client
+        .ok(disable, json!({ "id": channel }))
+        .await;
+    let insert = format!(
+        "INSERT INTO alert_deliveries (channel_id, kind, event_id, body, status, attempts, last_status_code, \
+         delivered_at) SELECT {}, 'ALERT', min(id), '{{}}', 'DELIVERED', 1, 200, countersign_now() \
+         FROM alert_events WHERE alert_id = {} RETURNING id",
+        scene::row(&channel),
+        scene::row(alert)
+    );
+    let made = app.database.connect().await.query_one(&insert, &[]).await;
+    let delivery = scene::global_id("AlertDelivery", made.unwrap().get(0));
+    (channel, delivery)
 }
 
 /// Two programs in one server, whose worker has stopped.

@@ -9,6 +9,7 @@
 
 mod client;
 mod database;
+mod receiver;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 #[allow(unused_imports, reason = "not every test needs every helper")]
 pub use client::{Client, Events};
 pub use database::Database;
+#[allow(unused_imports, reason = "not every test needs every helper")]
+pub use receiver::{Received, Receiver};
 
 /// How long something that is bound to happen may take before the test fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,6 +85,18 @@ impl TestApp {
     /// A server with a worker.
     pub async fn working() -> Self {
         let mut app = Self::start().await;
+        app.start_worker();
+        app
+    }
+
+    /// A server with a worker, on which channels for alerts may be on this machine.
+    pub async fn with_local_channels() -> Self {
+        let setting = (
+            "COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE",
+            "true".to_owned(),
+        );
+        let world = World::new(7).with_frozen_growth();
+        let mut app = Self::with_settings(world, &[setting]).await;
         app.start_worker();
         app
     }

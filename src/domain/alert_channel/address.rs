@@ -1,0 +1,222 @@
+//! The address of a channel: what may be registered, and what of it may be shown.
+
+use url::Url;
+
+use crate::app::App;
+use crate::error::{Refusal, RefusalCode};
+use crate::model::{AlertChannelKind, Secret};
+
+/// Most bytes of an address.
+const MAX_LENGTH: usize = 2048;
+
+/// An address that may be asked.
+#[derive(Debug)]
+pub(super) struct Address {
+    /// The whole of it.
+    pub(super) url: Secret,
+    /// What of it may be shown: of a webhook all but the query; of Discord and Slack, whose whole address lets anybody write
+    /// to the channel, the host and the first part of the path.
+    pub(super) shown: String,
+}
+
+/// Reads an address that an advertiser gives. Looks its host up, where that is not one of ours to know.
+///
+/// # Errors
+/// It is not an address, not one of this kind of channel, or one that this server does not ask.
+pub(super) async fn read(
+    app: &App,
+    kind: AlertChannelKind,
+    text: &str,
+) -> Result<Address, Refusal> {
+    let refused = |message: String| Refusal::field(RefusalCode::Invalid, "url", message);
+    let text = text.trim();
+    let too_long = || {
+        let message = format!("url must have at most {MAX_LENGTH} bytes");
+        Refusal::field(RefusalCode::TooLong, "url", message)
+    };
+    if text.len() > MAX_LENGTH {
+        return Err(too_long());
+    }
+    let free = app.callbacks.allows_private();
+    let mut url = parse(text, free).map_err(|problem| refused(format!("url {problem}")))?;
+    if url.as_str().len() > MAX_LENGTH {
+        return Err(too_long());
+    }
+    if url.query() == Some("") {
+        url.set_query(None);
+    }
+    if !free && !is_of_kind(kind, &url) {
+        return Err(refused(format!("url must be {}", form(kind))));
+    }
+    if let Err(error) = app.callbacks.check(&url) {
+        return Err(refused(format!("url cannot be used: {}", error.detail())));
+    }
+    // Whether a name is unknown or private is not for strangers to learn.
+    if kind == AlertChannelKind::Webhook && !app.callbacks.finds(&url).await {
+        return Err(refused(
+            "url has a host without a public address".to_owned(),
+        ));
+    }
+    Ok(Address {
+        shown: shown(kind, &url),
+        url: Secret::new(url.as_str()),
+    })
+}
+
+fn parse(text: &str, free: bool) -> Result<Url, &'static str> {
+    if text.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err("must not contain white space");
+    }
+    let url = Url::parse(text).map_err(|_| "must be a web address")?;
+    let known = url.scheme() == "https" || (free && url.scheme() == "http");
+    if !known || !url.has_host() {
+        return Err("must be an https address");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not hold a user name or a password");
+    }
+    if url.fragment().is_some() {
+        return Err("must not have a fragment");
+    }
+    Ok(url)
+}
+
+/// What an address of a kind looks like.
+const fn form(kind: AlertChannelKind) -> &'static str {
+    match kind {
+        AlertChannelKind::Webhook => "an https address",
+        AlertChannelKind::Discord => {
+            "the address of a Discord webhook, https://discord.com/api/webhooks/<id>/<token>"
+        }
+        AlertChannelKind::Slack => {
+            "the address of a Slack webhook, https://hooks.slack.com/services/<…>/<…>/<…>"
+        }
+    }
+}
+
+fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
+    let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    match (kind, url.host_str().unwrap_or_default()) {
+        (AlertChannelKind::Webhook, _) => true,
+        (AlertChannelKind::Discord, "discord.com" | "discordapp.com") => match parts.as_slice() {
+            ["api", "webhooks", id, token] => {
+                !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty()
+            }
+            _ => false,
+        },
+        (AlertChannelKind::Slack, "hooks.slack.com") => match parts.as_slice() {
+            ["services", rest @ ..] => rest.len() == 3 && rest.iter().all(|part| !part.is_empty()),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn shown(kind: AlertChannelKind, url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    if kind == AlertChannelKind::Webhook {
+        let query = if url.query().is_some() { "?…" } else { "" };
+        return format!("{shown}{query}");
+    }
+    let first = url.path_segments().and_then(|mut parts| parts.next());
+    let first = first.unwrap_or_default().to_owned();
+    shown.set_path(&first);
+    format!("{}/…", shown.as_str().trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        parse(text, false).unwrap()
+    }
+
+    #[test]
+    fn an_address_of_discord_or_slack_is_one_of_a_webhook_there() {
+        use AlertChannelKind::{Discord, Slack, Webhook};
+        for (kind, text, fits) in [
+            (Webhook, "https://example.com/anything?at=all", true),
+            (Discord, "https://discord.com/api/webhooks/17/a-token", true),
+            (
+                Discord,
+                "https://discordapp.com/api/webhooks/17/a-token?thread_id=4",
+                true,
+            ),
+            (
+                Discord,
+                "https://discord.com/api/webhooks/17/a-token/slack",
+                false,
+            ),
+            (Discord, "https://discord.com/api/webhooks/17/", false),
+            (Discord, "https://discord.com/api/webhooks/x/a-token", false),
+            (Discord, "https://discord.com/api/users/17/a-token", false),
+            (
+                Discord,
+                "https://discord.com.example.com/api/webhooks/17/a-token",
+                false,
+            ),
+            (Discord, "https://hooks.slack.com/services/T0/B0/xyz", false),
+            (Slack, "https://hooks.slack.com/services/T0/B0/xyz", true),
+            (Slack, "https://hooks.slack.com/services/T0/B0", false),
+            (Slack, "https://hooks.slack.com/services/T0/B0/", false),
+            (Slack, "https://hooks.slack.com/workflows/T0/B0/xyz", false),
+            (Slack, "https://slack.com/services/T0/B0/xyz", false),
+        ] {
+            assert_eq!(is_of_kind(kind, &url(text)), fits, "{kind} {text}");
+        }
+    }
+
+    #[test]
+    fn what_lets_somebody_write_to_the_channel_is_not_shown() {
+        for (kind, text, expected) in [
+            (
+                AlertChannelKind::Discord,
+                "https://discord.com/api/webhooks/17/a-token?thread_id=4",
+                "https://discord.com/api/…",
+            ),
+            (
+                AlertChannelKind::Slack,
+                "https://hooks.slack.com/services/T0/B0/xyz",
+                "https://hooks.slack.com/services/…",
+            ),
+            (
+                AlertChannelKind::Slack,
+                "https://127.0.0.1/",
+                "https://127.0.0.1/…",
+            ),
+            (
+                AlertChannelKind::Webhook,
+                "https://example.com/alerts/in?key=s3cret",
+                "https://example.com/alerts/in?…",
+            ),
+            (
+                AlertChannelKind::Webhook,
+                "https://example.com/alerts/in",
+                "https://example.com/alerts/in",
+            ),
+        ] {
+            assert_eq!(shown(kind, &url(text)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_receiver_is_refused() {
+        for text in [
+            "",
+            "example.com/hook",
+            "ftp://example.com/hook",
+            "http://example.com/hook",
+            "https://",
+            "https://me:pw@example.com/hook",
+            "https://example.com/hook#part",
+            "https://example.com/a hook",
+            "https://example.com/\0",
+        ] {
+            assert!(parse(text, false).is_err(), "{text:?}");
+        }
+        assert!(parse("http://127.0.0.1:9/hook", true).is_ok());
+        assert!(parse("ftp://127.0.0.1:9/hook", true).is_err());
+    }
+}

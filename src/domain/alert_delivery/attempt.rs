@@ -1,0 +1,407 @@
+//! One attempt to deliver: what is sent, and what comes of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel_async::AsyncConnection as _;
+use url::Url;
+use uuid::Uuid;
+
+use super::{CHANNEL_DISABLED, job, lock_both, schedule};
+use crate::app::App;
+use crate::crypto::standard_signature;
+use crate::db::Connection;
+use crate::db::alert_channel::{self, AlertChannel};
+use crate::db::alert_delivery::{self, AlertDelivery};
+use crate::db::queue::{self, Exhausted};
+use crate::domain::alert_channel::{disable, list_secrets, open_url};
+use crate::domain::task::{self, DeliverAlert};
+use crate::error::Error;
+use crate::model::{
+    AlertChannelDisabledReason, AlertChannelKind, AlertChannelState, AlertDeliveryKind,
+    AlertDeliveryStatus,
+};
+
+/// Without a success for so long a channel is disabled.
+const MAX_FAILING: TimeDelta = TimeDelta::days(5);
+/// How long a channel rests whose receiver asks for less and does not say how long.
+const REST: Duration = Duration::from_mins(1);
+/// Deliveries to one channel that a process sends at a time, so that a slow receiver holds no other up.
+const IN_FLIGHT: usize = 4;
+/// How long a delivery waits for others to its channel, in seconds.
+const BUSY_SECONDS: f64 = 1.0;
+
+/// How many deliveries this process is sending to each channel. Cloning is cheap.
+#[derive(Debug, Clone, Default)]
+pub struct Lanes(Arc<Mutex<HashMap<i64, usize>>>);
+
+impl Lanes {
+    fn enter(&self, channel_id: i64) -> Option<Place> {
+        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lanes.entry(channel_id).or_default();
+        if *taken >= IN_FLIGHT {
+            return None;
+        }
+        *taken += 1;
+        Some(Place {
+            lanes: self.clone(),
+            channel_id,
+        })
+    }
+}
+
+/// A place among the deliveries that are sent to a channel; free again when it is dropped.
+struct Place {
+    lanes: Lanes,
+    channel_id: i64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut lanes = self.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(taken) = lanes.get_mut(&self.channel_id) {
+            *taken = taken.saturating_sub(1);
+            if *taken == 0 {
+                lanes.remove(&self.channel_id);
+            }
+        }
+    }
+}
+
+/// What came of sending.
+enum Sent {
+    /// The receiver took it, with this status.
+    Arrived(u16),
+    /// It did not.
+    Failed(Failure),
+}
+
+/// Why an attempt failed.
+struct Failure {
+    status: Option<u16>,
+    error: String,
+    retry_after: Option<Duration>,
+}
+
+/// Sends a delivery and finishes the job. What has been sent, given up or removed since the job was queued is let be.
+///
+/// # Errors
+/// The database failed, or a secret of the channel cannot be read; the job is tried again.
+pub async fn attempt(
+    app: &App,
+    lanes: &Lanes,
+    payload: DeliverAlert,
+    job: Uuid,
+) -> Result<(), Error> {
+    let Some((channel, delivery)) = load(app, payload).await? else {
+        queue::finish(&mut *app.db.get().await?, &[job]).await?;
+        return Ok(());
+    };
+    if channel.state != AlertChannelState::Active {
+        return give_up(app, &channel, payload, job).await;
+    }
+    let now = app.clock.now();
+    if let Some(until) = channel.paused_until.filter(|until| *until > now) {
+        return postpone(app, &channel, payload, job, until).await;
+    }
+    let Some(_place) = lanes.enter(channel.id) else {
+        queue::snooze(&mut *app.db.get().await?, &[job], BUSY_SECONDS).await?;
+        return Ok(());
+    };
+    let sent = send(app, &channel, &delivery, now).await?;
+    settle(app, &channel, payload, job, &sent).await
+}
+
+/// The delivery with its channel, where this attempt is still to be made.
+async fn load(
+    app: &App,
+    payload: DeliverAlert,
+) -> Result<Option<(AlertChannel, AlertDelivery)>, Error> {
+    let mut connection = app.db.get().await?;
+    let found = alert_delivery::list_by_id(&mut connection, &[payload.delivery_id]).await?;
+    let Some(delivery) = found.into_iter().find(|row| is_next(row, payload)) else {
+        return Ok(None);
+    };
+    let channel = alert_channel::list_by_id(&mut connection, &[delivery.channel_id]).await?;
+    Ok(channel
+        .into_iter()
+        .next()
+        .map(|channel| (channel, delivery)))
+}
+
+/// Whether an attempt is the one that a delivery waits for.
+fn is_next(delivery: &AlertDelivery, payload: DeliverAlert) -> bool {
+    delivery.status == AlertDeliveryStatus::Pending
+        && delivery.attempts.saturating_add(1) == payload.attempt
+}
+
+async fn send(
+    app: &App,
+    channel: &AlertChannel,
+    delivery: &AlertDelivery,
+    now: DateTime<Utc>,
+) -> Result<Sent, Error> {
+    let url = open_url(app, channel)?;
+    let url = Url::parse(url.expose()).map_err(Error::internal)?;
+    let headers = match channel.kind {
+        AlertChannelKind::Webhook => signed(app, delivery, now).await?,
+        AlertChannelKind::Discord | AlertChannelKind::Slack => Vec::new(),
+    };
+    let failed = |status, error, retry_after| {
+        Ok(Sent::Failed(Failure {
+            status,
+            error,
+            retry_after,
+        }))
+    };
+    match app
+        .callbacks
+        .post(url, &headers, delivery.body.clone())
+        .await
+    {
+        Ok(reply) if (200..300).contains(&reply.status) => Ok(Sent::Arrived(reply.status)),
+        Ok(reply) => {
+            let error = format!("HTTP {}", reply.status);
+            failed(Some(reply.status), error, reply.retry_after)
+        }
+        Err(error) => failed(None, error.to_string(), None),
+    }
+}
+
+/// The headers of Standard Webhooks, with a signature by each secret that is used now.
+async fn signed(
+    app: &App,
+    delivery: &AlertDelivery,
+    now: DateTime<Utc>,
+) -> Result<Vec<(&'static str, String)>, Error> {
+    let mut connection = app.db.get().await?;
+    let secrets = list_secrets(app, &mut connection, delivery.channel_id, now).await?;
+    drop(connection);
+    let id = format!("msg_{}", delivery.message_id.simple());
+    let seconds = now.timestamp();
+    let signatures: Vec<String> = secrets
+        .iter()
+        .filter_map(|secret| standard_signature(secret, &id, seconds, &delivery.body))
+        .collect();
+    if signatures.is_empty() {
+        return Err(Error::internal("a webhook has no secret to sign with"));
+    }
+    Ok(vec![
+        ("webhook-id", id),
+        ("webhook-timestamp", seconds.to_string()),
+        ("webhook-signature", signatures.join(" ")),
+    ])
+}
+
+/// Writes what came of an attempt, with the job of the next one.
+async fn settle(
+    app: &App,
+    channel: &AlertChannel,
+    payload: DeliverAlert,
+    job: Uuid,
+    sent: &Sent,
+) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            if queue::finish(connection, &[job]).await?.is_empty() {
+                return Ok(());
+            }
+            let both = lock_both(connection, channel.id, payload.delivery_id).await?;
+            let Some((mut channel, mut delivery)) = both else {
+                return Ok(());
+            };
+            match sent {
+                // Also where it was given up meanwhile: it did arrive.
+                Sent::Arrived(status) if delivery.attempts.saturating_add(1) == payload.attempt => {
+                    delivery.attempts = payload.attempt;
+                    delivery.status = AlertDeliveryStatus::Delivered;
+                    delivery.last_status_code = Some((*status).into());
+                    delivery.last_error = None;
+                    delivery.next_attempt_at = None;
+                    delivery.delivered_at = Some(now);
+                    alert_delivery::update(connection, &delivery).await?;
+                    channel.last_delivered_at = Some(now);
+                    channel.failing_since = None;
+                    alert_channel::update(connection, &channel).await?;
+                }
+                Sent::Failed(failure) if is_next(&delivery, payload) => {
+                    fail(connection, &mut channel, &mut delivery, failure, now).await?;
+                }
+                // Another worker had the same attempt and was first.
+                _ => {}
+            }
+            Ok(())
+        })
+        .await?;
+    app.events.hint(task::DELIVERIES);
+    Ok(())
+}
+
+/// Counts an attempt that failed: queues the next one, or gives the delivery up, or the channel. Both rows are locked.
+async fn fail(
+    connection: &mut Connection,
+    channel: &mut AlertChannel,
+    delivery: &mut AlertDelivery,
+    failure: &Failure,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    delivery.attempts = delivery.attempts.saturating_add(1);
+    delivery.last_status_code = failure.status.map(Into::into);
+    delivery.last_error = Some(failure.error.clone());
+    let is_test = delivery.kind == AlertDeliveryKind::Test;
+    let asked = failure.retry_after.map(delta);
+    let is_gone = failure.status == Some(410);
+    let next = match schedule::delay(delivery.attempts)? {
+        Some(delay) if !is_test && !is_gone => {
+            Some(now + asked.map_or(delay, |asked| asked.max(delay)))
+        }
+        _ => None,
+    };
+    delivery.next_attempt_at = next;
+    if let Some(at) = next {
+        let next = job(delivery, at)?;
+        queue::insert(connection, &[next]).await?;
+    } else {
+        delivery.status = AlertDeliveryStatus::Failed;
+    }
+    alert_delivery::update(connection, delivery).await?;
+
+    // Too many requests, or a gateway without anybody behind it: what else there is to tell waits as well.
+    if matches!(failure.status, Some(429 | 502 | 504)) {
+        let until = now + asked.unwrap_or_else(|| delta(REST));
+        channel.paused_until = channel.paused_until.max(Some(until));
+    }
+    if !is_test {
+        channel.failing_since = channel.failing_since.or(Some(now));
+    }
+    let failing = channel
+        .failing_since
+        .is_some_and(|since| now - since >= MAX_FAILING);
+    if is_gone {
+        disable(connection, channel, AlertChannelDisabledReason::Gone, now).await?;
+    } else if failing && !is_test {
+        disable(
+            connection,
+            channel,
+            AlertChannelDisabledReason::Failing,
+            now,
+        )
+        .await?;
+    }
+    alert_channel::update(connection, channel).await?;
+    Ok(())
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::days(1))
+}
+
+/// Ends a delivery whose channel was disabled after it was queued.
+async fn give_up(
+    app: &App,
+    channel: &AlertChannel,
+    payload: DeliverAlert,
+    job: Uuid,
+) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            if queue::finish(connection, &[job]).await?.is_empty() {
+                return Ok(());
+            }
+            let both = lock_both(connection, channel.id, payload.delivery_id).await?;
+            let Some((channel, mut delivery)) = both else {
+                return Ok(());
+            };
+            if !is_next(&delivery, payload) {
+                return Ok(());
+            }
+            if channel.state == AlertChannelState::Active {
+                // Enabled again in this moment.
+                let now = app.clock.now();
+                queue::insert(connection, &[super::job(&delivery, now)?]).await?;
+                return Ok(());
+            }
+            delivery.status = AlertDeliveryStatus::Failed;
+            delivery.next_attempt_at = None;
+            delivery.last_error = Some(CHANNEL_DISABLED.to_owned());
+            alert_delivery::update(connection, &delivery).await?;
+            Ok(())
+        })
+        .await
+}
+
+/// Lets a delivery wait until its channel's receiver wants more.
+async fn postpone(
+    app: &App,
+    channel: &AlertChannel,
+    payload: DeliverAlert,
+    job: Uuid,
+    until: DateTime<Utc>,
+) -> Result<(), Error> {
+    let mut connection = app.db.get().await?;
+    connection
+        .transaction::<_, Error, _>(async |connection| {
+            if queue::finish(connection, &[job]).await?.is_empty() {
+                return Ok(());
+            }
+            let both = lock_both(connection, channel.id, payload.delivery_id).await?;
+            let Some((_, mut delivery)) = both else {
+                return Ok(());
+            };
+            if is_next(&delivery, payload) {
+                delivery.next_attempt_at = Some(until);
+                alert_delivery::update(connection, &delivery).await?;
+                queue::insert(connection, &[super::job(&delivery, until)?]).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Counts the attempts whose jobs died as failed ones, so that their deliveries go on.
+///
+/// # Errors
+/// The database failed.
+pub async fn requeue_dead(
+    connection: &mut Connection,
+    dead: &[Exhausted],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let died: HashMap<i64, DeliverAlert> = dead
+        .iter()
+        .filter(|job| job.name == task::DELIVER_ALERT)
+        .filter_map(|job| serde_json::from_str(job.payload_json.as_deref()?).ok())
+        .map(|payload: DeliverAlert| (payload.delivery_id, payload))
+        .collect();
+    if died.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<i64> = died.keys().copied().collect();
+    let mut found = alert_delivery::list_by_id(connection, &ids).await?;
+    // Of two processes that do this, none waits for the other in a circle.
+    found.sort_unstable_by_key(|delivery| (delivery.channel_id, delivery.id));
+    for row in found {
+        let Some((mut channel, mut delivery)) =
+            lock_both(connection, row.channel_id, row.id).await?
+        else {
+            continue;
+        };
+        if died
+            .get(&row.id)
+            .is_some_and(|payload| is_next(&delivery, *payload))
+        {
+            let failure = Failure {
+                status: None,
+                error: "the server could not make the attempt".to_owned(),
+                retry_after: None,
+            };
+            fail(connection, &mut channel, &mut delivery, &failure, now).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! What a channel is told, in the form of its kind. A body is made once and kept, so that each attempt sends the same bytes.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use crate::db::affiliate::Affiliate;
+use crate::db::alert::{Alert, AlertEvent};
+use crate::db::alert_channel::AlertChannel;
+use crate::db::campaign::Campaign;
+use crate::db::post::Post;
+use crate::db::reconciliation::Reconciliation;
+use crate::model::{
+    AlertChannelDisabledReason, AlertChannelKind, DiscrepancyLevel, Finality, IdKind,
+};
+
+/// Most UTF-16 units of a message to Discord, whose limit is 2,000 characters.
+const DISCORD_LENGTH: usize = 2000;
+/// Most UTF-16 units of a message to Slack, which cuts what is much longer.
+const SLACK_LENGTH: usize = 4000;
+
+/// Something that happened to an alert, with what its advertiser may see around it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Happening<'a> {
+    pub(super) event: &'a AlertEvent,
+    pub(super) alert: &'a Alert,
+    pub(super) campaign: &'a Campaign,
+    pub(super) post: Option<&'a Post>,
+    pub(super) affiliate: Option<&'a Affiliate>,
+    pub(super) verdict: Option<&'a Reconciliation>,
+}
+
+/// The body that tells a channel of something that happened to an alert.
+pub(super) fn of_event(kind: AlertChannelKind, happening: &Happening<'_>) -> String {
+    match kind {
+        AlertChannelKind::Webhook => {
+            let name = format!("alert.{}", happening.event.kind.as_str().to_lowercase());
+            envelope(&name, happening.event.occurred_at, &data(happening))
+        }
+        AlertChannelKind::Discord => discord(&sentences(happening, discord_text, str::to_owned)),
+        AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_text)),
+    }
+}
+
+/// The body of a test.
+pub(super) fn of_test(channel: &AlertChannel, now: DateTime<Utc>) -> String {
+    let message = "This is a test: alerts of Countersign arrive here.";
+    match channel.kind {
+        AlertChannelKind::Webhook => {
+            let data =
+                json!({ "channel": named(IdKind::AlertChannel, channel.id), "message": message });
+            envelope("channel.test", now, &data)
+        }
+        AlertChannelKind::Discord => discord(message),
+        AlertChannelKind::Slack => slack(message),
+    }
+}
+
+/// The body that tells a channel of a kind that another one was disabled.
+pub(super) fn of_disabled(
+    kind: AlertChannelKind,
+    other: &AlertChannel,
+    reason: AlertChannelDisabledReason,
+    now: DateTime<Utc>,
+) -> String {
+    let why = match reason {
+        AlertChannelDisabledReason::Gone => "its receiver answered 410",
+        AlertChannelDisabledReason::Failing => "nothing has arrived there for five days",
+        AlertChannelDisabledReason::Requested => "somebody asked for it",
+    };
+    let message = |url: &str| {
+        format!(
+            "Alerts of Countersign are not sent to {url} any more: {why}. Enable that channel again when it works."
+        )
+    };
+    match kind {
+        AlertChannelKind::Webhook => {
+            let data = json!({
+                "channel": {
+                    "id": IdKind::AlertChannel.encode(other.id),
+                    "kind": other.kind.as_str(),
+                    "url": other.shown_url,
+                    "disabledReason": reason.as_str(),
+                },
+                "message": message(&other.shown_url),
+            });
+            envelope("channel.disabled", now, &data)
+        }
+        AlertChannelKind::Discord => discord(&message(&other.shown_url)),
+        AlertChannelKind::Slack => slack(&message(&slack_text(&other.shown_url))),
+    }
+}
+
+/// As Standard Webhooks have it: what it is, when it happened, and the rest.
+fn envelope(name: &str, at: DateTime<Utc>, data: &Value) -> String {
+    json!({ "type": name, "timestamp": time(at), "data": data }).to_string()
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+fn named(kind: IdKind, row: i64) -> Value {
+    json!({ "id": kind.encode(row) })
+}
+
+fn data(happening: &Happening<'_>) -> Value {
+    let alert = happening.alert;
+    json!({
+        "event": happening.event.kind.as_str(),
+        "alert": {
+            "id": IdKind::Alert.encode(alert.id),
+            "kind": alert.kind.as_str(),
+            "level": alert.level.map(DiscrepancyLevel::as_str),
+            "finality": alert.finality.map(Finality::as_str),
+            "status": alert.status.as_str(),
+            "message": alert.message,
+            "occurrences": alert.occurrences,
+            "createdAt": time(alert.created_at),
+            "acknowledgedAt": alert.acknowledged_at.map(time),
+            "resolvedAt": alert.resolved_at.map(time),
+            "resolvedBy": alert.resolved_by,
+            "resolutionNotes": alert.resolution_notes,
+        },
+        "campaign": {
+            "id": IdKind::Campaign.encode(happening.campaign.id),
+            "name": happening.campaign.name,
+        },
+        "post": happening.post.map(|post| json!({
+            "id": IdKind::Post.encode(post.id),
+            "platform": post.platform.as_str(),
+            "url": post.canonical_url,
+            "status": post.status.as_str(),
+        })),
+        "affiliate": happening.affiliate.map(|affiliate| json!({
+            "id": IdKind::Affiliate.encode(affiliate.id),
+            "name": affiliate.name,
+        })),
+        "reconciliation": happening.verdict.map(|verdict| json!({
+            "id": IdKind::Reconciliation.encode(verdict.id),
+            "status": verdict.status.as_str(),
+            "level": verdict.discrepancy_level.map(DiscrepancyLevel::as_str),
+            "finality": verdict.finality.as_str(),
+            "explanation": verdict.explanation,
+        })),
+    })
+}
+
+/// The same for people: what happened, the alert's sentence, and where. What others typed passes through `text`, the post's
+/// link through `link`.
+fn sentences(
+    happening: &Happening<'_>,
+    text: fn(&str) -> String,
+    link: fn(&str) -> String,
+) -> String {
+    let alert = happening.alert;
+    let level = alert
+        .level
+        .map(|level| format!(" ({level})"))
+        .unwrap_or_default();
+    let mut lines = format!(
+        "{} {}{level}: {}\nCampaign: {}",
+        text(alert.kind.as_str()),
+        happening.event.kind.as_str().to_lowercase(),
+        text(&alert.message),
+        text(&happening.campaign.name),
+    );
+    if let Some(affiliate) = happening.affiliate {
+        lines.push_str("\nAffiliate: ");
+        lines.push_str(&text(&affiliate.name));
+    }
+    if let Some(post) = happening.post {
+        lines.push_str("\nPost: ");
+        lines.push_str(&link(&post.canonical_url));
+    }
+    lines
+}
+
+/// A text in which nothing is formatted by Discord.
+fn discord_text(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(
+            character,
+            '\\' | '*' | '_' | '~' | '`' | '|' | '>' | '#' | '[' | ']' | '(' | ')' | '<' | '@'
+        ) {
+            escaped.push('\\');
+        }
+        escaped.push(if character == '\n' { ' ' } else { character });
+    }
+    escaped
+}
+
+/// A text in which nothing is a link or a mention for Slack.
+fn slack_text(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\n', " ")
+}
+
+fn discord(content: &str) -> String {
+    // Nobody is called by what others typed.
+    json!({ "content": cut(content, DISCORD_LENGTH), "allowed_mentions": { "parse": [] } })
+        .to_string()
+}
+
+fn slack(text: &str) -> String {
+    json!({ "text": cut(text, SLACK_LENGTH) }).to_string()
+}
+
+/// At most so many UTF-16 units of a text.
+fn cut(text: &str, most: usize) -> String {
+    if text.encode_utf16().count() <= most {
+        return text.to_owned();
+    }
+    let mut length = 1;
+    let mut short: String = text
+        .chars()
+        .take_while(|character| {
+            length += character.len_utf16();
+            length <= most
+        })
+        .collect();
+    short.push('…');
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_typed_formats_and_calls_nobody() {
+        assert_eq!(
+            slack_text("<!channel> & <http://x|y>\nz"),
+            "&lt;!channel&gt; &amp; &lt;http://x|y&gt; z"
+        );
+        assert_eq!(
+            discord_text("@everyone **a** [b](http://x)\n# c"),
+            r"\@everyone \*\*a\*\* \[b\]\(http://x\) \# c"
+        );
+        let body: Value = serde_json::from_str(&discord("@everyone")).unwrap();
+        assert_eq!(
+            body,
+            json!({ "content": "@everyone", "allowed_mentions": { "parse": [] } })
+        );
+        let body: Value = serde_json::from_str(&slack("a")).unwrap();
+        assert_eq!(body, json!({ "text": "a" }));
+    }
+
+    #[test]
+    fn a_message_is_cut_to_what_the_receiver_takes() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        // Outside of the basic plane a character is two units.
+        assert_eq!(cut("a😀😀", 4), "a😀…");
+        assert_eq!(cut("😀😀", 4), "😀😀");
+        let body: Value = serde_json::from_str(&discord(&"😀".repeat(3000))).unwrap();
+        let content = body["content"].as_str().unwrap();
+        assert!(content.encode_utf16().count() <= 2000 && content.ends_with('…'));
+    }
+}

@@ -1,0 +1,219 @@
+//! A receiver that does not take what it is sent: tried again by the schedule, slowed down, and at last disabled.
+
+use chrono::TimeDelta;
+use serde_json::{Value, json};
+
+use super::{
+    acknowledge, channel, deliveries, delivery_when, raise, registered, retry, signature, update,
+    webhook,
+};
+use crate::scene::{text, time};
+use crate::support::{Client, Receiver, TestApp, until};
+
+/// The only delivery of a channel, once so many attempts have ended.
+async fn attempted(client: &Client, id: &str, attempts: i64) -> Value {
+    let what = format!("attempt {attempts} has ended");
+    delivery_when(client, id, &what, |delivery| {
+        delivery["attempts"].as_i64() >= Some(attempts)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_sent_again_when_it_is_due_with_the_same_id_and_bytes() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let receiver = Receiver::start().await;
+    receiver.answer(500, &[]);
+    let (id, secret) = webhook(&acme.client, &receiver).await;
+    raise(&app, &ann, &campaign, 0).await;
+    let failed = attempted(&acme.client, &id, 1).await;
+    receiver.answer(200, &[]);
+    assert_eq!(
+        (&failed["status"], &failed["lastStatusCode"]),
+        (&json!("PENDING"), &json!(500))
+    );
+    assert_eq!(failed["lastError"], "HTTP 500");
+    // The failure was noted at one time, and the next attempt is 5 s later and up to a tenth.
+    let since = time(&channel(&acme.client, &id).await["failingSince"]);
+    let wait = time(&failed["nextAttemptAt"]) - since;
+    assert!(
+        (TimeDelta::seconds(5)..=TimeDelta::milliseconds(5500)).contains(&wait),
+        "{wait}"
+    );
+    app.move_clock(1).await;
+    let got = receiver.wait_for(2).await;
+    let delivered = attempted(&acme.client, &id, 2).await;
+    assert_eq!(delivered["status"], "DELIVERED", "{delivered}");
+    assert_eq!(
+        (&delivered["lastStatusCode"], &delivered["lastError"]),
+        (&json!(200), &Value::Null)
+    );
+    assert_eq!(got[0].header("webhook-id"), got[1].header("webhook-id"));
+    assert_eq!(got[0].body, got[1].body);
+    assert_ne!(
+        got[0].header("webhook-timestamp"),
+        got[1].header("webhook-timestamp")
+    );
+    for request in &got {
+        signature::assert_signed(request, &secret);
+    }
+    assert_eq!(
+        channel(&acme.client, &id).await["failingSince"],
+        Value::Null
+    );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_ten_attempts_a_delivery_has_failed_and_can_be_tried_by_hand() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let receiver = Receiver::start().await;
+    // A redirect is not followed: it is a failure as well.
+    receiver.answer(302, &["location: http://127.0.0.1:1/elsewhere"]);
+    let (id, _) = webhook(&acme.client, &receiver).await;
+    raise(&app, &ann, &campaign, 0).await;
+    attempted(&acme.client, &id, 1).await;
+    // By each of these hours the next attempt is due: 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h, and a tenth.
+    for (attempt, hours) in (2..).zip([1, 2, 3, 6, 12, 24, 40, 63, 90]) {
+        app.move_clock(hours).await;
+        attempted(&acme.client, &id, attempt).await;
+    }
+    let failed = attempted(&acme.client, &id, 10).await;
+    assert_eq!(
+        (&failed["status"], &failed["nextAttemptAt"]),
+        (&json!("FAILED"), &Value::Null)
+    );
+    assert_eq!(channel(&acme.client, &id).await["state"], "ACTIVE");
+    assert_eq!(receiver.received().len(), 10);
+
+    receiver.answer(204, &[]);
+    let again = retry(&acme.client, &failed).await;
+    assert_eq!(again["alertDelivery"]["status"], "PENDING", "{again}");
+    let delivered = attempted(&acme.client, &id, 11).await;
+    assert_eq!(
+        (&delivered["status"], &delivered["lastStatusCode"]),
+        (&json!("DELIVERED"), &json!(204))
+    );
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_asks_for_less_is_left_in_peace() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let receiver = Receiver::start().await;
+    receiver.answer(429, &["retry-after: 7200"]);
+    let (id, _) = webhook(&acme.client, &receiver).await;
+    let alert = raise(&app, &ann, &campaign, 0).await;
+    let failed = attempted(&acme.client, &id, 1).await;
+    let since = time(&channel(&acme.client, &id).await["failingSince"]);
+    assert_eq!(time(&failed["nextAttemptAt"]) - since, TimeDelta::hours(2));
+    // What comes meanwhile waits as long, and loses no attempt.
+    receiver.answer(200, &[]);
+    acknowledge(&acme.client, &alert).await;
+    until("the second delivery waits", async || {
+        let log = deliveries(&acme.client, &id).await;
+        log.len() == 2 && time(&log[1]["nextAttemptAt"]) - since == TimeDelta::hours(2)
+    })
+    .await;
+    assert_eq!(deliveries(&acme.client, &id).await[1]["attempts"], 0);
+    assert_eq!(receiver.received().len(), 1);
+    app.move_clock(3).await;
+    receiver.wait_for(3).await;
+    until("both have arrived", async || {
+        let log = deliveries(&acme.client, &id).await;
+        log.iter().all(|delivery| delivery["status"] == "DELIVERED")
+    })
+    .await;
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_gone_is_disabled_at_once_and_the_others_are_told() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let (gone, other) = (Receiver::start().await, Receiver::start().await);
+    gone.answer(410, &[]);
+    let (id, _) = webhook(&acme.client, &gone).await;
+    let slack = format!("{}/services/T0/B0/a-t0ken", other.url);
+    registered(&acme.client, "SLACK", &slack).await;
+    let alert = raise(&app, &ann, &campaign, 0).await;
+    until("it is disabled", async || {
+        channel(&acme.client, &id).await["state"] == "DISABLED"
+    })
+    .await;
+    let seen = channel(&app.operator, &id).await;
+    assert_eq!(seen["disabledReason"], "GONE");
+    assert!(seen["disabledAt"].is_string(), "{seen}");
+    let failed = attempted(&acme.client, &id, 1).await;
+    assert_eq!(
+        (&failed["status"], &failed["lastStatusCode"]),
+        (&json!("FAILED"), &json!(410))
+    );
+    let told: Vec<String> = other
+        .wait_for(2)
+        .await
+        .iter()
+        .map(|got| text(&got.json()["text"]))
+        .collect();
+    assert!(
+        told.iter().any(|message| message.contains("answered 410")),
+        "{told:?}"
+    );
+
+    acknowledge(&acme.client, &alert).await;
+    other.wait_for(3).await;
+    app.settled().await;
+    assert_eq!(gone.received().len(), 1);
+    gone.answer(200, &[]);
+    update(&acme.client, json!({ "channelId": id, "enabled": true })).await;
+    retry(&acme.client, &failed).await;
+    assert_eq!(attempted(&acme.client, &id, 2).await["status"], "DELIVERED");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_five_days_without_a_success_a_channel_is_disabled_and_says_why() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let receiver = Receiver::start().await;
+    receiver.answer(503, &[]);
+    let (id, _) = webhook(&acme.client, &receiver).await;
+    let alert = raise(&app, &ann, &campaign, 0).await;
+    attempted(&acme.client, &id, 1).await;
+    app.move_clock(5 * 24 - 1).await;
+    attempted(&acme.client, &id, 2).await;
+    assert_eq!(
+        channel(&acme.client, &id).await["state"],
+        "ACTIVE",
+        "not yet"
+    );
+    // Another one waits when the channel is given up.
+    acknowledge(&acme.client, &alert).await;
+    until("both have failed", async || {
+        let log = deliveries(&acme.client, &id).await;
+        log.len() == 2 && log[1]["attempts"].as_i64() > Some(0)
+    })
+    .await;
+    app.move_clock(5 * 24 + 1).await;
+    until("it is disabled", async || {
+        channel(&acme.client, &id).await["state"] == "DISABLED"
+    })
+    .await;
+    assert_eq!(
+        channel(&acme.client, &id).await["disabledReason"],
+        "FAILING"
+    );
+    app.settled().await;
+    for delivery in deliveries(&acme.client, &id).await {
+        assert_eq!(delivery["status"], "FAILED", "{delivery}");
+        assert_eq!(delivery["nextAttemptAt"], Value::Null);
+    }
+    let sent = receiver.received().len();
+    app.move_clock(10 * 24).await;
+    app.settled().await;
+    assert_eq!(receiver.received().len(), sent, "nothing is sent any more");
+    app.finish().await;
+}
