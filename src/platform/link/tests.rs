@@ -334,7 +334,7 @@ fn every_spelling_of_an_x_post_is_one_link() {
 #[test]
 fn what_is_no_x_post_is_refused_by_name() {
     let table = "
-        https://t.co/abc123 paste the x.com link
+        https://t.co/abc/def not that of a post
         https://x.com/SomeBody profile
         https://x.com/ open the post
         https://x.com/SomeBody/status/ open the post
@@ -365,6 +365,15 @@ fn every_spelling_of_a_tiktok_post_is_one_link() {
         canonical,
         table,
     );
+}
+
+#[test]
+fn t_co_links_are_left_to_the_web_server() {
+    let table = "
+        https://t.co/AbCd12Ef https://t.co/AbCd12Ef
+        http://t.co/AbCd12Ef/?x=1 https://t.co/AbCd12Ef
+    ";
+    assert_opaque(PlatformKind::X, &LinkTarget::Redirect, table);
 }
 
 #[test]

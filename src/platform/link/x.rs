@@ -2,9 +2,9 @@
 //! [`created_at`].
 //!
 //! X opens a post under any handle, so the canonical URL has none. `t.co` shortens links to
-//! anywhere at all and is refused.
+//! anywhere at all: only where it leads to a post of X does it name one.
 
-use super::{Address, LinkRefusal, NO_POST, PostLink, is_token, number};
+use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_token, number};
 use crate::model::PlatformKind;
 
 /// The most digits in the number of a post, as the API takes it.
@@ -17,8 +17,6 @@ const EPOCH_MS: i64 = 1_288_834_974_657;
 /// (oduwsdl/tweetedat, `TimestampEstimator.py`).
 const FIRST_WITH_TIME: u64 = 29_700_859_247;
 
-const SHORT: &str = "a t.co short link, which may lead anywhere: open it and paste the x.com link \
-                     of the post";
 const PROFILE: &str = "that of a profile: paste the link of one post";
 
 /// Whether this host is X's.
@@ -39,7 +37,13 @@ pub(super) fn serves(host: &str) -> bool {
 /// Reads a link on one of X's hosts.
 pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
     if address.host == "t.co" {
-        return Err(refuse(SHORT));
+        return match address.path {
+            [token] if is_token(token, MAX_TOKEN) => {
+                let url = format!("https://t.co/{token}");
+                Ok(PostLink::redirect(PlatformKind::X, url))
+            }
+            _ => Err(refuse(NO_POST)),
+        };
     }
     match address.path {
         ["i", "status", id, rest @ ..] | ["i", "web", "status", id, rest @ ..]

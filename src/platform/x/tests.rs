@@ -12,7 +12,6 @@ use super::wire::parse_lookup;
 use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
 use crate::platform::http::Answer;
-use crate::platform::link::LinkTarget;
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
 use crate::platform::{Account, Advice, Sighting};
 
@@ -590,12 +589,7 @@ async fn a_short_link_is_followed_one_step_without_a_token() {
         other => Reply::new(500, other),
     })
     .await;
-    let link = PostLink {
-        platform: PlatformKind::X,
-        canonical_url: "https://t.co/AbCd12".to_owned(),
-        target: LinkTarget::Redirect,
-        account: None,
-    };
+    let link = PostLink::parse("https://t.co/AbCd12").unwrap();
     match adapter(&stub).resolve(&link).await.unwrap() {
         Resolved::Post(found) => assert_eq!(found.native_id(), Some("1")),
         other => panic!("{other:?}"),

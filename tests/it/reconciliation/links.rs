@@ -15,7 +15,7 @@ use crate::support::{TestApp, until};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_link_is_accepted_at_once_and_resolved_by_the_job() {
     let mut app = TestApp::start().await;
-    let platforms = ["REDDIT", "INSTAGRAM", "META", "TIKTOK"];
+    let platforms = ["REDDIT", "INSTAGRAM", "META", "TIKTOK", "X"];
     let (_, ann, campaign) = app.program(&platforms).await;
     let mut waiting = Vec::new();
     for (platform, status) in [
@@ -23,6 +23,7 @@ async fn a_short_link_is_accepted_at_once_and_resolved_by_the_job() {
         (Platform::Instagram, "MATCHED"),
         (Platform::Meta, "MATCHED"),
         (Platform::TikTok, "MATCHED"),
+        (Platform::X, "MATCHED"),
     ] {
         let post = scene::sample(&app, platform);
         let link = short_link(&app, platform, &post.native_id);

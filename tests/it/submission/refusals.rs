@@ -121,7 +121,7 @@ async fn a_link_that_is_not_a_posts_is_refused() {
         "https://www.youtube.com/playlist?list=PL0123456789abcdef",
         "https://www.tiktok.com/@countersign_hq",
         "https://x.com/countersign_hq",
-        "https://t.co/abcdefghij",
+        "https://t.co/",
         "https://example.com/p/DfLW-Pji_gA/",
         "https://instagram.com.example.com/p/DfLW-Pji_gA/",
         "https://www.instagram.com:8443/p/DfLW-Pji_gA/",
