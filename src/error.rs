@@ -73,7 +73,7 @@ impl Refusal {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The caller can mend it. Nothing was written.
-    #[error("refused: {0:?}")]
+    #[error("{}", sentences(.0))]
     Refused(Vec<Refusal>),
     /// Nobody is signed in, or the sign-in does not hold.
     #[error("sign in first: send an Authorization header with a Bearer token")]
@@ -93,6 +93,14 @@ pub enum Error {
     /// Something is broken here.
     #[error("internal error")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+fn sentences(refusals: &[Refusal]) -> String {
+    let sentences: Vec<&str> = refusals
+        .iter()
+        .map(|refusal| refusal.message.as_str())
+        .collect();
+    sentences.join("; ")
 }
 
 impl Error {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
 
 use super::access::Viewer;
@@ -21,6 +21,9 @@ use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CredentialState, PlatformKind, Secret};
 pub use crate::platform::Account;
 use crate::platform::{Owner, PlatformError};
+
+/// How long a token that was refused is left alone.
+const TRY_AGAIN: TimeDelta = TimeDelta::hours(6);
 
 /// The name of the budget of calls that ask whose a token is.
 const LINKING: &str = "linking";
@@ -88,8 +91,8 @@ pub async fn link(
             let message = format!("{kind} cannot be asked at present");
             Refusal::field(RefusalCode::PlatformNotAvailable, "platform", message)
         })?;
-    // The call is made with a token that has no budget yet; what it shows of the platform is no less true.
-    let permit = health::permit(app, kind, LINKING, true).await?;
+    // What it shows is not enough to close a circuit: whatever token an affiliate gives is refused by a platform that works.
+    let permit = health::permit(app, kind, LINKING, false).await?;
     if let Permit::Wait(_) = permit {
         let message = "this platform cannot be asked just now: try again in a moment";
         return Err(Refusal::field(RefusalCode::TryAgainLater, "platform", message).into());
@@ -98,10 +101,7 @@ pub async fn link(
     health::saw(app, kind, permit, Seen::of([told.as_ref().err()], LINKING)).await?;
     let told = told.map_err(|error| unidentified(kind, &error))?;
     check_account(&owner.account, &told)?;
-    owner.account = Account {
-        id: told.id.or(owner.account.id),
-        handle: told.handle.or(owner.account.handle),
-    };
+    owner.account = told;
     let sealed = app
         .vault
         .seal(&place(affiliate_id, kind), &owner.token)
@@ -241,6 +241,18 @@ impl Linked {
     }
 }
 
+/// Whether a token works, as far as is known. One that was refused is tried again after a while: what was wrong may have been
+/// this server's registration and not the token.
+fn is_worth_asking(credential: &PlatformCredential, now: DateTime<Utc>) -> bool {
+    match state_at(credential, now) {
+        CredentialState::Working => true,
+        CredentialState::Expired => false,
+        CredentialState::Revoked | CredentialState::Insufficient => credential
+            .last_used_at
+            .is_none_or(|at| now - at >= TRY_AGAIN),
+    }
+}
+
 /// The access that can be used now of these affiliates on a platform.
 ///
 /// # Errors
@@ -254,7 +266,7 @@ pub async fn usable(
     let rows = list(app, affiliate_ids).await?;
     Ok(rows
         .into_iter()
-        .filter(|row| row.platform == platform && state_at(row, now) == CredentialState::Working)
+        .filter(|row| row.platform == platform && is_worth_asking(row, now))
         .filter_map(|row| match open(app, &row) {
             Ok(token) => {
                 let account = Account {
@@ -369,6 +381,11 @@ fn check_account(said: &Account, told: &Account) -> Result<(), Error> {
     }
     if differs(&said.handle, &told.handle) {
         let message = "accountHandle is not the account that this token reads";
+        checks.refuse(RefusalCode::Invalid, "accountHandle", message);
+    }
+    if said.handle.is_some() && told.handle.is_none() {
+        let message =
+            "the platform does not say the handle of this token's account: leave accountHandle out";
         checks.refuse(RefusalCode::Invalid, "accountHandle", message);
     }
     checks.finish()

@@ -2,8 +2,8 @@
 //!
 //! Two things hold a call back, and both are rows that all processes share. The **budget** of a credential is what the
 //! platform itself tells: how many calls are left, until when it wants to be left alone. The **circuit** of a platform is
-//! what its calls show: where more than half of at least ten calls within a window of a minute failed, it opens
-//! and nothing is asked. After 30 s one call is tried; if that fails, too, after a minute the next one, and so on, twice as
+//! what its calls show: where more than half of at least ten calls within a window of a minute failed, or one was told that
+//! this program's own credential does not hold, it opens and nothing is asked. After 30 s one call is tried; if that fails, too, after a minute the next one, and so on, twice as
 //! long each time and ten minutes at most; if it is answered the circuit closes. Whoever is held back waits and loses
 //! nothing by it: nobody is judged on a platform that fails.
 //!
@@ -42,6 +42,8 @@ const SNOOZE: Duration = Duration::from_secs(30);
 /// How long a credential is left alone that has used up all it may where the platform does not say how long. The Graph API
 /// counts over a sliding hour, so there is a little more each minute.
 const USED_UP: Duration = Duration::from_mins(1);
+/// A platform that asks to wait is left alone for so long at least, also where it says that the time is over.
+pub const LEAST_WAIT: Duration = Duration::from_secs(5);
 /// Seconds that are waited at least and at most before asking again.
 const WAIT_SECONDS: (f64, f64) = (0.05, 86_400.0);
 
@@ -126,7 +128,9 @@ pub fn alone<'a>(errors: impl IntoIterator<Item = &'a PlatformError>) -> Option<
     errors
         .into_iter()
         .filter_map(|error| match error {
-            PlatformError::RateLimited { retry_after, .. } => Some(retry_after.unwrap_or(SNOOZE)),
+            PlatformError::RateLimited { retry_after, .. } => {
+                Some(retry_after.unwrap_or(SNOOZE).max(LEAST_WAIT))
+            }
             _ => None,
         })
         .max()
@@ -152,6 +156,8 @@ pub enum Seen {
     Limits,
     /// It fails; with the last of its errors, fit to store.
     Fails(String),
+    /// It does not take this program's own credential, which each further call would be told as well.
+    Rejects(String),
 }
 
 impl Seen {
@@ -173,11 +179,23 @@ impl Seen {
                 _ => answered += 1,
             }
         }
+        let rejects = |error: &PlatformError| matches!(error, PlatformError::Unauthorised { .. });
         match last {
+            Some(error) if failed > answered + limited && rejects(error) => {
+                Self::Rejects(error.to_string())
+            }
             Some(error) if failed > answered + limited => Self::Fails(error.to_string()),
             _ if answered > 0 => Self::Answers,
             _ => Self::Limits,
         }
+    }
+}
+
+impl Seen {
+    /// Whether the call failed.
+    #[must_use]
+    pub const fn is_failure(&self) -> bool {
+        matches!(self, Self::Fails(_) | Self::Rejects(_))
     }
 }
 
@@ -186,6 +204,8 @@ impl Seen {
 pub struct Tally {
     successes: i64,
     failures: i64,
+    /// Whether this program's own credential was refused.
+    rejected: bool,
     last_error: Option<String>,
 }
 
@@ -197,6 +217,11 @@ impl Tally {
             Seen::Limits => {}
             Seen::Fails(error) => {
                 self.failures += 1;
+                self.last_error = Some(error);
+            }
+            Seen::Rejects(error) => {
+                self.failures += 1;
+                self.rejected = true;
                 self.last_error = Some(error);
             }
         }

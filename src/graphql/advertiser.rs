@@ -111,9 +111,9 @@ impl Advertiser {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Campaign>> {
         let paging = Paging {
@@ -164,9 +164,9 @@ impl AdvertiserQuery {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Advertiser>> {
         let _ = eligible_only;
@@ -299,7 +299,7 @@ pub struct UpdateAdvertiserInput {
     /// The trust score that ABOVE_TRUST asks for, 0 to 1 with at most two decimal places.
     minimum_trust: MaybeUndefined<Decimal>,
     /// Days after a rejection until the affiliate may apply again, 0 to 3650.
-    reapply_after_days: MaybeUndefined<i32>,
+    reapply_after_days: MaybeUndefined<i64>,
     /// Whether its order webhooks must carry the time of their signing.
     require_timestamp: MaybeUndefined<bool>,
 }
@@ -372,9 +372,7 @@ impl AdvertiserMutation {
             minimum_trust: changes
                 .required("minimumTrust", input.minimum_trust)
                 .map(|decimal| decimal.0),
-            reapply_after_days: changes
-                .required("reapplyAfterDays", input.reapply_after_days)
-                .map(Into::into),
+            reapply_after_days: changes.required("reapplyAfterDays", input.reapply_after_days),
             require_timestamp: changes.required("requireTimestamp", input.require_timestamp),
         };
         let result = match changes.finish() {

@@ -81,9 +81,9 @@ impl Campaign {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Post>> {
         let paging = Paging {
@@ -108,9 +108,9 @@ impl Campaign {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Option<Page<Alert>>> {
         let paging = Paging {
@@ -248,9 +248,9 @@ impl CampaignQuery {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Campaign>> {
         let paging = Paging {
@@ -286,13 +286,13 @@ pub struct PolicyInput {
     /// An excess above this percentage is HIGH; 0 to 1000000, 20 by default.
     high_above_percent: MaybeUndefined<Decimal>,
     /// A difference up to this count is at most LOW; 10 by default.
-    absolute_floor: MaybeUndefined<i32>,
+    absolute_floor: MaybeUndefined<i64>,
     /// Alerts are raised from this level up: LOW, MEDIUM (the default) or HIGH.
     alert_from: MaybeUndefined<DiscrepancyLevel>,
     /// Hours until a platform's figure is taken as settled, 0 to 720; null: each definition's own, which is the default.
-    lag_window_hours: MaybeUndefined<i32>,
+    lag_window_hours: MaybeUndefined<i64>,
     /// Ages of a claim, in hours, at which it is checked again: up to 16, each 1 to 8760; 1, 24, 72, 168 by default.
-    recheck_hours: MaybeUndefined<Vec<i32>>,
+    recheck_hours: MaybeUndefined<Vec<i64>>,
 }
 
 impl PolicyInput {
@@ -301,10 +301,10 @@ impl PolicyInput {
         campaign::PolicyChoice {
             low_below_percent: self.low_below_percent.take().map(|decimal| decimal.0),
             high_above_percent: self.high_above_percent.take().map(|decimal| decimal.0),
-            absolute_floor: self.absolute_floor.take().map(Into::into),
+            absolute_floor: self.absolute_floor.take(),
             alert_from: self.alert_from.take().map(Into::into),
-            lag_window_hours: self.lag_window_hours.take().map(|hours| Some(hours.into())),
-            recheck_hours: self.recheck_hours.take().map(widened),
+            lag_window_hours: self.lag_window_hours.take().map(Some),
+            recheck_hours: self.recheck_hours.take(),
         }
     }
 
@@ -318,24 +318,14 @@ impl PolicyInput {
             high_above_percent: changes
                 .required(&named("highAbovePercent"), self.high_above_percent)
                 .map(|decimal| decimal.0),
-            absolute_floor: changes
-                .required(&named("absoluteFloor"), self.absolute_floor)
-                .map(Into::into),
+            absolute_floor: changes.required(&named("absoluteFloor"), self.absolute_floor),
             alert_from: changes
                 .required(&named("alertFrom"), self.alert_from)
                 .map(Into::into),
-            lag_window_hours: changes
-                .optional(&named("lagWindowHours"), self.lag_window_hours)
-                .map(|hours| hours.map(Into::into)),
-            recheck_hours: changes
-                .required(&named("recheckHours"), self.recheck_hours)
-                .map(widened),
+            lag_window_hours: changes.optional(&named("lagWindowHours"), self.lag_window_hours),
+            recheck_hours: changes.required(&named("recheckHours"), self.recheck_hours),
         }
     }
-}
-
-fn widened(hours: Vec<i32>) -> Vec<i64> {
-    hours.into_iter().map(Into::into).collect()
 }
 
 /// What a view means on a platform in a campaign.

@@ -16,9 +16,9 @@ use crate::domain::{Keyset, Slice};
 use crate::error::Error;
 
 /// Rows of a page where the caller does not say how many.
-const DEFAULT_SIZE: i32 = 20;
+const DEFAULT_SIZE: i64 = 20;
 /// Most rows of a page.
-const MAX_SIZE: i32 = 100;
+const MAX_SIZE: i64 = 100;
 
 /// A page of a list.
 pub struct Page<T: OutputType> {
@@ -83,11 +83,11 @@ impl<T: OutputType> Edge<T> {
 #[derive(Debug, Clone, Default)]
 pub struct Paging {
     /// Rows from the beginning.
-    pub first: Option<i32>,
+    pub first: Option<i64>,
     /// Only rows after this cursor.
     pub after: Option<String>,
     /// Rows from the end.
-    pub last: Option<i32>,
+    pub last: Option<i64>,
     /// Only rows before this cursor.
     pub before: Option<String>,
 }
@@ -133,7 +133,7 @@ impl Paging {
                 "{name}: must be from 0 to {MAX_SIZE}"
             )));
         }
-        Ok((size.into(), from_end))
+        Ok((size, from_end))
     }
 }
 
@@ -289,7 +289,7 @@ impl TimeRange {
 
 /// How dear a page is: its rows times what one row costs.
 #[must_use]
-pub fn cost(first: Option<i32>, last: Option<i32>, child: usize) -> usize {
+pub fn cost(first: Option<i64>, last: Option<i64>, child: usize) -> usize {
     let rows = usize::try_from(first.or(last).unwrap_or(DEFAULT_SIZE)).unwrap_or(0);
     times(1, rows.min(usize::try_from(MAX_SIZE).unwrap_or(0)), child)
 }

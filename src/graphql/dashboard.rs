@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::model::{self, EvidenceGrade, Metrics, Observed};
 
 /// Most affiliates at the top.
-const MAX_TOP: i32 = 100;
+const MAX_TOP: i64 = 100;
 
 /// A campaign at a glance.
 pub struct CampaignDashboard {
@@ -89,7 +89,7 @@ impl CampaignDashboard {
     async fn top_affiliates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "How many, 1 to 100.", default_with = "Some(10)")] first: Option<i32>,
+        #[graphql(desc = "How many, 1 to 100.", default_with = "Some(10)")] first: Option<i64>,
     ) -> async_graphql::Result<Vec<AffiliatePerformance>> {
         let first = first.unwrap_or(10);
         if !(1..=MAX_TOP).contains(&first) {

@@ -125,9 +125,9 @@ impl OrderQuery {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Order>> {
         let paging = Paging {
@@ -148,7 +148,7 @@ pub struct RotateWebhookSecretInput {
     advertiser_id: Option<ID>,
     /// How long the secret before this one holds as well, in hours: 0 to 720.
     #[graphql(default_with = "Some(24)")]
-    overlap_hours: Option<i32>,
+    overlap_hours: Option<i64>,
 }
 
 /// The secret that is in force now.
@@ -179,7 +179,7 @@ impl OrderMutation {
         let advertiser = Kind::Advertiser
             .optional_row("advertiserId", input.advertiser_id.as_ref())
             .top()?;
-        let hours = input.overlap_hours.unwrap_or(24).into();
+        let hours = input.overlap_hours.unwrap_or(24);
         let result = order::rotate_secret(app(ctx), viewer(ctx)?, advertiser, hours).await;
         Ok(match outcome(result)? {
             Ok((secret, until)) => RotateWebhookSecretPayload {

@@ -134,7 +134,7 @@ pub struct UpdatePlatformConfigInput {
     /// The version in the path of its API, such as v26.0 of Instagram and Meta.
     api_version: MaybeUndefined<String>,
     /// How many batches of posts all processes together may ask for in a minute, 1 to 1000000; null: as many as there are.
-    requests_per_minute: MaybeUndefined<i32>,
+    requests_per_minute: MaybeUndefined<i64>,
 }
 
 /// The platform as it is set up now.
@@ -169,9 +169,7 @@ impl PlatformMutation {
             client_secret: secret(changes.optional("clientSecret", input.client_secret)),
             access_token: secret(changes.optional("accessToken", input.access_token)),
             api_version: changes.optional("apiVersion", input.api_version),
-            requests_per_minute: changes
-                .optional("requestsPerMinute", input.requests_per_minute)
-                .map(|limit| limit.map(Into::into)),
+            requests_per_minute: changes.optional("requestsPerMinute", input.requests_per_minute),
         };
         let result = match changes.finish() {
             Ok(()) => platform::update_config(app(ctx), input.kind.into(), update).await,

@@ -115,9 +115,9 @@ impl Post {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<AffiliateReport>> {
         let paging = Paging {
@@ -137,9 +137,9 @@ impl Post {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<PlatformReport>> {
         let paging = Paging {
@@ -165,9 +165,9 @@ impl Post {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Reconciliation>> {
         let paging = Paging {
@@ -295,9 +295,9 @@ impl AffiliateReport {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Reconciliation>> {
         let paging = Paging {
@@ -471,9 +471,9 @@ impl PostQuery {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Post>> {
         let paging = Paging {

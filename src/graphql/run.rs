@@ -62,9 +62,9 @@ impl ReconciliationRun {
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
         )]
-        first: Option<i32>,
+        first: Option<i64>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i32>,
+        #[graphql(desc = "How many from the end, 0 to 100.")] last: Option<i64>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<Page<Reconciliation>> {
         let paging = Paging {

@@ -112,7 +112,8 @@ fn library_code(error: &ServerError) -> Option<&'static str> {
         return None;
     }
     let begins = |beginning: &&str| error.message.starts_with(*beginning);
-    if INPUT_MESSAGES.iter().any(begins) || begins(&VALUE_MESSAGE) {
+    let is_unset = begins(&"Variable ") && error.message.ends_with(" is not defined.");
+    if INPUT_MESSAGES.iter().any(begins) || begins(&VALUE_MESSAGE) || is_unset {
         return Some(BAD_USER_INPUT);
     }
     if !error.path.is_empty() {

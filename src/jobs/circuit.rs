@@ -96,7 +96,7 @@ impl Watch {
             let written = health::saw(&self.app, self.platform, permit, seen).await;
             return self.learn(written);
         }
-        let has_failed = matches!(seen, Seen::Fails(_));
+        let has_failed = seen.is_failure();
         self.pending().tally.add(seen);
         if has_failed {
             return self.write().await;

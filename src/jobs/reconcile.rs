@@ -228,13 +228,14 @@ impl Gathering {
             self.report(on_post, self.told(Err(error))).await;
             return None;
         };
-        let (answer, open_for) = {
+        let answer = {
             let _slot = self.calls.acquire().await.ok()?;
             let permit = self.permit(&job_ids(&on_post), OWN, may_probe).await?;
             let answer = adapter.resolve(&link).await;
-            let error = answer.as_ref().err();
-            let open_for = self.watch.saw_link(permit, OWN, error).await;
-            (answer, open_for)
+            self.watch
+                .saw_link(permit, OWN, answer.as_ref().err())
+                .await;
+            answer
         };
         let gone = |reason: String| Fetched::Gone {
             reason,
@@ -253,13 +254,9 @@ impl Gathering {
                 self.report(on_post, self.told(Ok(gone(reason)))).await;
                 None
             }
+            // A link that does not open says nothing of the platform, so it costs an attempt also while the circuit is open.
             Err(error) => {
-                let open_for = open_for.filter(|_| health::is_failure(&error, OWN));
-                let told = Told {
-                    open_for,
-                    ..self.told(Err(error))
-                };
-                self.report(on_post, told).await;
+                self.report(on_post, self.told(Err(error))).await;
                 None
             }
         }
@@ -402,11 +399,10 @@ impl Gathering {
         }
         match error.advice() {
             Advice::Snooze(after) => {
-                self.snooze(
-                    &job_ids(&on_post),
-                    after.map_or(SNOOZE_SECONDS, |after| after.as_secs_f64()),
-                )
-                .await;
+                let wait = after.map_or(SNOOZE_SECONDS, |after| {
+                    after.max(health::LEAST_WAIT).as_secs_f64()
+                });
+                self.snooze(&job_ids(&on_post), wait).await;
             }
             Advice::Retry => {
                 let mut last = OnPost::new();

@@ -214,3 +214,39 @@ async fn a_value_of_another_kind_is_refused_by_the_name_of_its_field() {
     );
     app.abandon().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_past_32_bits_and_a_variable_that_is_left_out_are_no_faults() {
+    let app = TestApp::start().await;
+    let answer = app
+        .operator
+        .post("{ posts(first: 5000000000) { totalCount } }", json!({}))
+        .await;
+    let error = &answer["errors"][0];
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT", "{answer}");
+    assert!(text(&error["message"]).starts_with("first: "), "{answer}");
+
+    let acme = app.advertiser("Acme").await;
+    let update = "mutation($input: UpdateAdvertiserInput!) { updateAdvertiser(input: $input) { userErrors { code field } } }";
+    let input = json!({ "input": { "reapplyAfterDays": 1_000_000_000_000_i64 } });
+    let data = acme.client.ok(update, input).await;
+    assert_eq!(
+        data["updateAdvertiser"]["userErrors"][0]["field"],
+        json!(["reapplyAfterDays"]),
+        "{data}"
+    );
+
+    for query in [
+        "query($id: ID!) { post(id: $id) { id } }",
+        "query($kind: PlatformKind!) { platform(kind: $kind) { kind } }",
+        "mutation($input: SubmitPostInput!) { submitPost(input: $input) { post { id } } }",
+    ] {
+        let answer = acme.client.post(query, json!({})).await;
+        let code = &answer["errors"][0]["extensions"]["code"];
+        assert!(
+            code == "BAD_USER_INPUT" || code == "FORBIDDEN",
+            "{query}: {answer}"
+        );
+    }
+    app.abandon().await;
+}

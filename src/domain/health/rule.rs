@@ -15,7 +15,8 @@ const FIRST_PROBE: TimeDelta = TimeDelta::seconds(30);
 /// The longest time until a call is tried again.
 pub(super) const LAST_PROBE: TimeDelta = TimeDelta::minutes(10);
 
-/// The same with these calls counted; a closed circuit opens where too many failed.
+/// The same with these calls counted; a closed circuit opens where too many failed, and at once where this program's own
+/// credential was refused.
 pub(super) fn counted(
     mut health: PlatformHealth,
     tally: &Tally,
@@ -36,7 +37,7 @@ pub(super) fn counted(
     }
     let calls = health.successes + health.failures;
     let is_too_much = calls >= LEAST_CALLS && health.failures * 2 > calls;
-    if health.circuit == CircuitState::Closed && is_too_much {
+    if health.circuit == CircuitState::Closed && (is_too_much || tally.rejected) {
         health.circuit = CircuitState::Open;
         health.opened_at = Some(now);
         health.failed_probes = 0;
@@ -48,7 +49,7 @@ pub(super) fn counted(
 /// The same after the call that was tried: if it failed, another one is tried later; otherwise the circuit closes, and a new
 /// window begins. Where somebody else has decided meanwhile it is a call as any other.
 pub(super) fn tried(health: PlatformHealth, seen: Seen, now: DateTime<Utc>) -> PlatformHealth {
-    let failed = matches!(seen, Seen::Fails(_));
+    let failed = seen.is_failure();
     let mut tally = Tally::default();
     tally.add(seen);
     let mut health = counted(health, &tally, now);

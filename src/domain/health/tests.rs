@@ -26,6 +26,7 @@ fn quiet() -> PlatformHealth {
 
 fn tally(successes: i64, failures: i64) -> Tally {
     Tally {
+        rejected: false,
         successes,
         failures,
         last_error: (failures > 0).then(|| "unreachable: HTTP 500".to_owned()),
@@ -162,7 +163,7 @@ fn an_answer_closes_the_circuit_and_so_does_a_limit() {
 #[test]
 fn a_call_fails_where_most_of_its_posts_did() {
     let fails = Seen::Fails("unreachable: HTTP 500".to_owned());
-    let refuses = Seen::Fails("not authorised: HTTP 401".to_owned());
+    let refuses = Seen::Rejects("not authorised: HTTP 401".to_owned());
     for (credential, outcomes, expected) in [
         (OWN, vec![None], Seen::Answers),
         (OWN, vec![Some(no_answer())], fails.clone()),

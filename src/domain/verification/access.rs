@@ -36,6 +36,8 @@ pub fn better(
     own: Result<Fetched, PlatformError>,
 ) -> (Result<Fetched, PlatformError>, bool) {
     match (kept, own) {
+        // The account's own list has it, so it is there, whoever else does not find it.
+        (Some(kept), Ok(Fetched::Gone { .. })) if names_its_author(&kept) => (Ok(kept), true),
         (Some(kept), Ok(Fetched::Found(sighting))) if !has_number(&sighting.metrics) => {
             (Ok(kept), true)
         }
@@ -76,6 +78,10 @@ pub fn owners_answer(answer: Result<Fetched, PlatformError>) -> OwnersAnswer {
         }
         answer => OwnersAnswer::Told(answer),
     }
+}
+
+fn names_its_author(fetched: &Fetched) -> bool {
+    matches!(fetched, Fetched::Found(sighting) if sighting.author.is_some())
 }
 
 fn is_passing(error: &PlatformError) -> bool {
@@ -176,6 +182,11 @@ mod tests {
             (Err(unreachable()), false)
         );
         assert_eq!(of(None, Err(refused())), (Err(refused()), false));
+        let mut listed = found(None);
+        if let Fetched::Found(sighting) = &mut listed {
+            sighting.author = Some(crate::platform::Account::default());
+        }
+        assert_eq!(of(Some(listed.clone()), Ok(gone())), (Ok(listed), true));
         assert_eq!(of(None, Ok(found(None))), (Ok(found(None)), false));
     }
 

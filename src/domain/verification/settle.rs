@@ -27,7 +27,7 @@ use crate::domain::publication;
 use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, schedule};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
-use crate::model::{DiscrepancyLevel, Finality, PostStatus, ReconciliationStatus};
+use crate::model::{DiscrepancyLevel, Finality, Observed, PostStatus, ReconciliationStatus};
 use crate::platform::{Fetched, Sighting};
 
 /// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
@@ -63,6 +63,15 @@ pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(),
         app.events.hint(ALERT_EVENTS);
     }
     Ok(())
+}
+
+/// Whether an answer is about a post that is there: it has a number of it, or says who posted it or when.
+fn shows_the_post(sighting: &Sighting) -> bool {
+    let has_number = sighting
+        .metrics
+        .iter()
+        .any(|(_, observed)| matches!(observed, Observed::Reported { .. }));
+    has_number || sighting.author.is_some() || sighting.published_at.is_some()
 }
 
 /// A name of a platform as it is kept: as long as the column is.
@@ -496,7 +505,10 @@ impl Ledger {
                 post.status = PostStatus::Removed;
                 self.removed.push((task.clone(), reason.clone()));
             }
-            Fetched::Found(_) if post.status == PostStatus::Removed => {
+            // Only what shows the post says that it is back, not an answer that says nothing of it.
+            Fetched::Found(sighting)
+                if post.status == PostStatus::Removed && shows_the_post(sighting) =>
+            {
                 post.status = PostStatus::Tracking;
             }
             _ => {}

@@ -90,7 +90,7 @@ impl Fault {
     /// the API, so it is worth another try unless the status itself is clear.
     pub(super) fn from_status(status: u16, headers: &HeaderMap) -> Self {
         match status_error(status, headers, "") {
-            Some(PlatformError::Refused { detail }) if !matches!(status, 403 | 405) => {
+            Some(PlatformError::Refused { detail }) if status != 405 => {
                 PlatformError::Unreachable { detail }.into()
             }
             Some(error) => error.into(),

@@ -69,11 +69,10 @@ impl Access {
                     FaultKind::Missing | FaultKind::Permission if self.is_foreign(id) => {
                         Ok(wire::foreign(id, &fault))
                     }
-                    FaultKind::Missing if !self.is_configured(id) => {
+                    FaultKind::Missing => {
                         doubtful.push((id, fault));
                         continue;
                     }
-                    FaultKind::Missing => Ok(wire::gone(id, &fault)),
                     FaultKind::Permission => Ok(wire::withheld(id, &fault)),
                     _ => Err(fault.into()),
                 },
@@ -88,11 +87,6 @@ impl Access {
     /// Whether a post is of another page than the linked one.
     fn is_foreign(&self, id: &str) -> bool {
         self.linked && self.page.as_deref().is_some_and(|page| page != page_of(id))
-    }
-
-    /// Whether a post is of the configured page.
-    fn is_configured(&self, id: &str) -> bool {
-        !self.linked && self.page.as_deref() == Some(page_of(id))
     }
 
     /// Asks for each metric alone, so that one that is refused does not hide the other.

@@ -68,7 +68,9 @@ impl Meta {
         let Some(wanted) = wire::permalink_key(&link.canonical_url) else {
             return Ok(no_post());
         };
-        let page = wire::page_in(&link.canonical_url).unwrap_or_else(|| self.page.clone());
+        let named_page = wire::page_in(&link.canonical_url);
+        let is_named = named_page.is_some();
+        let page = named_page.unwrap_or_else(|| self.page.clone());
         let mut cursor = Cursor::new();
         for _ in 0..MOST_PAGES {
             let posts = self.published(&page, &cursor).await?;
@@ -78,14 +80,18 @@ impl Meta {
             match paging::next(&posts)? {
                 Some(next) if next != cursor => cursor = next,
                 Some(_) => break,
-                None => {
+                None if is_named => {
                     return Ok(Resolved::Gone {
-                        reason: format!(
-                            "No post of the Facebook page {page} has this link: if it is on \
-                             another page, give the link with both numbers, the page's and the \
-                             post's."
-                        ),
+                        reason: format!("No post of the Facebook page {page} has this link."),
                     });
+                }
+                // It may well be on a page that is not this access's to list.
+                None => {
+                    return Err(PlatformError::refused(
+                        "a link without the page's number can be found among the posts of the \
+                         connected page only: give the link with both numbers, the page's and \
+                         the post's",
+                    ));
                 }
             }
         }

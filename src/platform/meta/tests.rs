@@ -284,6 +284,9 @@ fn item(address: &str) -> Value {
             403,
             &error(10, None, "(#10) Requires pages_read_engagement"),
         ),
+        ("", "published_posts?fields=id&limit=1") => {
+            answered(200, &json!({"data": [{"id": "1_1"}]}))
+        }
         ("500", "published_posts?fields=id&limit=1") => {
             answered(200, &json!({"data": [{"id": "500_2"}]}))
         }
@@ -380,7 +383,12 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
         }
         other => panic!("{other:?}"),
     }
+    // Without the page's number the link may be of another page.
     let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid03").unwrap();
+    let error = adapter.resolve(&link).await.unwrap_err();
+    assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
+    let link = format!("https://www.facebook.com/permalink.php?story_fbid=pfbid03&id={PAGE}");
+    let link = PostLink::parse(&link).unwrap();
     assert!(matches!(
         adapter.resolve(&link).await.unwrap(),
         Resolved::Gone { .. }

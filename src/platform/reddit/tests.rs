@@ -266,7 +266,6 @@ fn refusals_are_sorted_by_status() {
             r#"{"fields":["id"],"explanation":"no","message":"Bad Request","reason":"BAD"}"#,
         ),
         (403, r#"{"message": "Forbidden", "error": 403}"#),
-        (403, "<html>blocked by network security</html>"),
         (404, r#"{"message": "Not Found", "error": 404}"#),
     ] {
         let error = parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
@@ -342,7 +341,7 @@ fn a_refused_token_is_told_from_a_server_that_fails() {
     for (status, body) in [
         (400, r#"{"error": 400}"#),
         (401, r#"{"message": "Unauthorized", "error": 401}"#),
-        (403, ""),
+        (403, r#"{"message": "Forbidden", "error": 403}"#),
         (200, r#"{"error": "invalid_grant"}"#),
         (
             200,
@@ -367,6 +366,8 @@ fn a_refused_token_is_told_from_a_server_that_fails() {
         (200, r#"{"access_token": 5}"#),
         (200, "<html>"),
         (301, ""),
+        (403, ""),
+        (403, "<html>blocked by network security</html>"),
         (503, ""),
     ] {
         let error = parse_token(&answer(status, body), &[]).unwrap_err();

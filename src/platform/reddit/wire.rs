@@ -146,7 +146,13 @@ fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
         return None;
     }
     let said = said(&answer.body, secrets);
-    let error = status_error(answer.status, &answer.headers, &said)?;
+    let error = match status_error(answer.status, &answer.headers, &said)? {
+        // Where the API does not say so itself a proxy or an overloaded edge speaks.
+        PlatformError::Refused { detail } if said.is_empty() => {
+            PlatformError::Unreachable { detail }
+        }
+        error => error,
+    };
     Some(with_window(error, answer))
 }
 

@@ -211,7 +211,7 @@ impl Said {
 /// it is worth another try unless the status itself is clear.
 fn unnamed(answer: &Answer) -> Option<PlatformError> {
     Some(match status_error(answer.status, &answer.headers, "")? {
-        PlatformError::Refused { detail } if !matches!(answer.status, 403 | 405) => {
+        PlatformError::Refused { detail } if answer.status != 405 => {
             PlatformError::Unreachable { detail }
         }
         error => waiting(error),
@@ -310,7 +310,8 @@ fn author(id: &str, video: &Value, access: &Access<'_>) -> Option<Account> {
         .filter(|link| link.platform == PlatformKind::TikTok && link.native_id() == Some(id))
         .and_then(|link| link.account)
         .map(|handle| Account {
-            id: None,
+            // Only the videos of the account whose token it is are listed.
+            id: access.owner.and_then(|owner| owner.id.clone()),
             handle: Some(handle),
         })
         .or_else(|| access.owner.cloned())

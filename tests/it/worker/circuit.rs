@@ -245,3 +245,45 @@ async fn links_that_cannot_be_opened_say_nothing_of_the_platform() {
     until("every claim is checked", async || finals(&app).await == 12).await;
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_judged_on_a_platform_that_refuses_this_servers_own_credentials() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let mut operator = Watcher::start(&app.operator, "").await;
+    for platform in Platform::ALL {
+        submit_all(&affiliate, &campaign, &posts(&app, platform, 1)).await;
+        app.world
+            .add_fault(Fault::new(platform, FaultKind::TokenRefused));
+    }
+    app.database
+        .execute("UPDATE mq_msgs SET attempts = 1 WHERE name = 'reconcile'")
+        .await;
+    app.start_worker();
+    // One call of each is enough.
+    for _ in Platform::ALL {
+        assert_eq!(brief(&operator.next().await), "RAISED PLATFORM_DEGRADED");
+    }
+    let waiting = "mq_msgs WHERE name = 'reconcile' AND attempts = 1 AND worker_id IS NULL \
+        AND attempt_at > countersign_now()";
+    until("every check waits with its last attempt", async || {
+        count(&app, waiting).await == 6
+    })
+    .await;
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    app.world.clear_faults(None);
+    later(&app, 1).await;
+    until("every claim is checked", async || {
+        count(&app, "reconciliation_logs").await == 6
+    })
+    .await;
+    assert_eq!(
+        count(&app, "reconciliation_logs WHERE status = 'FAILED'").await,
+        0
+    );
+    for _ in Platform::ALL {
+        assert_eq!(brief(&operator.next().await), "WITHDRAWN PLATFORM_DEGRADED");
+    }
+    app.finish().await;
+}

@@ -126,7 +126,7 @@ async fn a_claim_fails_for_good_only_when_its_last_check_has_failed_five_times()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
-    use FaultKind::{Empty, Garbage, ServerError, TokenRefused, Truncated, WrongType};
+    use FaultKind::{Empty, Garbage, ServerError, Truncated, WrongType};
     use Platform::{Instagram, Meta, Reddit, TikTok, X, YouTube};
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;
@@ -135,13 +135,11 @@ async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
         (Reddit, ServerError, None, "FAILED", false),
         (Reddit, Garbage, None, "FAILED", false),
         (Reddit, Truncated, None, "FAILED", false),
-        (Reddit, TokenRefused, None, "FAILED", false),
         (Reddit, Empty, None, "UNVERIFIABLE", false),
         (Reddit, WrongType, None, "UNVERIFIABLE", false),
         (Instagram, ServerError, None, "FAILED", false),
         (Instagram, Garbage, None, "FAILED", false),
         (Instagram, Truncated, None, "FAILED", false),
-        (Instagram, TokenRefused, None, "FAILED", false),
         (
             Instagram,
             Truncated,
@@ -162,27 +160,23 @@ async fn an_answer_that_cannot_be_used_is_never_taken_for_a_number() {
         (Meta, ServerError, None, "FAILED", false),
         (Meta, Garbage, None, "FAILED", false),
         (Meta, Truncated, None, "FAILED", false),
-        (Meta, TokenRefused, None, "FAILED", false),
         (Meta, ServerError, Some("meta.insights"), "FAILED", false),
         (Meta, Empty, Some("meta.insights"), "UNVERIFIABLE", false),
         (Meta, WrongType, None, "MATCHED", true),
         (YouTube, ServerError, None, "FAILED", false),
         (YouTube, Garbage, None, "FAILED", false),
         (YouTube, Truncated, None, "FAILED", false),
-        (YouTube, TokenRefused, None, "FAILED", false),
         // A list that is whole and lacks the video: it is gone.
         (YouTube, Empty, None, "UNVERIFIABLE", false),
         (YouTube, WrongType, None, "MATCHED", true),
         (TikTok, ServerError, None, "FAILED", false),
         (TikTok, Garbage, None, "FAILED", false),
         (TikTok, Truncated, None, "FAILED", false),
-        (TikTok, TokenRefused, None, "FAILED", false),
         (TikTok, Empty, None, "UNVERIFIABLE", false),
         (TikTok, WrongType, None, "MATCHED", true),
         (X, ServerError, None, "FAILED", false),
         (X, Garbage, None, "FAILED", false),
         (X, Truncated, None, "FAILED", false),
-        (X, TokenRefused, None, "FAILED", false),
         // X names what it leaves out, so a list that lacks a post without a word is not whole.
         (X, Empty, None, "FAILED", false),
         (X, WrongType, None, "MATCHED", true),
