@@ -212,9 +212,10 @@ impl Generation {
             let deliver = alert_delivery::deliver(for_deliveries.clone(), lanes.clone(), job);
             tokio::spawn(deliver);
         };
+        // Well above what the deliveries of one advertiser take, so that receivers that hang leave room for others.
         let some = WorkerOptions {
-            min_concurrency: 32,
-            max_concurrency: 64,
+            min_concurrency: 64,
+            max_concurrency: 128,
         };
         self.start_runner(task::DELIVERIES, some, dispatch).await
     }

@@ -1,7 +1,6 @@
 //! One attempt to deliver: what is sent, and what comes of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -9,6 +8,7 @@ use diesel_async::AsyncConnection as _;
 use url::Url;
 use uuid::Uuid;
 
+use super::lanes::Lanes;
 use super::{CHANNEL_DISABLED, job, lock_both, schedule};
 use crate::app::App;
 use crate::crypto::standard_signature;
@@ -28,47 +28,6 @@ use crate::model::{
 const MAX_FAILING: TimeDelta = TimeDelta::days(5);
 /// How long a channel rests whose receiver asks for less and does not say how long.
 const REST: Duration = Duration::from_mins(1);
-/// Deliveries to one channel that a process sends at a time, so that a slow receiver holds no other up.
-const IN_FLIGHT: usize = 4;
-/// How long a delivery waits for others to its channel, in seconds.
-const BUSY_SECONDS: f64 = 1.0;
-
-/// How many deliveries this process is sending to each channel. Cloning is cheap.
-#[derive(Debug, Clone, Default)]
-pub struct Lanes(Arc<Mutex<HashMap<i64, usize>>>);
-
-impl Lanes {
-    fn enter(&self, channel_id: i64) -> Option<Place> {
-        let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = lanes.entry(channel_id).or_default();
-        if *taken >= IN_FLIGHT {
-            return None;
-        }
-        *taken += 1;
-        Some(Place {
-            lanes: self.clone(),
-            channel_id,
-        })
-    }
-}
-
-/// A place among the deliveries that are sent to a channel; free again when it is dropped.
-struct Place {
-    lanes: Lanes,
-    channel_id: i64,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut lanes = self.lanes.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = lanes.get_mut(&self.channel_id) {
-            *taken = taken.saturating_sub(1);
-            if *taken == 0 {
-                lanes.remove(&self.channel_id);
-            }
-        }
-    }
-}
 
 /// What came of sending.
 enum Sent {
@@ -80,6 +39,7 @@ enum Sent {
 
 /// Why an attempt failed.
 struct Failure {
+    /// The HTTP status; none where nobody answered, or where nothing was sent.
     status: Option<u16>,
     error: String,
     retry_after: Option<Duration>,
@@ -104,10 +64,12 @@ pub async fn attempt(
     }
     let now = app.clock.now();
     if let Some(until) = channel.paused_until.filter(|until| *until > now) {
+        let until = schedule::spread(now, until)?;
         return postpone(app, &channel, payload, job, until).await;
     }
-    let Some(_place) = lanes.enter(channel.id) else {
-        queue::snooze(&mut *app.db.get().await?, &[job], BUSY_SECONDS).await?;
+    let Some(_place) = lanes.enter(channel.advertiser_id, channel.id, delivery.id) else {
+        let wait = lanes.wait(channel.advertiser_id)?;
+        queue::snooze(&mut *app.db.get().await?, &[job], wait).await?;
         return Ok(());
     };
     let sent = send(app, &channel, &delivery, now).await?;
@@ -241,7 +203,7 @@ async fn settle(
     Ok(())
 }
 
-/// Counts an attempt that failed: queues the next one, or gives the delivery up, or the channel. Both rows are locked.
+/// Counts an attempt that failed, and what it says of the channel. Both rows are locked.
 async fn fail(
     connection: &mut Connection,
     channel: &mut AlertChannel,
@@ -249,32 +211,13 @@ async fn fail(
     failure: &Failure,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    delivery.attempts = delivery.attempts.saturating_add(1);
-    delivery.last_status_code = failure.status.map(Into::into);
-    delivery.last_error = Some(failure.error.clone());
     let is_test = delivery.kind == AlertDeliveryKind::Test;
-    let asked = failure.retry_after.map(delta);
     let is_gone = failure.status == Some(410);
-    let next = match schedule::delay(delivery.attempts)? {
-        Some(delay) if !is_test && !is_gone => {
-            Some(now + asked.map_or(delay, |asked| asked.max(delay)))
-        }
-        _ => None,
-    };
-    delivery.next_attempt_at = next;
-    if let Some(at) = next {
-        let next = job(delivery, at)?;
-        queue::insert(connection, &[next]).await?;
-    } else {
-        delivery.status = AlertDeliveryStatus::Failed;
+    if let Some(rest) = rest(failure, delivery.attempts.saturating_add(1)) {
+        channel.paused_until = channel.paused_until.max(Some(now + rest));
     }
-    alert_delivery::update(connection, delivery).await?;
+    count_failure(connection, channel, delivery, failure, is_gone, now).await?;
 
-    // Too many requests, or a gateway without anybody behind it: what else there is to tell waits as well.
-    if matches!(failure.status, Some(429 | 502 | 504)) {
-        let until = now + asked.unwrap_or_else(|| delta(REST));
-        channel.paused_until = channel.paused_until.max(Some(until));
-    }
     if !is_test {
         channel.failing_since = channel.failing_since.or(Some(now));
     }
@@ -294,6 +237,53 @@ async fn fail(
     }
     alert_channel::update(connection, channel).await?;
     Ok(())
+}
+
+/// Counts an attempt on a delivery that failed: queues the next one, or gives the delivery up. Both rows are locked.
+async fn count_failure(
+    connection: &mut Connection,
+    channel: &AlertChannel,
+    delivery: &mut AlertDelivery,
+    failure: &Failure,
+    is_gone: bool,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    delivery.attempts = delivery.attempts.saturating_add(1);
+    delivery.last_status_code = failure.status.map(Into::into);
+    delivery.last_error = Some(failure.error.clone());
+    let is_last = is_gone || delivery.kind == AlertDeliveryKind::Test;
+    let asked = failure.retry_after.map(delta);
+    let next = match schedule::delay(delivery.attempts)? {
+        Some(delay) if !is_last => {
+            let due = now + asked.map_or(delay, |asked| asked.max(delay));
+            Some(match channel.paused_until {
+                Some(until) if until > due => schedule::spread(now, until)?,
+                _ => due,
+            })
+        }
+        _ => None,
+    };
+    delivery.next_attempt_at = next;
+    if let Some(at) = next {
+        let next = job(delivery, at)?;
+        queue::insert(connection, &[next]).await?;
+    } else {
+        delivery.status = AlertDeliveryStatus::Failed;
+    }
+    alert_delivery::update(connection, delivery).await?;
+    Ok(())
+}
+
+/// How long a channel rests after an attempt, the one of this number, that failed: what else there is to tell waits as well.
+/// None where it does not.
+fn rest(failure: &Failure, attempts: i32) -> Option<TimeDelta> {
+    match failure.status {
+        // Too many requests, or a gateway without anybody behind it.
+        Some(429 | 502 | 504) => Some(delta(failure.retry_after.unwrap_or(REST))),
+        Some(_) => None,
+        // Whatever is sent to somebody who does not answer takes a place for as long as a time-out.
+        None => Some(schedule::rest(attempts)),
+    }
 }
 
 fn delta(duration: Duration) -> TimeDelta {
@@ -363,7 +353,7 @@ async fn postpone(
         .await
 }
 
-/// Counts the attempts whose jobs died as failed ones, so that their deliveries go on.
+/// Counts the attempts whose jobs died as failed ones, so that their deliveries go on. It says nothing of their receivers.
 ///
 /// # Errors
 /// The database failed.
@@ -386,8 +376,7 @@ pub async fn requeue_dead(
     // Of two processes that do this, none waits for the other in a circle.
     found.sort_unstable_by_key(|delivery| (delivery.channel_id, delivery.id));
     for row in found {
-        let Some((mut channel, mut delivery)) =
-            lock_both(connection, row.channel_id, row.id).await?
+        let Some((channel, mut delivery)) = lock_both(connection, row.channel_id, row.id).await?
         else {
             continue;
         };
@@ -400,7 +389,7 @@ pub async fn requeue_dead(
                 error: "the server could not make the attempt".to_owned(),
                 retry_after: None,
             };
-            fail(connection, &mut channel, &mut delivery, &failure, now).await?;
+            count_failure(connection, &channel, &mut delivery, &failure, false, now).await?;
         }
     }
     Ok(())

@@ -9,6 +9,7 @@
 mod attempt;
 mod body;
 mod fan_out;
+mod lanes;
 mod schedule;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -28,8 +29,9 @@ use crate::model::{
     AlertChannelDisabledReason, AlertChannelState, AlertDeliveryKind, AlertDeliveryStatus,
 };
 
-pub use attempt::{Lanes, attempt, requeue_dead};
+pub use attempt::{attempt, requeue_dead};
 pub use fan_out::{fan_out, follow};
+pub use lanes::Lanes;
 
 /// What is said of a delivery that was given up with its channel.
 pub(super) const CHANNEL_DISABLED: &str = "the channel was disabled";

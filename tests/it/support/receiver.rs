@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use super::until;
 
@@ -47,6 +48,8 @@ pub struct Receiver {
     /// `http://127.0.0.1:port`.
     pub url: String,
     state: Arc<Mutex<State>>,
+    /// Whether answers are held back.
+    held: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -60,12 +63,23 @@ impl Receiver {
             received: Vec::new(),
         }));
         let shared = Arc::clone(&state);
+        let (held, hold) = watch::channel(false);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&shared)));
+                tokio::spawn(serve(stream, Arc::clone(&shared), hold.clone()));
             }
         });
-        Self { url, state, task }
+        Self {
+            url,
+            state,
+            held,
+            task,
+        }
+    }
+
+    /// From now on holds its answers back, or gives those that it held back.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// From now on answers this status, with further lines of the head such as `retry-after: 60`.
@@ -99,7 +113,7 @@ impl Drop for Receiver {
     }
 }
 
-async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
+async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>, mut hold: watch::Receiver<bool>) {
     let Some(received) = read(&mut stream).await else {
         return;
     };
@@ -111,6 +125,9 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             state.answer
         )
     };
+    if hold.wait_for(|held| !*held).await.is_err() {
+        return;
+    }
     // Whoever does not wait for the answer is gone, and that is fine.
     let _unsent = stream.write_all(answer.as_bytes()).await;
 }
