@@ -18,7 +18,7 @@ mod talk;
 mod tests;
 mod words;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
 
 pub use command::definitions;
@@ -34,6 +34,9 @@ use crate::db::queue::{self, NewJob};
 use crate::error::Error;
 use crate::model::Secret;
 use crate::platform::Discord;
+
+/// How long after a command it is answered at the earliest: before Discord has read that an answer follows it takes none.
+const FIRST_ANSWER: TimeDelta = TimeDelta::seconds(1);
 
 /// What a delivery brings beside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -140,7 +143,11 @@ async fn take(
         asked_at,
     };
     let now = app.clock.now();
-    let jobs = [job(task::ANSWER_INTERACTION, &invocation.id, now)?];
+    let jobs = [job(
+        task::ANSWER_INTERACTION,
+        &invocation.id,
+        now + FIRST_ANSWER,
+    )?];
     let mut connection = app.db.get().await?;
     let is_new = connection
         .transaction::<_, Error, _>(async |connection| {
@@ -158,8 +165,8 @@ async fn take(
     Ok(Reply::Deferred)
 }
 
-/// A job about an interaction, due now.
-fn job(name: &'static str, interaction_id: &str, now: DateTime<Utc>) -> Result<NewJob, Error> {
+/// A job about an interaction.
+fn job(name: &'static str, interaction_id: &str, at: DateTime<Utc>) -> Result<NewJob, Error> {
     let payload = task::Interaction {
         interaction_id: interaction_id.to_owned(),
     };
@@ -168,7 +175,7 @@ fn job(name: &'static str, interaction_id: &str, now: DateTime<Utc>) -> Result<N
         name,
         payload_json: serde_json::to_string(&payload).map_err(Error::internal)?,
         attempts: task::ATTEMPTS,
-        attempt_at: now,
+        attempt_at: at,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The jobs that answer: what was asked for is done and told, and the first verdict on a claim follows.
 //!
 //! Both wait, without losing an attempt, where Discord asks to or does not answer, for as long as the interaction's token
-//! lives. A worker that dies between telling and noting that it did tells again: an answer is put in the same place, a
+//! lives, and for a minute where Discord does not know the interaction: it may not have read yet that an answer follows. A worker that dies between telling and noting that it did tells again: an answer is put in the same place, a
 //! verdict may come twice.
 
 use chrono::TimeDelta;
@@ -22,6 +22,8 @@ pub(super) const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
 const PATIENCE: TimeDelta = TimeDelta::minutes(14);
 /// The shortest and the longest pause between two looks, in seconds.
 const PAUSES: (f64, f64) = (1.0, 60.0);
+/// For how long after an interaction it may be unknown to Discord because it has not read yet that an answer was promised.
+const SETTLING: TimeDelta = TimeDelta::minutes(1);
 /// The shortest wait that Discord is taken to ask for, in seconds.
 const SHORTEST_WAIT: f64 = 0.1;
 
@@ -178,9 +180,14 @@ async fn say(app: &App, interaction: &DiscordInteraction, message: Message<'_>) 
         Message::Answer(text) => discord.edit_answer(&conversation, text).await,
         Message::FollowUp(text) => discord.follow_up(&conversation, text).await,
     };
-    let Err(error) = sent else {
+    let Err(unsaid) = sent else {
         return Said::Yes;
     };
+    let error = unsaid.error;
+    if unsaid.is_unknown && elapsed < SETTLING {
+        tracing::debug!(interaction = interaction.id, %error, "Discord is told again");
+        return Said::Later(pause(elapsed));
+    }
     match error.advice() {
         Advice::Snooze(wait) => Said::Later(wait.map_or_else(
             || pause(elapsed),

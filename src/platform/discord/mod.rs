@@ -6,7 +6,8 @@
 //! that is asked, so it is taken out of whatever Discord answers; errors never name addresses.
 //!
 //! It fails with [`PlatformError`]: a rate limit says how long to wait, no usable answer may be tried
-//! again, and a token that has ended is refused for good.
+//! again, and a token that has ended is refused for good. That Discord does not know an interaction,
+//! which is also so for a moment after it was delivered, is said beside it ([`Unsaid`]).
 
 mod signature;
 #[cfg(test)]
@@ -68,6 +69,26 @@ pub enum DiscordSetupError {
     /// Discord did not take the commands.
     #[error("Discord did not take the commands")]
     Register(#[from] PlatformError),
+}
+
+/// Why something was not said.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unsaid {
+    /// What went wrong.
+    pub error: PlatformError,
+    /// Whether Discord does not know the interaction: its token has ended, or Discord has not yet read that an answer was
+    /// promised.
+    pub is_unknown: bool,
+}
+
+impl From<PlatformError> for Unsaid {
+    fn from(error: PlatformError) -> Self {
+        Self {
+            error,
+            is_unknown: false,
+        }
+    }
 }
 
 /// What answers one interaction.
@@ -134,7 +155,7 @@ impl Discord {
         &self,
         conversation: &Conversation,
         content: &str,
-    ) -> Result<(), PlatformError> {
+    ) -> Result<(), Unsaid> {
         let url = self.webhook(conversation, &["messages", "@original"]);
         let request = self
             .http
@@ -148,7 +169,7 @@ impl Discord {
         &self,
         conversation: &Conversation,
         content: &str,
-    ) -> Result<(), PlatformError> {
+    ) -> Result<(), Unsaid> {
         let url = self.webhook(conversation, &[]);
         let mut body = message(content);
         body["flags"] = json!(EPHEMERAL);
@@ -204,9 +225,12 @@ impl Discord {
         &self,
         conversation: &Conversation,
         request: RequestBuilder,
-    ) -> Result<(), PlatformError> {
+    ) -> Result<(), Unsaid> {
         let answer = self.http.send(request).await?;
-        check(&answer, &conversation.token)
+        check(&answer, &conversation.token).map_err(|error| Unsaid {
+            error,
+            is_unknown: answer.status == 404,
+        })
     }
 
     fn webhook(&self, conversation: &Conversation, rest: &[&str]) -> Url {

@@ -107,11 +107,12 @@ async fn what_discord_answers_says_whether_to_wait_to_try_again_or_to_give_up() 
     ] {
         let stub =
             Stub::start(move |_| Reply::new(status, answer).header("retry-after", "9")).await;
-        let error = discord(&stub)
+        let unsaid = discord(&stub)
             .edit_answer(&conversation(), "x")
             .await
             .unwrap_err();
-        assert_eq!(error.advice(), expected, "{status} {answer}");
+        assert_eq!(unsaid.error.advice(), expected, "{status} {answer}");
+        assert_eq!(unsaid.is_unknown, status == 404, "{status} {answer}");
     }
 }
 
@@ -124,7 +125,10 @@ async fn an_error_never_has_the_token() {
     assert!(told.to_string().contains("no webhook 7/"), "{told}");
     let closed = Discord::new(&config(Url::parse("http://127.0.0.1:9").unwrap())).unwrap();
     let unreachable = closed.follow_up(&conversation(), "x").await.unwrap_err();
-    assert!(matches!(unreachable, PlatformError::Unreachable { .. }));
+    assert!(matches!(
+        unreachable.error,
+        PlatformError::Unreachable { .. }
+    ));
     for error in [told, unreachable] {
         assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
     }

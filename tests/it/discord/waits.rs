@@ -1,5 +1,6 @@
 //! Discord asks to wait, does not answer, or takes no answer any more; a verdict is late.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use countersign::simulator::{Fault, FaultKind, Platform};
 use serde_json::{Value, json};
 
@@ -44,16 +45,51 @@ async fn an_answer_waits_as_long_as_discord_asks_and_is_made_once() {
     stage.finish().await;
 }
 
+/// What Discord answers where it does not know the token, or does not know it yet.
+fn unknown() -> Value {
+    json!({ "message": "Unknown Webhook", "code": 10015 })
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn where_discord_knows_the_token_no_more_nothing_is_said_and_the_post_stands() {
+async fn where_discord_does_not_know_the_token_yet_the_answer_is_made_again() {
     let stage = Stage::working().await;
     let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
-    stage
-        .discord
-        .answer_next(404, json!({ "message": "Unknown Webhook", "code": 10015 }));
+    stage.discord.answer_next(404, unknown());
+    stage.discord.answer_next(404, unknown());
     stage
         .command(1, "submit", &submission(&stage, &campaign))
         .await;
+    until("the answer and the verdict are told", async || {
+        stage.discord.follow_ups(&token(1)).len() == 1
+    })
+    .await;
+    let answers = stage.discord.answers(&token(1));
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert_eq!(stage.count("affiliate_reports").await, 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_is_not_made_before_discord_can_know_that_it_follows() {
+    let stage = Stage::open().await;
+    let before = stage.app.app.clock.now();
+    stage.command(1, "status", &json!([])).await;
+    let due = "SELECT to_char(attempt_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM mq_msgs";
+    let due: DateTime<Utc> = stage.app.database.text(due).await.parse().unwrap();
+    assert!(due - before >= TimeDelta::seconds(1), "{}", due - before);
+    stage.app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_discord_knows_the_token_no_more_nothing_is_said_and_the_post_stands() {
+    let mut stage = Stage::open().await;
+    let (_, _, campaign) = stage.linked(&["REDDIT"]).await;
+    stage.discord.answer_next(404, unknown());
+    stage
+        .command(1, "submit", &submission(&stage, &campaign))
+        .await;
+    stage.move_clock(61).await;
+    stage.app.start_worker();
     until("the answer was refused", async || {
         stage.discord.told().len() == 1
     })
