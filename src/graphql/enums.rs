@@ -336,7 +336,7 @@ pub enum AlertChannelState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "model::AlertChannelDisabledReason")]
 pub enum AlertChannelDisabledReason {
-    /// Its receiver answered 410.
+    /// Its receiver answered 410, or one at Discord or Slack 401, 403 or 404.
     #[graphql(name = "GONE")]
     Gone,
     /// Nothing has arrived there for five days.

@@ -350,7 +350,7 @@ names! {
 names! {
     /// Why an advertiser's channel is disabled.
     AlertChannelDisabledReason {
-        /// Its receiver answered 410.
+        /// Its receiver answered 410, or one at Discord or Slack 401, 403 or 404.
         Gone = "GONE",
         /// Nothing arrived for too long.
         Failing = "FAILING",

@@ -8,6 +8,10 @@ use crate::model::{AlertChannelKind, Secret};
 
 /// Most bytes of an address.
 const MAX_LENGTH: usize = 2048;
+/// The host of Discord's webhooks.
+const DISCORD: &str = "discord.com";
+/// What it was called before.
+const FORMER_DISCORD: &str = "discordapp.com";
 
 /// An address that may be asked.
 #[derive(Debug)]
@@ -48,6 +52,7 @@ pub(super) async fn read(
     if !free && !is_of_kind(kind, &url) {
         return Err(refused(format!("url must be {}", form(kind))));
     }
+    let url = as_asked(kind, url);
     if let Err(error) = app.callbacks.check(&url) {
         return Err(refused(format!("url cannot be used: {}", error.detail())));
     }
@@ -61,6 +66,18 @@ pub(super) async fn read(
         shown: shown(kind, &url),
         url: Secret::new(url.as_str()),
     })
+}
+
+/// An address as it is asked: the former name of Discord leads to the present one by a redirect, which is not followed.
+fn as_asked(kind: AlertChannelKind, mut url: Url) -> Url {
+    // An address of https takes any name for its host, so this does not fail.
+    if kind == AlertChannelKind::Discord
+        && url.host_str() == Some(FORMER_DISCORD)
+        && let Err(error) = url.set_host(Some(DISCORD))
+    {
+        tracing::warn!(%error, "an address of Discord keeps its former name");
+    }
+    url
 }
 
 fn parse(text: &str, free: bool) -> Result<Url, &'static str> {
@@ -98,7 +115,7 @@ fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
     let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
     match (kind, url.host_str().unwrap_or_default()) {
         (AlertChannelKind::Webhook, _) => true,
-        (AlertChannelKind::Discord, "discord.com" | "discordapp.com") => match parts.as_slice() {
+        (AlertChannelKind::Discord, DISCORD | FORMER_DISCORD) => match parts.as_slice() {
             ["api", "webhooks", id, token] => {
                 !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty()
             }
@@ -166,6 +183,18 @@ mod tests {
         ] {
             assert_eq!(is_of_kind(kind, &url(text)), fits, "{kind} {text}");
         }
+    }
+
+    #[test]
+    fn the_former_name_of_discord_is_not_asked() {
+        let asked = |kind, text: &str| as_asked(kind, url(text)).to_string();
+        let former = "https://discordapp.com/api/webhooks/17/a-token?thread_id=4";
+        assert_eq!(
+            asked(AlertChannelKind::Discord, former),
+            "https://discord.com/api/webhooks/17/a-token?thread_id=4"
+        );
+        let slack = "https://hooks.slack.com/services/T0/B0/xyz";
+        assert_eq!(asked(AlertChannelKind::Slack, slack), slack);
     }
 
     #[test]

@@ -212,7 +212,7 @@ async fn fail(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let is_test = delivery.kind == AlertDeliveryKind::Test;
-    let is_gone = failure.status == Some(410);
+    let is_gone = is_gone(channel.kind, failure.status);
     if let Some(rest) = rest(failure, delivery.attempts.saturating_add(1)) {
         channel.paused_until = channel.paused_until.max(Some(now + rest));
     }
@@ -272,6 +272,17 @@ async fn count_failure(
     }
     alert_delivery::update(connection, delivery).await?;
     Ok(())
+}
+
+/// Whether a status says that there is no receiver any more. Discord and Slack answer so for a webhook that was deleted or
+/// whose channel is closed to it; of another receiver these may be passing.
+fn is_gone(kind: AlertChannelKind, status: Option<u16>) -> bool {
+    match kind {
+        AlertChannelKind::Webhook => status == Some(410),
+        AlertChannelKind::Discord | AlertChannelKind::Slack => {
+            matches!(status, Some(401 | 403 | 404 | 410))
+        }
+    }
 }
 
 /// How long a channel rests after an attempt, the one of this number, that failed: what else there is to tell waits as well.

@@ -63,7 +63,7 @@ pub(super) fn of_disabled(
     now: DateTime<Utc>,
 ) -> String {
     let why = match reason {
-        AlertChannelDisabledReason::Gone => "its receiver answered 410",
+        AlertChannelDisabledReason::Gone => "its receiver answered that it is gone",
         AlertChannelDisabledReason::Failing => "nothing has arrived there for five days",
         AlertChannelDisabledReason::Requested => "somebody asked for it",
     };

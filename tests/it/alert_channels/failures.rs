@@ -160,7 +160,8 @@ async fn a_receiver_that_is_gone_is_disabled_at_once_and_the_others_are_told() {
         .map(|got| text(&got.json()["text"]))
         .collect();
     assert!(
-        told.iter().any(|message| message.contains("answered 410")),
+        told.iter()
+            .any(|message| message.contains("answered that it is gone")),
         "{told:?}"
     );
 
@@ -270,5 +271,33 @@ async fn a_receiver_that_does_not_answer_is_left_alone_for_a_while() {
         (TimeDelta::minutes(1)..TimeDelta::minutes(2)).contains(&wait),
         "{wait}"
     );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_webhook_of_discord_or_slack_that_was_deleted_is_gone_and_another_may_come_back() {
+    let app = TestApp::with_local_channels().await;
+    let acme = app.advertiser("Acme").await;
+    for (kind, status, reason) in [
+        ("DISCORD", 401, json!("GONE")),
+        ("DISCORD", 404, json!("GONE")),
+        ("SLACK", 403, json!("GONE")),
+        ("SLACK", 410, json!("GONE")),
+        ("SLACK", 400, Value::Null),
+        ("WEBHOOK", 404, Value::Null),
+    ] {
+        let receiver = Receiver::start().await;
+        receiver.answer(status, &[]);
+        let url = format!("{}/services/T0/B0/a-t0ken", receiver.url);
+        let (id, _) = registered(&acme.client, kind, &url).await;
+        // A failed attempt and what it says of the channel are written at once.
+        send_test(&acme.client, &id).await;
+        until("the attempt has failed", async || {
+            deliveries(&acme.client, &id).await[0]["status"] == "FAILED"
+        })
+        .await;
+        let seen = channel(&acme.client, &id).await;
+        assert_eq!(seen["disabledReason"], reason, "{kind} {status}: {seen}");
+    }
     app.finish().await;
 }
