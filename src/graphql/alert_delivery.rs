@@ -52,7 +52,8 @@ impl AlertDelivery {
     async fn status(&self) -> AlertDeliveryStatus {
         self.0.status.into()
     }
-    /// How many attempts have ended. Ten are made, in a little over three days; of a test one.
+    /// How many attempts have ended, those that were answered 429 not counted. Ten are made, in a little over three days; of a
+    /// test one.
     async fn attempts(&self) -> i32 {
         self.0.attempts
     }

@@ -26,8 +26,12 @@ use crate::model::{
 
 /// Without a success for so long a channel is disabled.
 const MAX_FAILING: TimeDelta = TimeDelta::days(5);
+/// The HTTP status by which a receiver asks for less.
+const TOO_MANY: u16 = 429;
 /// How long a channel rests whose receiver asks for less and does not say how long.
 const REST: Duration = Duration::from_mins(1);
+/// The shortest wait that a receiver is taken to ask for.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// What came of sending.
 enum Sent {
@@ -216,7 +220,13 @@ async fn fail(
     if let Some(rest) = rest(failure, delivery.attempts.saturating_add(1)) {
         channel.paused_until = channel.paused_until.max(Some(now + rest));
     }
-    count_failure(connection, channel, delivery, failure, is_gone, now).await?;
+    // Whoever asks for less has not refused what it was sent. A test is sent once, whatever comes of it.
+    match channel.paused_until {
+        Some(until) if failure.status == Some(TOO_MANY) && !is_test => {
+            put_off(connection, delivery, failure, schedule::spread(now, until)?).await?;
+        }
+        _ => count_failure(connection, channel, delivery, failure, is_gone, now).await?,
+    }
 
     if !is_test {
         channel.failing_since = channel.failing_since.or(Some(now));
@@ -236,6 +246,22 @@ async fn fail(
         .await?;
     }
     alert_channel::update(connection, channel).await?;
+    Ok(())
+}
+
+/// Lets a delivery wait until its receiver wants more, with as many attempts left as before.
+async fn put_off(
+    connection: &mut Connection,
+    delivery: &mut AlertDelivery,
+    failure: &Failure,
+    until: DateTime<Utc>,
+) -> Result<(), Error> {
+    delivery.last_status_code = failure.status.map(Into::into);
+    delivery.last_error = Some(failure.error.clone());
+    delivery.next_attempt_at = Some(until);
+    let again = job(delivery, until)?;
+    queue::insert(connection, &[again]).await?;
+    alert_delivery::update(connection, delivery).await?;
     Ok(())
 }
 
@@ -290,7 +316,9 @@ fn is_gone(kind: AlertChannelKind, status: Option<u16>) -> bool {
 fn rest(failure: &Failure, attempts: i32) -> Option<TimeDelta> {
     match failure.status {
         // Too many requests, or a gateway without anybody behind it.
-        Some(429 | 502 | 504) => Some(delta(failure.retry_after.unwrap_or(REST))),
+        Some(TOO_MANY | 502 | 504) => Some(delta(
+            failure.retry_after.unwrap_or(REST).max(SHORTEST_REST),
+        )),
         Some(_) => None,
         // Whatever is sent to somebody who does not answer takes a place for as long as a time-out.
         None => Some(schedule::rest(attempts)),

@@ -107,13 +107,21 @@ async fn a_receiver_that_asks_for_less_is_left_in_peace() {
     receiver.answer(429, &["retry-after: 7200"]);
     let (id, _) = webhook(&acme.client, &receiver).await;
     let alert = raise(&app, &ann, &campaign, 0).await;
-    let failed = attempted(&acme.client, &id, 1).await;
+    let put_off = delivery_when(&acme.client, &id, "it is put off", |delivery| {
+        delivery["lastStatusCode"] == 429
+    })
+    .await;
+    assert_eq!(
+        (&put_off["status"], &put_off["attempts"]),
+        (&json!("PENDING"), &json!(0))
+    );
     let since = time(&channel(&acme.client, &id).await["failingSince"]);
-    assert_eq!(time(&failed["nextAttemptAt"]) - since, TimeDelta::hours(2));
-    // What comes meanwhile waits as long, or up to a fifth longer, and loses no attempt.
+    // As long as was asked, or up to a fifth longer.
+    let rest = TimeDelta::hours(2)..=TimeDelta::minutes(144);
+    assert!(rest.contains(&(time(&put_off["nextAttemptAt"]) - since)));
+    // What comes meanwhile waits as well, and loses no attempt either.
     receiver.answer(200, &[]);
     acknowledge(&acme.client, &alert).await;
-    let rest = TimeDelta::hours(2)..=TimeDelta::minutes(144);
     until("the second delivery waits", async || {
         let log = deliveries(&acme.client, &id).await;
         log.len() == 2 && rest.contains(&(time(&log[1]["nextAttemptAt"]) - since))
@@ -128,6 +136,9 @@ async fn a_receiver_that_asks_for_less_is_left_in_peace() {
         log.iter().all(|delivery| delivery["status"] == "DELIVERED")
     })
     .await;
+    for delivery in deliveries(&acme.client, &id).await {
+        assert_eq!(delivery["attempts"], 1, "{delivery}");
+    }
     app.finish().await;
 }
 
