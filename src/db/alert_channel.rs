@@ -43,8 +43,10 @@ pub struct AlertChannel {
     pub from_event_id: i64,
     /// When a delivery last arrived.
     pub last_delivered_at: Option<DateTime<Utc>>,
-    /// The first failure since then.
+    /// The first failure since then of those that lie close together.
     pub failing_since: Option<DateTime<Utc>>,
+    /// When a delivery last failed, tests not counted.
+    pub last_failed_at: Option<DateTime<Utc>>,
     /// Until when its receiver asked for less.
     pub paused_until: Option<DateTime<Utc>>,
     /// When it was registered.
@@ -126,6 +128,7 @@ pub async fn update(connection: &mut Connection, channel: &AlertChannel) -> Quer
             alert_channels::from_event_id.eq(channel.from_event_id),
             alert_channels::last_delivered_at.eq(channel.last_delivered_at),
             alert_channels::failing_since.eq(channel.failing_since),
+            alert_channels::last_failed_at.eq(channel.last_failed_at),
             alert_channels::paused_until.eq(channel.paused_until),
         ))
         .execute(connection)

@@ -36,6 +36,8 @@ pub struct AlertDelivery {
     pub last_error: Option<String>,
     /// When it is sent next; none where it is not.
     pub next_attempt_at: Option<DateTime<Utc>>,
+    /// When the last one ended; none where none has.
+    pub last_attempt_at: Option<DateTime<Utc>>,
     /// When it arrived.
     pub delivered_at: Option<DateTime<Utc>>,
     /// When it was queued.
@@ -87,6 +89,7 @@ pub async fn update(connection: &mut Connection, delivery: &AlertDelivery) -> Qu
             alert_deliveries::last_status_code.eq(delivery.last_status_code),
             alert_deliveries::last_error.eq(&delivery.last_error),
             alert_deliveries::next_attempt_at.eq(delivery.next_attempt_at),
+            alert_deliveries::last_attempt_at.eq(delivery.last_attempt_at),
             alert_deliveries::delivered_at.eq(delivery.delivered_at),
         ))
         .execute(connection)

@@ -73,6 +73,7 @@ diesel::table! {
         failing_since -> Nullable<Timestamptz>,
         paused_until -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        last_failed_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -98,6 +99,7 @@ diesel::table! {
         next_attempt_at -> Nullable<Timestamptz>,
         delivered_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        last_attempt_at -> Nullable<Timestamptz>,
     }
 }
 

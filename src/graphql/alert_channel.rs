@@ -63,8 +63,8 @@ impl AlertChannel {
     async fn last_delivered_at(&self) -> Option<DateTime> {
         self.0.last_delivered_at.map(DateTime)
     }
-    /// The first delivery that failed since one last arrived, tests not counted. Five days after it the channel is disabled,
-    /// when the next one fails.
+    /// The first delivery that failed since one last arrived, or since none did for 30 hours, tests not counted. Five days after
+    /// it the channel is disabled, when the next one fails.
     async fn failing_since(&self) -> Option<DateTime> {
         self.0.failing_since.map(DateTime)
     }

@@ -26,6 +26,9 @@ use crate::model::{
 
 /// Without a success for so long a channel is disabled.
 const MAX_FAILING: TimeDelta = TimeDelta::days(5);
+/// Failures further apart are not one: in between the receiver may have worked. Longer than any wait between two attempts, which
+/// is 24 hours at most, up to a fifth longer.
+const MAX_SILENCE: TimeDelta = TimeDelta::hours(30);
 /// The HTTP status by which a receiver asks for less.
 const TOO_MANY: u16 = 429;
 /// How long a channel rests whose receiver asks for less and does not say how long.
@@ -164,7 +167,7 @@ async fn signed(
 /// Writes what came of an attempt, with the job of the next one.
 async fn settle(
     app: &App,
-    channel: &AlertChannel,
+    sent_to: &AlertChannel,
     payload: DeliverAlert,
     job: Uuid,
     sent: &Sent,
@@ -176,10 +179,12 @@ async fn settle(
             if queue::finish(connection, &[job]).await?.is_empty() {
                 return Ok(());
             }
-            let both = lock_both(connection, channel.id, payload.delivery_id).await?;
+            let both = lock_both(connection, sent_to.id, payload.delivery_id).await?;
             let Some((mut channel, mut delivery)) = both else {
                 return Ok(());
             };
+            delivery.last_attempt_at = Some(now);
+            let is_same = channel.url_sealed == sent_to.url_sealed;
             match sent {
                 // Also where it was given up meanwhile: it did arrive.
                 Sent::Arrived(status) if delivery.attempts.saturating_add(1) == payload.attempt => {
@@ -191,11 +196,17 @@ async fn settle(
                     delivery.delivered_at = Some(now);
                     alert_delivery::update(connection, &delivery).await?;
                     channel.last_delivered_at = Some(now);
-                    channel.failing_since = None;
+                    if is_same {
+                        channel.failing_since = None;
+                    }
                     alert_channel::update(connection, &channel).await?;
                 }
-                Sent::Failed(failure) if is_next(&delivery, payload) => {
+                Sent::Failed(failure) if is_next(&delivery, payload) && is_same => {
                     fail(connection, &mut channel, &mut delivery, failure, now).await?;
+                }
+                // It went to an address that the channel has no more, which says nothing of the one that it has.
+                Sent::Failed(failure) if is_next(&delivery, payload) => {
+                    count_failure(connection, &channel, &mut delivery, failure, false, now).await?;
                 }
                 // Another worker had the same attempt and was first.
                 _ => {}
@@ -228,15 +239,19 @@ async fn fail(
         _ => count_failure(connection, channel, delivery, failure, is_gone, now).await?,
     }
 
+    let mut failing = false;
     if !is_test {
-        channel.failing_since = channel.failing_since.or(Some(now));
+        let goes_on = channel
+            .last_failed_at
+            .is_some_and(|before| now - before <= MAX_SILENCE);
+        let since = channel.failing_since.filter(|_| goes_on).unwrap_or(now);
+        channel.failing_since = Some(since);
+        channel.last_failed_at = Some(now);
+        failing = now - since >= MAX_FAILING;
     }
-    let failing = channel
-        .failing_since
-        .is_some_and(|since| now - since >= MAX_FAILING);
     if is_gone {
         disable(connection, channel, AlertChannelDisabledReason::Gone, now).await?;
-    } else if failing && !is_test {
+    } else if failing {
         disable(
             connection,
             channel,

@@ -196,8 +196,11 @@ async fn after_five_days_without_a_success_a_channel_is_disabled_and_says_why() 
     let (id, _) = webhook(&acme.client, &receiver).await;
     let alert = raise(&app, &ann, &campaign, 0).await;
     attempted(&acme.client, &id, 1).await;
-    app.move_clock(5 * 24 - 1).await;
-    attempted(&acme.client, &id, 2).await;
+    // It goes on failing, an attempt a day.
+    for (attempt, hours) in (2..).zip([24, 48, 72, 96, 5 * 24 - 1]) {
+        app.move_clock(hours).await;
+        attempted(&acme.client, &id, attempt).await;
+    }
     assert_eq!(
         channel(&acme.client, &id).await["state"],
         "ACTIVE",
@@ -310,5 +313,54 @@ async fn a_webhook_of_discord_or_slack_that_was_deleted_is_gone_and_another_may_
         let seen = channel(&acme.client, &id).await;
         assert_eq!(seen["disabledReason"], reason, "{kind} {status}: {seen}");
     }
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_failures_that_lie_days_apart_are_no_five_days_of_failing() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let receiver = Receiver::start().await;
+    receiver.answer(503, &[]);
+    let (id, _) = webhook(&acme.client, &receiver).await;
+    raise(&app, &ann, &campaign, 0).await;
+    attempted(&acme.client, &id, 1).await;
+    let first = time(&channel(&acme.client, &id).await["failingSince"]);
+    app.move_clock(6 * 24).await;
+    attempted(&acme.client, &id, 2).await;
+    let seen = channel(&acme.client, &id).await;
+    assert_eq!(seen["state"], "ACTIVE", "{seen}");
+    let again = time(&seen["failingSince"]) - first;
+    assert!(again > TimeDelta::days(5), "{again}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_address_answers_says_nothing_of_the_one_that_took_its_place() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let (gone, present) = (Receiver::start().await, Receiver::start().await);
+    gone.answer(410, &[]);
+    gone.hold(true);
+    let (id, _) = webhook(&acme.client, &gone).await;
+    raise(&app, &ann, &campaign, 0).await;
+    gone.wait_for(1).await;
+    let url = format!("{}/hook", present.url);
+    let moved = update(&acme.client, json!({ "channelId": id, "url": url })).await;
+    assert_eq!(moved["userErrors"], json!([]), "{moved}");
+    gone.hold(false);
+    let failed = attempted(&acme.client, &id, 1).await;
+    assert_eq!(
+        (&failed["status"], &failed["lastStatusCode"]),
+        (&json!("PENDING"), &json!(410))
+    );
+    let seen = channel(&acme.client, &id).await;
+    assert_eq!(
+        (&seen["state"], &seen["failingSince"]),
+        (&json!("ACTIVE"), &Value::Null)
+    );
+    app.move_clock(1).await;
+    present.wait_for(1).await;
+    assert_eq!(attempted(&acme.client, &id, 2).await["status"], "DELIVERED");
     app.finish().await;
 }
