@@ -1,6 +1,8 @@
 //! `POST /discord/interactions`: commands that members of Discord give, delivered and signed by Discord. Whoever cannot sign
 //! is answered 401 before the body is read as anything; Discord tries that from time to time.
 
+use std::time::Duration;
+
 use poem::http::{HeaderMap, StatusCode};
 use poem::web::Data;
 use poem::{Body, Response, handler};
@@ -14,6 +16,8 @@ use crate::domain::discord::{self, Rejection, Reply, Signature};
 
 const SIGNATURE: &str = "x-signature-ed25519";
 const TIMESTAMP: &str = "x-signature-timestamp";
+/// How long a body may take to arrive. Discord waits three seconds for the answer.
+const BODY_READ: Duration = Duration::from_secs(2);
 /// What only the member who gave the command sees.
 const EPHEMERAL: u32 = 64;
 
@@ -31,7 +35,7 @@ async fn take(headers: &HeaderMap, body: Body, app: &App) -> Result<Reply, Probl
     if !discord::is_open(app) {
         return Err(closed());
     }
-    let bytes = signed::body(body).await?;
+    let bytes = signed::body(body, BODY_READ).await?;
     let header = |name| signed::header(headers, name).map_err(|_| unsigned());
     let signature = Signature {
         signature: header(SIGNATURE)?,

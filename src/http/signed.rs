@@ -1,6 +1,8 @@
 //! What the doors for signed deliveries share: the body as it came, byte by byte, since that is what is signed, headers that
 //! sign it, and an answer in JSON.
 
+use std::time::Duration;
+
 use poem::http::{HeaderMap, StatusCode, header};
 use poem::{Body, Response};
 use serde_json::Value;
@@ -15,12 +17,20 @@ const MAX_BODY: usize = 64 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-/// The whole body.
+/// The whole body. Whoever sends it is not known yet, so it has to arrive within a time.
 ///
 /// # Errors
-/// It is too long, or was broken off.
-pub(super) async fn body(body: Body) -> Result<impl AsRef<[u8]>, Problem> {
-    body.into_bytes_limit(MAX_BODY).await.map_err(|_| {
+/// It is too long, took too long, or was broken off.
+pub(super) async fn body(body: Body, within: Duration) -> Result<impl AsRef<[u8]>, Problem> {
+    let Ok(read) = tokio::time::timeout(within, body.into_bytes_limit(MAX_BODY)).await else {
+        let message = format!("The body did not arrive within {} s.", within.as_secs_f64());
+        return Err(Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "BAD_USER_INPUT",
+            message,
+        ));
+    };
+    read.map_err(|_| {
         let message = format!("The body is longer than {MAX_BODY} bytes, or was broken off.");
         Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BAD_USER_INPUT", message)
     })
@@ -48,4 +58,24 @@ pub(super) fn answer(answer: &Value, request_id: &RequestId) -> Response {
         .header(header::CONTENT_TYPE, "application/json")
         .header(REQUEST_ID_HEADER, request_id.as_str())
         .body(answer.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let never = stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        let problem = body(Body::from_bytes_stream(never), Duration::from_millis(1))
+            .await
+            .err()
+            .unwrap();
+        let answer = problem.render(&RequestId::generate());
+        assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
+        let read = body(Body::from("{}"), Duration::from_secs(10)).await;
+        assert!(read.is_ok_and(|read| read.as_ref() == b"{}"));
+    }
 }

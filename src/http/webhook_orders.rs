@@ -1,5 +1,7 @@
 //! `POST /webhooks/orders`: orders that advertisers sign. The body is taken as it came, byte by byte: that is what is signed.
 
+use std::time::Duration;
+
 use poem::http::{HeaderMap, StatusCode};
 use poem::web::Data;
 use poem::{Body, Response, handler};
@@ -14,6 +16,8 @@ use crate::graphql::IdKind;
 
 const SIGNATURE: &str = "x-partner-signature";
 const TIMESTAMP: &str = "x-partner-timestamp";
+/// How long a body may take to arrive.
+const BODY_READ: Duration = Duration::from_secs(10);
 
 /// Takes an order.
 #[handler]
@@ -26,7 +30,7 @@ pub(super) async fn orders(headers: &HeaderMap, body: Body, app: Data<&App>) -> 
 }
 
 async fn take(headers: &HeaderMap, body: Body, app: &App) -> Result<serde_json::Value, Problem> {
-    let bytes = signed::body(body).await?;
+    let bytes = signed::body(body, BODY_READ).await?;
     let header = |name| signed::header(headers, name).map_err(|_| unsigned());
     let signature = Signature {
         signature: header(SIGNATURE)?,
