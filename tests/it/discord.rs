@@ -34,9 +34,14 @@ struct Stage {
 impl Stage {
     /// A server without a worker.
     async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// A server without a worker, with these variables in its environment besides.
+    async fn open_with(more: &[(&str, String)]) -> Self {
         let discord = Played::start().await;
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
-        let settings = [
+        let mut settings = vec![
             ("COUNTERSIGN_DISCORD_BASE_URL", discord.url.clone()),
             (
                 "COUNTERSIGN_DISCORD_PUBLIC_KEY",
@@ -44,6 +49,7 @@ impl Stage {
             ),
             ("COUNTERSIGN_DISCORD_APPLICATION_ID", APPLICATION.to_owned()),
         ];
+        settings.extend_from_slice(more);
         let world = World::new(7).with_frozen_growth();
         let app = TestApp::with_settings(world, &settings).await;
         Self { app, discord, pair }

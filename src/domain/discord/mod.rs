@@ -18,6 +18,8 @@ mod talk;
 mod tests;
 mod words;
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
 
@@ -37,6 +39,9 @@ use crate::platform::Discord;
 
 /// How long after a command it is answered at the earliest: before Discord has read that an answer follows it takes none.
 const FIRST_ANSWER: TimeDelta = TimeDelta::seconds(1);
+
+/// How long a command waits for a connection to the database: Discord waits three seconds for the answer.
+const CONNECTION_WAIT: Duration = Duration::from_millis(1500);
 
 /// What a delivery brings beside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,7 +153,12 @@ async fn take(
         &invocation.id,
         now + FIRST_ANSWER,
     )?];
-    let mut connection = app.db.get().await?;
+    // Nothing is written without one, so the member may give the command again.
+    let connection = tokio::time::timeout(CONNECTION_WAIT, app.db.get()).await;
+    let Ok(Ok(mut connection)) = connection else {
+        tracing::warn!("a command was not taken: there was no connection to the database in time");
+        return Ok(Reply::Message(words::BUSY.to_owned()));
+    };
     let is_new = connection
         .transaction::<_, Error, _>(async |connection| {
             if !discord_interaction::insert(connection, &new).await? {

@@ -19,6 +19,7 @@ const LINK: usize = 200;
 
 pub(super) const NO_APPLICATION: &str = "This server cannot answer here yet: whoever runs it has to set \
     COUNTERSIGN_DISCORD_APPLICATION_ID.";
+pub(super) const BUSY: &str = "Countersign cannot take commands just now: try again in a minute.";
 pub(super) const INACTIVE: &str = "Your account here is not active: ask whoever runs this program.";
 pub(super) const ONE_OF_TWO: &str = "Give url or post, not both.";
 pub(super) const NO_POSTS: &str = "You have not submitted a post yet: /submit takes one.";

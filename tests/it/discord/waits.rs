@@ -1,10 +1,12 @@
 //! Discord asks to wait, does not answer, or takes no answer any more; a verdict is late.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::simulator::{Fault, FaultKind, Platform};
 use serde_json::{Value, json};
 
-use super::{Stage, option, token};
+use super::{Stage, deferred, option, token};
 use crate::scene::samples;
 use crate::support::until;
 
@@ -169,5 +171,30 @@ async fn a_verdict_that_is_late_is_left_to_status() {
         "{last}"
     );
     assert!(stage.discord.follow_ups(&token(1)).is_empty());
+    stage.app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_finds_no_connection_in_time_is_told_so_and_not_kept() {
+    let few = ("COUNTERSIGN_DATABASE_CONNECTIONS", "3".to_owned());
+    let stage = Stage::open_with(&[few]).await;
+    let mut taken = Vec::new();
+    let soon = Duration::from_millis(200);
+    while let Ok(connection) = tokio::time::timeout(soon, stage.app.app.db.get()).await {
+        taken.push(connection.unwrap());
+    }
+    let answer = stage.command(1, "status", &json!([])).await;
+    assert_eq!(
+        (&answer["type"], &answer["data"]["flags"]),
+        (&json!(4), &json!(64))
+    );
+    assert_eq!(
+        answer["data"]["content"],
+        "Countersign cannot take commands just now: try again in a minute."
+    );
+    assert_eq!(stage.count("discord_interactions").await, 0);
+    assert_eq!(stage.count("mq_msgs").await, 0);
+    drop(taken);
+    assert_eq!(stage.command(1, "status", &json!([])).await, deferred());
     stage.app.abandon().await;
 }
