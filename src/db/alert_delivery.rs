@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Timestamptz};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -115,19 +116,28 @@ pub async fn fail_pending(
         .await
 }
 
-/// How many tests a channel was sent since a time.
+/// How many tests a channel was sent since a time. Of one that was tried again since then every attempt counts, since nothing
+/// tells when those before the last were made.
 pub async fn count_tests(
     connection: &mut Connection,
     channel_id: i64,
     since: DateTime<Utc>,
 ) -> QueryResult<i64> {
-    alert_deliveries::table
-        .filter(alert_deliveries::channel_id.eq(channel_id))
-        .filter(alert_deliveries::kind.eq(AlertDeliveryKind::Test))
-        .filter(alert_deliveries::created_at.gt(since))
-        .count()
-        .get_result(connection)
-        .await
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        number: i64,
+    }
+    let row: Row = diesel::sql_query(
+        "SELECT coalesce(sum(greatest(attempts + CASE WHEN status = 'PENDING' THEN 1 ELSE 0 END, 1)), 0)::bigint AS number \
+         FROM alert_deliveries WHERE channel_id = $1 AND kind = 'TEST' \
+         AND (created_at > $2 OR last_attempt_at > $2)",
+    )
+    .bind::<BigInt, _>(channel_id)
+    .bind::<Timestamptz, _>(since)
+    .get_result(connection)
+    .await?;
+    Ok(row.number)
 }
 
 /// The deliveries with these ids, in no order.

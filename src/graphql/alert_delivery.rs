@@ -136,7 +136,7 @@ impl AlertDeliveryMutation {
     }
 
     /// Tries a delivery again now: one that failed, or one that waits for its next attempt. After its last attempt it is tried
-    /// this once.
+    /// this once. At the earliest a minute after the last attempt; a test that is tried again counts as one more test.
     async fn retry_alert_delivery(
         &self,
         ctx: &Context<'_>,

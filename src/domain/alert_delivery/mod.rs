@@ -37,6 +37,8 @@ pub use lanes::Lanes;
 pub(super) const CHANNEL_DISABLED: &str = "the channel was disabled";
 /// Most tests of a channel in an hour.
 const MAX_TESTS: i64 = 20;
+/// How long after its last attempt a delivery can be tried again by hand.
+const BETWEEN_RETRIES: TimeDelta = TimeDelta::seconds(60);
 
 /// Sends a test to a channel, by a queued job. It is tried once.
 ///
@@ -58,13 +60,7 @@ pub async fn send_test(
             if channel.state != AlertChannelState::Active {
                 return Err(is_disabled("channelId").into());
             }
-            let since = now - TimeDelta::hours(1);
-            if alert_delivery::count_tests(connection, channel.id, since).await? >= MAX_TESTS {
-                let message = format!("a channel is sent at most {MAX_TESTS} tests an hour");
-                return Err(
-                    Refusal::field(RefusalCode::TryAgainLater, "channelId", message).into(),
-                );
-            }
+            limit_tests(connection, channel.id, "channelId", now).await?;
             let new = NewAlertDelivery {
                 channel_id: channel.id,
                 kind: AlertDeliveryKind::Test,
@@ -86,7 +82,8 @@ pub async fn send_test(
 /// once.
 ///
 /// # Errors
-/// The delivery is not the caller's or has arrived, or its channel is disabled.
+/// The delivery is not the caller's or has arrived, its channel is disabled, it was last tried less than a minute ago, or it is
+/// a test of a channel that was sent 20 within the hour.
 pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<AlertDelivery, Error> {
     let found = visible::alert_deliveries(app, viewer, &[delivery_id]).await?;
     let found = found.into_iter().next().ok_or_else(no_such_delivery)?;
@@ -107,6 +104,18 @@ pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<Alert
                 let message = "this delivery has arrived";
                 return Err(Refusal::field(RefusalCode::Invalid, "deliveryId", message).into());
             }
+            if delivery
+                .last_attempt_at
+                .is_some_and(|at| now - at < BETWEEN_RETRIES)
+            {
+                let message = "this delivery was tried within the last minute";
+                return Err(
+                    Refusal::field(RefusalCode::TryAgainLater, "deliveryId", message).into(),
+                );
+            }
+            if delivery.kind == AlertDeliveryKind::Test {
+                limit_tests(connection, channel.id, "deliveryId", now).await?;
+            }
             // What is due is being sent already.
             if delivery.next_attempt_at.is_none_or(|at| at > now) {
                 delivery.status = AlertDeliveryStatus::Pending;
@@ -119,6 +128,21 @@ pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<Alert
         .await?;
     app.events.hint(task::DELIVERIES);
     Ok(delivery)
+}
+
+/// Refuses another test of a channel that was sent enough of them within the hour.
+async fn limit_tests(
+    connection: &mut Connection,
+    channel_id: i64,
+    field: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let since = now - TimeDelta::hours(1);
+    if alert_delivery::count_tests(connection, channel_id, since).await? >= MAX_TESTS {
+        let message = format!("a channel is sent at most {MAX_TESTS} tests an hour");
+        return Err(Refusal::field(RefusalCode::TryAgainLater, field, message).into());
+    }
+    Ok(())
 }
 
 /// Tells the other channels of an advertiser that one was disabled.

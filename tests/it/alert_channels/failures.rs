@@ -7,7 +7,7 @@ use super::{
     acknowledge, channel, deliveries, delivery_when, raise, registered, retry, send_test,
     signature, update, webhook,
 };
-use crate::scene::{text, time};
+use crate::scene::{refusals, text, time};
 use crate::support::{Client, Receiver, TestApp, until};
 
 /// The only delivery of a channel, once so many attempts have ended.
@@ -89,6 +89,10 @@ async fn after_ten_attempts_a_delivery_has_failed_and_can_be_tried_by_hand() {
     assert_eq!(receiver.received().len(), 10);
 
     receiver.answer(204, &[]);
+    // Not at once, though.
+    let refused = retry(&acme.client, &failed).await;
+    assert_eq!(refusals(&refused), ["TRY_AGAIN_LATER deliveryId"]);
+    app.move_clock(91).await;
     let again = retry(&acme.client, &failed).await;
     assert_eq!(again["alertDelivery"]["status"], "PENDING", "{again}");
     let delivered = attempted(&acme.client, &id, 11).await;
@@ -182,6 +186,7 @@ async fn a_receiver_that_is_gone_is_disabled_at_once_and_the_others_are_told() {
     assert_eq!(gone.received().len(), 1);
     gone.answer(200, &[]);
     update(&acme.client, json!({ "channelId": id, "enabled": true })).await;
+    app.move_clock(1).await;
     retry(&acme.client, &failed).await;
     assert_eq!(attempted(&acme.client, &id, 2).await["status"], "DELIVERED");
     app.finish().await;
@@ -362,5 +367,41 @@ async fn what_an_address_answers_says_nothing_of_the_one_that_took_its_place() {
     app.move_clock(1).await;
     present.wait_for(1).await;
     assert_eq!(attempted(&acme.client, &id, 2).await["status"], "DELIVERED");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_that_is_tried_again_counts_as_one_more_test() {
+    let app = TestApp::with_local_channels().await;
+    let acme = app.advertiser("Acme").await;
+    let receiver = Receiver::start().await;
+    receiver.answer(500, &[]);
+    let (id, _) = webhook(&acme.client, &receiver).await;
+    for number in 1..=19 {
+        let sent = send_test(&acme.client, &id).await;
+        assert_eq!(refusals(&sent), [""; 0], "{number}");
+    }
+    app.settled().await;
+    let failed = deliveries(&acme.client, &id).await.remove(0);
+    assert_eq!(
+        refusals(&retry(&acme.client, &failed).await),
+        ["TRY_AGAIN_LATER deliveryId"]
+    );
+    let a_while_ago =
+        "UPDATE alert_deliveries SET last_attempt_at = last_attempt_at - interval '2 minutes'";
+    app.database.execute(a_while_ago).await;
+    assert_eq!(refusals(&retry(&acme.client, &failed).await), [""; 0]);
+    app.settled().await;
+    app.database.execute(a_while_ago).await;
+    // That was the twentieth.
+    assert_eq!(
+        refusals(&retry(&acme.client, &failed).await),
+        ["TRY_AGAIN_LATER deliveryId"]
+    );
+    assert_eq!(
+        refusals(&send_test(&acme.client, &id).await),
+        ["TRY_AGAIN_LATER channelId"]
+    );
+    assert_eq!(receiver.received().len(), 20);
     app.finish().await;
 }
