@@ -38,8 +38,7 @@ impl AlertChannel {
     async fn kind(&self) -> AlertChannelKind {
         self.0.kind.into()
     }
-    /// Its address: of a webhook without the query, of Discord and Slack, where the whole address is a secret, the host and
-    /// the first part of the path.
+    /// Where its address is, such as `https://example.com/…`. What comes after may let anybody write there, and is not shown.
     async fn url(&self) -> &str {
         &self.0.shown_url
     }

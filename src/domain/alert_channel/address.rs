@@ -10,7 +10,9 @@ use crate::model::{AlertChannelKind, Secret};
 const MAX_LENGTH: usize = 2048;
 /// The host of Discord's webhooks.
 const DISCORD: &str = "discord.com";
-/// What it was called before.
+/// The host of Slack's webhooks.
+const SLACK: &str = "hooks.slack.com";
+/// What Discord's was called before.
 const FORMER_DISCORD: &str = "discordapp.com";
 
 /// An address that may be asked.
@@ -18,8 +20,8 @@ const FORMER_DISCORD: &str = "discordapp.com";
 pub(super) struct Address {
     /// The whole of it.
     pub(super) url: Secret,
-    /// What of it may be shown: of a webhook all but the query; of Discord and Slack, whose whole address lets anybody write
-    /// to the channel, the host and the first part of the path.
+    /// What of it may be shown: where it is. What comes after may let anybody write there, also where it is not of Discord or
+    /// Slack.
     pub(super) shown: String,
 }
 
@@ -63,7 +65,7 @@ pub(super) async fn read(
         ));
     }
     Ok(Address {
-        shown: shown(kind, &url),
+        shown: shown(&url),
         url: Secret::new(url.as_str()),
     })
 }
@@ -101,7 +103,9 @@ fn parse(text: &str, free: bool) -> Result<Url, &'static str> {
 /// What an address of a kind looks like.
 const fn form(kind: AlertChannelKind) -> &'static str {
     match kind {
-        AlertChannelKind::Webhook => "an https address",
+        AlertChannelKind::Webhook => {
+            "an https address that is not of Discord or Slack: choose the kind DISCORD or SLACK for it"
+        }
         AlertChannelKind::Discord => {
             "the address of a Discord webhook, https://discord.com/api/webhooks/<id>/<token>"
         }
@@ -113,15 +117,19 @@ const fn form(kind: AlertChannelKind) -> &'static str {
 
 fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
     let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
-    match (kind, url.host_str().unwrap_or_default()) {
-        (AlertChannelKind::Webhook, _) => true,
+    let host = url.host_str().unwrap_or_default();
+    match (kind, host) {
+        // These take messages of their own form alone.
+        (AlertChannelKind::Webhook, _) => {
+            !matches!(host.trim_end_matches('.'), DISCORD | FORMER_DISCORD | SLACK)
+        }
         (AlertChannelKind::Discord, DISCORD | FORMER_DISCORD) => match parts.as_slice() {
             ["api", "webhooks", id, token] => {
                 !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty()
             }
             _ => false,
         },
-        (AlertChannelKind::Slack, "hooks.slack.com") => match parts.as_slice() {
+        (AlertChannelKind::Slack, SLACK) => match parts.as_slice() {
             ["services", rest @ ..] => rest.len() == 3 && rest.iter().all(|part| !part.is_empty()),
             _ => false,
         },
@@ -129,16 +137,10 @@ fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
     }
 }
 
-fn shown(kind: AlertChannelKind, url: &Url) -> String {
+fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
-    if kind == AlertChannelKind::Webhook {
-        let query = if url.query().is_some() { "?…" } else { "" };
-        return format!("{shown}{query}");
-    }
-    let first = url.path_segments().and_then(|mut parts| parts.next());
-    let first = first.unwrap_or_default().to_owned();
-    shown.set_path(&first);
+    shown.set_path("");
     format!("{}/…", shown.as_str().trim_end_matches('/'))
 }
 
@@ -155,6 +157,19 @@ mod tests {
         use AlertChannelKind::{Discord, Slack, Webhook};
         for (kind, text, fits) in [
             (Webhook, "https://example.com/anything?at=all", true),
+            (
+                Webhook,
+                "https://discord.com/api/webhooks/17/a-token",
+                false,
+            ),
+            (
+                Webhook,
+                "https://discordapp.com/api/webhooks/17/a-token",
+                false,
+            ),
+            (Webhook, "https://discord.com./api/webhooks/17/a", false),
+            (Webhook, "https://HOOKS.slack.com/services/T0/B0/xyz", false),
+            (Webhook, "https://hooks.slack.com.example.com/T0", true),
             (Discord, "https://discord.com/api/webhooks/17/a-token", true),
             (
                 Discord,
@@ -199,34 +214,23 @@ mod tests {
 
     #[test]
     fn what_lets_somebody_write_to_the_channel_is_not_shown() {
-        for (kind, text, expected) in [
+        for (text, expected) in [
             (
-                AlertChannelKind::Discord,
                 "https://discord.com/api/webhooks/17/a-token?thread_id=4",
-                "https://discord.com/api/…",
+                "https://discord.com/…",
             ),
             (
-                AlertChannelKind::Slack,
                 "https://hooks.slack.com/services/T0/B0/xyz",
-                "https://hooks.slack.com/services/…",
+                "https://hooks.slack.com/…",
             ),
+            ("https://127.0.0.1/", "https://127.0.0.1/…"),
             (
-                AlertChannelKind::Slack,
-                "https://127.0.0.1/",
-                "https://127.0.0.1/…",
+                "https://example.com/alerts/a-t0ken?key=s3cret",
+                "https://example.com/…",
             ),
-            (
-                AlertChannelKind::Webhook,
-                "https://example.com/alerts/in?key=s3cret",
-                "https://example.com/alerts/in?…",
-            ),
-            (
-                AlertChannelKind::Webhook,
-                "https://example.com/alerts/in",
-                "https://example.com/alerts/in",
-            ),
+            ("https://example.com", "https://example.com/…"),
         ] {
-            assert_eq!(shown(kind, &url(text)), expected);
+            assert_eq!(shown(&url(text)), expected);
         }
     }
 

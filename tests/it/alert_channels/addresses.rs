@@ -34,6 +34,16 @@ async fn what_is_no_public_address_of_its_kind_is_refused_and_nothing_is_written
         ("WEBHOOK", "https://[::1]/hook", "INVALID"),
         ("WEBHOOK", "https://[::ffff:127.0.0.1]/hook", "INVALID"),
         ("WEBHOOK", "https://localhost/hook", "INVALID"),
+        (
+            "WEBHOOK",
+            "https://discord.com/api/webhooks/17/token",
+            "INVALID",
+        ),
+        (
+            "WEBHOOK",
+            "https://hooks.slack.com/services/T0/B0/token",
+            "INVALID",
+        ),
         ("WEBHOOK", long.as_str(), "TOO_LONG"),
         (
             "DISCORD",
@@ -66,7 +76,7 @@ async fn an_advertiser_has_ten_channels_and_no_address_of_them_lies_in_the_clear
     let app = TestApp::start().await;
     let acme = app.advertiser("Acme").await;
     let mut secrets = vec!["t0ken-of-discord".to_owned(), "t0ken-of-slack".to_owned()];
-    secrets.push("t0ken-in-query".to_owned());
+    secrets.push("t0ken-in-path".to_owned());
     for (kind, url) in [
         (
             "DISCORD",
@@ -78,7 +88,7 @@ async fn an_advertiser_has_ten_channels_and_no_address_of_them_lies_in_the_clear
         ),
         (
             "WEBHOOK",
-            format!("https://8.8.8.8/hook?key={}", secrets[2]),
+            format!("https://8.8.8.8/hook/{}?key=t0ken", secrets[2]),
         ),
     ] {
         let payload = create(&acme.client, json!({ "kind": kind, "url": url })).await;
