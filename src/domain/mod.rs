@@ -18,6 +18,7 @@ pub mod input;
 pub mod job;
 mod listener;
 pub mod order;
+mod plain;
 pub mod platform;
 pub mod publication;
 pub mod read;

@@ -293,6 +293,7 @@ async fn discord_and_slack_get_messages_in_which_nobody_is_called() {
     assert!(!got.headers.contains_key("webhook-signature"), "{got:?}");
     let body = got.json();
     assert_eq!(body["allowed_mentions"], json!({ "parse": [] }));
+    assert_eq!(body["flags"], 4);
     let content = text(&body["content"]);
     assert!(
         content.starts_with("OVERCLAIM raised (HIGH): Claimed "),
@@ -309,7 +310,10 @@ async fn discord_and_slack_get_messages_in_which_nobody_is_called() {
 
     let got = slack.wait_for(1).await.remove(0);
     let body = got.json();
-    assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+    for plain in ["mrkdwn", "unfurl_links", "unfurl_media"] {
+        assert_eq!(body[plain], false, "{body}");
+    }
+    assert_eq!(body.as_object().unwrap().len(), 4, "{body}");
     let message = text(&body["text"]);
     assert!(
         message.contains("Affiliate: Ann &lt;!channel&gt; @everyone"),

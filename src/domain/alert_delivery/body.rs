@@ -9,6 +9,7 @@ use crate::db::alert_channel::AlertChannel;
 use crate::db::campaign::Campaign;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
+use crate::domain::plain::is_unruly;
 use crate::model::{
     AlertChannelDisabledReason, AlertChannelKind, DiscrepancyLevel, Finality, IdKind,
 };
@@ -17,6 +18,8 @@ use crate::model::{
 const DISCORD_LENGTH: usize = 2000;
 /// Most UTF-16 units of a message to Slack, which cuts what is much longer.
 const SLACK_LENGTH: usize = 4000;
+/// The flag of a message to Discord whose links show no preview.
+const SUPPRESS_EMBEDS: u32 = 4;
 
 /// Something that happened to an alert, with what its advertiser may see around it.
 #[derive(Debug, Clone, Copy)]
@@ -185,27 +188,37 @@ fn discord_text(text: &str) -> String {
         ) {
             escaped.push('\\');
         }
-        escaped.push(if character == '\n' { ' ' } else { character });
+        escaped.push(if is_unruly(character) { ' ' } else { character });
     }
     escaped
 }
 
 /// A text in which nothing is a link or a mention for Slack.
 fn slack_text(text: &str) -> String {
-    text.replace('&', "&amp;")
+    text.replace(is_unruly, " ")
+        .replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
-        .replace('\n', " ")
 }
 
 fn discord(content: &str) -> String {
-    // Nobody is called by what others typed.
-    json!({ "content": cut(content, DISCORD_LENGTH), "allowed_mentions": { "parse": [] } })
-        .to_string()
+    // Nobody is called by what others typed, and nothing that they link to is shown.
+    json!({
+        "content": cut(content, DISCORD_LENGTH),
+        "allowed_mentions": { "parse": [] },
+        "flags": SUPPRESS_EMBEDS,
+    })
+    .to_string()
 }
 
 fn slack(text: &str) -> String {
-    json!({ "text": cut(text, SLACK_LENGTH) }).to_string()
+    json!({
+        "text": cut(text, SLACK_LENGTH),
+        "mrkdwn": false,
+        "unfurl_links": false,
+        "unfurl_media": false,
+    })
+    .to_string()
 }
 
 /// At most so many UTF-16 units of a text.
@@ -242,10 +255,16 @@ mod tests {
         let body: Value = serde_json::from_str(&discord("@everyone")).unwrap();
         assert_eq!(
             body,
-            json!({ "content": "@everyone", "allowed_mentions": { "parse": [] } })
+            json!({ "content": "@everyone", "allowed_mentions": { "parse": [] }, "flags": 4 })
         );
         let body: Value = serde_json::from_str(&slack("a")).unwrap();
-        assert_eq!(body, json!({ "text": "a" }));
+        assert_eq!(
+            body,
+            json!({ "text": "a", "mrkdwn": false, "unfurl_links": false, "unfurl_media": false })
+        );
+        let turned = "a\u{202e}b\u{2069}c\u{2028}d\u{9b}e\0f";
+        assert_eq!(slack_text(turned), "a b c d e f");
+        assert_eq!(discord_text(turned), "a b c d e f");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::db::campaign::Campaign;
 use crate::db::platform_report::PlatformReport;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
+use crate::domain::plain::is_unruly;
 use crate::domain::reconciliation::{counted, instant, platform_name};
 use crate::error::Refusal;
 use crate::model::{IdKind, Metrics, PostStatus};
@@ -37,7 +38,7 @@ pub(super) fn escaped(text: &str) -> String {
             }
             // What follows an @ names somebody, unless something invisible stands between.
             '@' => shown.push_str("@\u{200b}"),
-            _ if character.is_control() => shown.push(' '),
+            _ if is_unruly(character) => shown.push(' '),
             _ => shown.push(character),
         }
     }
