@@ -28,7 +28,12 @@ pub(super) struct Guard {
     open: Arc<HashSet<String>>,
     /// Whether every host passes.
     everything: bool,
+    /// Whether a name that is not known and one without a public address fail alike.
+    discreet: bool,
 }
+
+/// What strangers hear of a name that leads nowhere: whether it exists inside the operator's network is not for them to learn.
+const NOWHERE: &str = "the address has no public address or could not be found";
 
 impl Guard {
     /// Opens the hosts of `config` that differ from the platform's own, if the operator set them.
@@ -50,6 +55,7 @@ impl Guard {
         Self {
             open: Arc::new(open),
             everything: false,
+            discreet: false,
         }
     }
 
@@ -58,6 +64,7 @@ impl Guard {
         Self {
             open: Arc::default(),
             everything,
+            discreet: !everything,
         }
     }
 
@@ -82,6 +89,7 @@ impl Guard {
         Self {
             open: Arc::new(host.map(str::to_owned).into_iter().collect()),
             everything: false,
+            discreet: false,
         }
     }
 
@@ -117,7 +125,15 @@ impl Guard {
 impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let open = self.passes(name.as_str());
-        Box::pin(look_up(name.as_str().to_owned(), open))
+        let found = look_up(name.as_str().to_owned(), open);
+        if !self.discreet {
+            return Box::pin(found);
+        }
+        Box::pin(async move {
+            found
+                .await
+                .map_err(|_| Box::<dyn Error + Send + Sync>::from(NOWHERE))
+        })
     }
 }
 
@@ -312,6 +328,22 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_has_private_addresses_alone_does_not_resolve() {
         assert!(look_up("localhost".to_owned(), false).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn strangers_do_not_learn_which_names_there_are() {
+        let why = async |guard: &Guard, name: &str| {
+            let found = guard.resolve(name.parse().unwrap()).await;
+            found.err().unwrap().to_string()
+        };
+        let (strangers, operators) = (Guard::of_strangers(false), Guard::opening(None));
+        // One has private addresses alone, the other is no name and asks no server.
+        for name in ["localhost", "no\0thing"] {
+            assert_eq!(why(&strangers, name).await, NOWHERE, "{name:?}");
+        }
+        let private = why(&operators, "localhost").await;
+        assert_eq!(private, "localhost has no public address");
+        assert_ne!(why(&operators, "no\0thing").await, private);
     }
 
     #[tokio::test]
