@@ -49,21 +49,37 @@ pub(super) async fn act(app: &App, interaction: &DiscordInteraction) -> Result<D
     // What was done before the member could be told is told, whatever has changed since.
     if let Some(id) = interaction.affiliate_report_id {
         let (post, report) = claim(app, id).await?;
+        let name = affiliate_name(app, &post).await?;
         return Ok(Done {
-            text: words::accepted(&post, &report),
+            text: words::acting_as(&name, &words::accepted(&post, &report)),
             affiliate_report_id: Some(id),
         });
     }
     let command: Command =
         serde_json::from_value(interaction.command.clone()).map_err(Error::internal)?;
-    let viewer = match member(app, &interaction.discord_user_id).await? {
-        Ok(viewer) => viewer,
+    let (viewer, name) = match member(app, &interaction.discord_user_id).await? {
+        Ok(found) => found,
         Err(text) => return Ok(Done::told(text)),
     };
-    match command {
-        Command::Submit(asked) => submit(app, &viewer, &interaction.id, asked).await,
-        Command::Status(asked) => status(app, &viewer, &asked).await.map(Done::told),
-    }
+    let done = match command {
+        Command::Submit(asked) => submit(app, &viewer, &interaction.id, asked).await?,
+        Command::Status(asked) => Done::told(status(app, &viewer, &asked).await?),
+    };
+    // Whoever was linked by somebody else sees for whom it acts.
+    Ok(Done {
+        text: words::acting_as(&name, &done.text),
+        ..done
+    })
+}
+
+/// The name of the affiliate whose post it is.
+pub(super) async fn affiliate_name(app: &App, post: &Post) -> Result<String, Error> {
+    let mut connection = app.db.get().await?;
+    affiliate::list_by_id(&mut connection, &[post.affiliate_id])
+        .await?
+        .pop()
+        .map(|affiliate| affiliate.name)
+        .ok_or_else(|| Error::internal("a post names an affiliate that is not there"))
 }
 
 /// A claim with its post.
@@ -84,8 +100,8 @@ pub(super) async fn claim(
     Ok((post, report))
 }
 
-/// The affiliate that a member acts as.
-async fn member(app: &App, discord_user_id: &str) -> Found<Viewer> {
+/// The affiliate that a member acts as, with its name.
+async fn member(app: &App, discord_user_id: &str) -> Found<(Viewer, String)> {
     let mut connection = app.db.get().await?;
     let Some(affiliate) = affiliate::find_by_discord_user(&mut connection, discord_user_id).await?
     else {
@@ -97,10 +113,11 @@ async fn member(app: &App, discord_user_id: &str) -> Found<Viewer> {
     let user = user::find_by_subject(&mut connection, None, Some(affiliate.id))
         .await?
         .ok_or_else(|| Error::internal("an affiliate without a user"))?;
-    Ok(Ok(Viewer {
+    let viewer = Viewer {
         user_id: user.id,
         principal: Principal::Affiliate(affiliate.id),
-    }))
+    };
+    Ok(Ok((viewer, affiliate.name)))
 }
 
 async fn submit(

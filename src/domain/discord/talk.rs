@@ -117,7 +117,8 @@ pub async fn tell(app: &App, interaction_id: &str, job_id: Uuid) -> Result<(), E
         }
         None => {
             let (post, report) = act::claim(app, report_id).await?;
-            let text = words::no_verdict_yet(&post, &report);
+            let name = act::affiliate_name(app, &post).await?;
+            let text = words::acting_as(&name, &words::no_verdict_yet(&post, &report));
             say(app, &interaction, Message::Answer(&text)).await
         }
     };

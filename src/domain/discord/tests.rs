@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::command::{Command, Status, Submit, definitions};
 use super::interaction::{Interaction, parse};
-use super::words::{MOST, cut, escaped, refused};
+use super::words::{MOST, acting_as, cut, escaped, refused};
 use crate::error::{Refusal, RefusalCode};
 use crate::model::MAX_COUNT;
 
@@ -106,4 +106,19 @@ fn refusals_are_told_by_the_names_of_the_options() {
         refused(&refusals),
         "Not submitted. Views must be from 0 to 9. Your account is not active."
     );
+}
+
+#[test]
+fn a_message_says_as_whom_the_member_acts_and_stays_short_enough() {
+    assert_eq!(acting_as("Ann", "Submitted."), "As Ann: Submitted.");
+    assert_eq!(
+        acting_as("*Ann*\u{202e}@here", "x"),
+        "As \\*Ann\\* @\u{200b}here: x"
+    );
+    let rest = "x".repeat(MOST - 120);
+    let long = acting_as(&"*".repeat(200), &rest);
+    assert!(long.ends_with(&format!("…: {rest}")), "{long}");
+    assert!(long.encode_utf16().count() <= MOST);
+    let cut = acting_as("Ann", &"x".repeat(MOST));
+    assert!(cut.encode_utf16().count() <= MOST && cut.ends_with('…'));
 }

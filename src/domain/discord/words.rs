@@ -15,6 +15,8 @@ use crate::model::{IdKind, Metrics, PostStatus};
 
 /// Most characters of a message. Discord may count some that are one here as two; so does [`cut`].
 pub(super) const MOST: usize = 2000;
+/// How much of a message is kept for saying as whom the member acts, in characters.
+const ACTOR: usize = 120;
 /// The longest link that stands in a list of posts, in bytes.
 const LINK: usize = 200;
 
@@ -62,6 +64,13 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     }
     shown.push('…');
     shown
+}
+
+/// What there is to say, with the affiliate that the member acts as before it.
+pub(super) fn acting_as(name: &str, text: &str) -> String {
+    // "As ", ": " and the name.
+    let name = cut(&escaped(name), ACTOR - 5);
+    cut(&format!("As {name}: {text}"), MOST)
 }
 
 /// That nobody knows which affiliate the member is.
@@ -195,11 +204,11 @@ pub(super) struct Standing<'a> {
     pub(super) verdict: Option<&'a Reconciliation>,
 }
 
-/// How posts stand. Each gets an equal share of the message.
+/// How posts stand. Each gets an equal share of the message that [`acting_as`] leaves.
 pub(super) fn standings(standings: &[Standing<'_>]) -> String {
     const BETWEEN: &str = "\n\n";
     let count = standings.len().max(1);
-    let share = (MOST - (count - 1) * BETWEEN.len()) / count;
+    let share = (MOST - ACTOR - (count - 1) * BETWEEN.len()) / count;
     let texts: Vec<String> = standings
         .iter()
         .map(|standing| standing.told(share))

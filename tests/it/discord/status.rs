@@ -13,7 +13,7 @@ async fn a_post_is_told_with_what_is_claimed_and_shown_and_what_was_found() {
     let nothing = stage.ask(1, "status", &json!([])).await;
     assert_eq!(
         nothing,
-        "You have not submitted a post yet: /submit takes one."
+        "As Ann: You have not submitted a post yet: /submit takes one."
     );
     let post = sample(&stage.app, Platform::Instagram);
     let views = post.figures.views;
@@ -48,7 +48,10 @@ async fn a_post_is_told_with_what_is_claimed_and_shown_and_what_was_found() {
     let bob = stage.app.affiliate("Bob").await;
     link(&bob, "2").await;
     let foreign = stage.ask_as("2", 5, "status", &by_id).await;
-    assert!(foreign.starts_with("That is no post of yours"), "{foreign}");
+    assert!(
+        foreign.starts_with("As Bob: That is no post of yours"),
+        "{foreign}"
+    );
     for (id, options, expected) in [
         (6, json!([option("post", "7")]), "That is no post of yours"),
         (

@@ -50,7 +50,7 @@ async fn a_member_submits_once_and_hears_of_the_verdict() {
     );
     let id = text(&made[0]["id"]);
     assert!(
-        answer.starts_with(&format!("Submitted: your post `{id}` on Instagram")),
+        answer.starts_with(&format!("As Ann: Submitted: your post `{id}` on Instagram")),
         "{answer}"
     );
     let verdict = stage.discord.follow_ups(&token(11)).remove(0);
@@ -95,7 +95,7 @@ async fn what_is_refused_says_what_to_do_about_it() {
     let instagram = sample(&stage.app, Platform::Instagram);
     let url = reddit[0].url.as_str();
     let submitted = stage.ask(1, "submit", &one_view(url, " A campaign ")).await;
-    assert!(submitted.starts_with("Submitted: "), "{submitted}");
+    assert!(submitted.starts_with("As Ann: Submitted: "), "{submitted}");
     let post = text(&posts(&ann.client).await[0]["id"]);
     let strange = json!([
         option("url", "https://exa_mple.example/@everyone"),
@@ -158,7 +158,7 @@ async fn of_campaigns_with_one_name_the_id_decides() {
     assert_eq!(
         answer,
         format!(
-            "Several campaigns have the name A campaign. Give the id of the one you mean: `{first}`, `{second}`."
+            "As Ann: Several campaigns have the name A campaign. Give the id of the one you mean: `{first}`, `{second}`."
         )
     );
     stage.ask(2, "submit", &one_view(&post.url, &second)).await;
@@ -190,7 +190,8 @@ async fn a_member_acts_as_its_own_affiliate_and_as_nobody_without_one() {
     // To Bob, who is not eligible, the campaign does not exist.
     let other = stage.ask_as("2", 2, "submit", &options).await;
     assert!(
-        other.contains("Campaign names no campaign that you can post in."),
+        other.starts_with("As Bob: ")
+            && other.contains("Campaign names no campaign that you can post in."),
         "{other}"
     );
     let data = stage

@@ -165,7 +165,7 @@ async fn a_verdict_that_is_late_is_left_to_status() {
     .await;
     stage.forgotten().await;
     let last = stage.discord.answers(&token(1)).remove(1);
-    assert!(last.starts_with("Submitted: your post"), "{last}");
+    assert!(last.starts_with("As Ann: Submitted: your post"), "{last}");
     assert!(
         last.ends_with("There is no result yet; /status will tell it."),
         "{last}"
