@@ -116,6 +116,24 @@ pub async fn fail_pending(
         .await
 }
 
+/// Removes up to so many deliveries of a channel, the oldest first, and says how many there were.
+pub async fn delete_some(
+    connection: &mut Connection,
+    channel_id: i64,
+    most: i64,
+) -> QueryResult<usize> {
+    let oldest: Vec<i64> = alert_deliveries::table
+        .filter(alert_deliveries::channel_id.eq(channel_id))
+        .order(alert_deliveries::id.asc())
+        .limit(most)
+        .select(alert_deliveries::id)
+        .load(connection)
+        .await?;
+    diesel::delete(alert_deliveries::table.filter(alert_deliveries::id.eq_any(oldest)))
+        .execute(connection)
+        .await
+}
+
 /// How many tests a channel was sent since a time. Of one that was tried again since then every attempt counts, since nothing
 /// tells when those before the last were made.
 pub async fn count_tests(

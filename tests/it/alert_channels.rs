@@ -431,3 +431,45 @@ async fn a_channel_may_be_told_of_high_alerts_alone() {
     assert_eq!(null["alertChannel"]["minimumLevel"], Value::Null, "{null}");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_a_channel_is_removed_in_parts_before_the_channel_is() {
+    let app = TestApp::start().await;
+    let acme = app.advertiser("Acme").await;
+    let (id, _) = registered(&acme.client, "WEBHOOK", "https://8.8.8.8/hook").await;
+    let (other, _) = registered(&acme.client, "WEBHOOK", "https://8.8.8.8/other").await;
+    for (channel, count) in [(&id, 10_001), (&other, 1)] {
+        app.database
+            .execute(&format!(
+                "INSERT INTO alert_deliveries (channel_id, kind, body, status) \
+                 SELECT {}, 'TEST', '{{}}', 'FAILED' FROM generate_series(1, {count})",
+                scene::row(channel)
+            ))
+            .await;
+    }
+    // As whoever turns events into deliveries holds it.
+    let mut reader = app.database.connect().await;
+    let reading = reader.transaction().await.unwrap();
+    let lock = format!(
+        "SELECT id FROM alert_channels WHERE id = {} FOR KEY SHARE",
+        scene::row(&id)
+    );
+    reading.execute(&lock, &[]).await.unwrap();
+    let (client, deleted) = (acme.client.clone(), id.clone());
+    let delete = tokio::spawn(async move {
+        let input = json!({ "channelId": deleted });
+        mutate(&client, "deleteAlertChannel", "deletedId", input).await
+    });
+    until("the log is gone while the channel cannot be", async || {
+        let left = "SELECT count(*) FROM alert_deliveries";
+        app.database.number(left).await == 1
+    })
+    .await;
+    assert_eq!(channel(&acme.client, &id).await["id"], id);
+    reading.rollback().await.unwrap();
+    let payload = delete.await.unwrap();
+    assert_eq!(payload["deletedId"], id, "{payload}");
+    assert_eq!(channel(&acme.client, &id).await, Value::Null);
+    assert_eq!(deliveries(&acme.client, &other).await.len(), 1);
+    app.finish().await;
+}

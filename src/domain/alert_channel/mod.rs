@@ -26,6 +26,8 @@ pub(crate) use secret::{list as list_secrets, open_url, reencrypt};
 
 /// Most channels of an advertiser.
 const MAX_CHANNELS: i64 = 10;
+/// Most deliveries that are removed in one transaction.
+const DELETED_AT_ONCE: i64 = 10_000;
 /// How long the signing secret before the one in force is used as well.
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 
@@ -179,13 +181,16 @@ pub async fn rotate_secret(
     Ok((secret, until))
 }
 
-/// Removes a channel with the log of its deliveries.
+/// Removes a channel with the log of its deliveries: the log in parts first, since whoever turns events into deliveries waits for
+/// the removal of the channel itself.
 ///
 /// # Errors
-/// The channel is not the caller's.
+/// The channel is not the caller's. Where the database failed, a part of the log may be gone.
 pub async fn delete(app: &App, viewer: &Viewer, channel_id: i64) -> Result<(), Error> {
     own(app, viewer, channel_id).await?;
     let mut connection = app.db.get().await?;
+    let most = usize::try_from(DELETED_AT_ONCE).unwrap_or(usize::MAX);
+    while deliveries::delete_some(&mut connection, channel_id, DELETED_AT_ONCE).await? >= most {}
     connection
         .transaction::<_, Error, _>(async |connection| {
             if alert_channel::delete(connection, channel_id).await? {
