@@ -135,8 +135,8 @@ pub async fn update(connection: &mut Connection, channel: &AlertChannel) -> Quer
         .await
 }
 
-/// Removes a channel with its secrets and what is left of its deliveries, which [`super::alert_delivery::delete_some`] has thinned
-/// out; says whether it was there.
+/// Removes a channel with its secrets and its deliveries; says whether it was there. Of many deliveries most are removed before:
+/// [`super::alert_delivery::delete_some`].
 pub async fn delete(connection: &mut Connection, id: i64) -> QueryResult<bool> {
     // Nobody adds a delivery from here on.
     let found: Option<i64> = alert_channels::table

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod body;
+mod failure;
 mod fan_out;
 mod lanes;
 mod schedule;
@@ -116,8 +117,10 @@ pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<Alert
             if delivery.kind == AlertDeliveryKind::Test {
                 limit_tests(connection, channel.id, "deliveryId", now).await?;
             }
-            // What is due is being sent already.
-            if delivery.next_attempt_at.is_none_or(|at| at > now) {
+            // What is due is being sent already, and what waits for a channel that rests comes when it wants more.
+            let waits = delivery.status == AlertDeliveryStatus::Pending
+                && channel.paused_until.is_some_and(|until| until > now);
+            if !waits && delivery.next_attempt_at.is_none_or(|at| at > now) {
                 delivery.status = AlertDeliveryStatus::Pending;
                 delivery.next_attempt_at = Some(now);
                 alert_delivery::update(connection, &delivery).await?;

@@ -1,8 +1,9 @@
 //! The jobs that answer: what was asked for is done and told, and the first verdict on a claim follows.
 //!
 //! Both wait, without losing an attempt, where Discord asks to or does not answer, for as long as the interaction's token
-//! lives, and for a minute where Discord does not know the interaction: it may not have read yet that an answer follows. A worker that dies between telling and noting that it did tells again: an answer is put in the same place, a
-//! verdict may come twice.
+//! lives, and for a minute where Discord does not know the interaction: it may not have read yet that an answer follows. A
+//! worker that dies between telling and noting that it did tells again: an answer is put in the same place, a verdict may
+//! come twice.
 
 use chrono::TimeDelta;
 use diesel_async::AsyncConnection as _;
