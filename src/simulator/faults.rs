@@ -157,6 +157,7 @@ pub(super) struct Blow {
 pub(super) struct Faults {
     seed: u64,
     any: AtomicBool,
+    struck: AtomicU64,
     rules: RwLock<Vec<Rule>>,
 }
 
@@ -166,6 +167,7 @@ impl Faults {
         Self {
             seed,
             any: AtomicBool::new(false),
+            struck: AtomicU64::new(0),
             rules: RwLock::new(Vec::new()),
         }
     }
@@ -217,7 +219,15 @@ impl Faults {
                 });
             }
         }
+        if strike.blow.is_some() || strike.late {
+            self.struck.fetch_add(1, Ordering::Relaxed);
+        }
         strike
+    }
+
+    /// How many calls were struck since the start, parts of batches among them.
+    pub(super) fn struck(&self) -> u64 {
+        self.struck.load(Ordering::Relaxed)
     }
 }
 
@@ -257,6 +267,33 @@ mod tests {
         let none = Faults::new(7);
         none.add(Fault::new(Platform::Reddit, FaultKind::Garbage).for_share(0.0));
         assert!(struck(&none, 100).iter().all(|hit| !hit));
+    }
+
+    #[test]
+    fn rules_that_are_set_together_divide_the_calls_by_the_order_of_their_shares() {
+        let faults = Faults::new(7);
+        for (kind, share) in [
+            (FaultKind::RateLimited, 0.1),
+            (FaultKind::ServerError, 0.2),
+            (FaultKind::Garbage, 0.3),
+        ] {
+            faults.add(Fault::new(Platform::Reddit, kind).for_share(share));
+        }
+        let mut counts = [0_u32; 3];
+        for _ in 0..10_000 {
+            let strike = faults.strike(Platform::Reddit, Call::RedditInfo, false);
+            match strike.blow.map(|blow| blow.kind) {
+                Some(FaultKind::RateLimited) => counts[0] += 1,
+                Some(FaultKind::ServerError) => counts[1] += 1,
+                Some(FaultKind::Garbage) => counts[2] += 1,
+                _ => {}
+            }
+        }
+        for count in counts {
+            assert!((900..=1_100).contains(&count), "{counts:?}");
+        }
+        let all: u32 = counts.iter().sum();
+        assert_eq!(faults.struck(), u64::from(all));
     }
 
     #[test]

@@ -274,6 +274,10 @@ impl Endpoint for Routes {
         if answer.delay_ms > 0 {
             tokio::time::sleep(Duration::from_millis(answer.delay_ms)).await;
         }
+        let answer = match self.world.date() {
+            Some(date) => answer.with_header("date", date),
+            None => answer,
+        };
         Ok(answer.into_response())
     }
 }

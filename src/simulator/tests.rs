@@ -226,3 +226,19 @@ async fn short_links_of_every_platform_redirect_to_the_posts_own_address() {
         }
     }
 }
+
+#[tokio::test]
+async fn answers_are_dated_by_a_clock_that_was_moved() {
+    let world = Arc::new(World::new(7));
+    let dated = async || {
+        let request = Request::builder().uri_str("/reddit/api/info").finish();
+        let response = routes(Arc::clone(&world)).get_response(request).await;
+        let date = response.headers().get("date")?.to_str().ok()?.to_owned();
+        chrono::DateTime::parse_from_rfc2822(&date).ok()
+    };
+    // The server's own date is right, and is added by it.
+    assert_eq!(dated().await, None);
+    world.set_clock(48 * 3_600_000);
+    let ahead_ms = dated().await.unwrap().timestamp_millis() - world.now_ms();
+    assert!((-60_000..=0).contains(&ahead_ms), "{ahead_ms} ms");
+}

@@ -16,6 +16,7 @@ use super::figures::{Figures, figures};
 use super::identity::native_id;
 use super::instagram_media::{Media, MediaKind, MediaLibrary, code_number};
 use super::platform::Platform;
+use super::published::written;
 use super::quota::{LIFTED, Quota, Reading};
 
 /// 2026-11-01T00:00:00Z: the newest derived posts are from just before it, unless told otherwise.
@@ -45,6 +46,7 @@ pub struct World {
     offset_ms: AtomicI64,
     growth_frozen: AtomicBool,
     traces: AtomicU64,
+    requests: AtomicU64,
     calls: Calls,
     faults: Faults,
     changes: Changes,
@@ -64,6 +66,7 @@ impl World {
             offset_ms: AtomicI64::new(0),
             growth_frozen: AtomicBool::new(false),
             traces: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             calls: Calls::new(),
             faults: Faults::new(seed),
             changes: Changes::default(),
@@ -154,6 +157,13 @@ impl World {
         system_ms.saturating_add(self.offset_ms.load(Ordering::Relaxed))
     }
 
+    /// The time as an answer's `Date` says it, where the clock was moved; the server's own is right otherwise. Whoever is
+    /// told a time holds it against this one.
+    pub(super) fn date(&self) -> Option<String> {
+        let is_moved = self.offset_ms.load(Ordering::Relaxed) != 0;
+        is_moved.then(|| written(self.now_ms() / 1_000, "%a, %d %b %Y %H:%M:%S GMT"))
+    }
+
     /// Sets how many milliseconds the simulator's clock is ahead of the system's; negative for
     /// behind. Posts age with it, tokens expire, quotas start anew.
     pub fn set_clock(&self, offset_ms: i64) {
@@ -183,6 +193,18 @@ impl World {
             .map(|call| (call.name(), self.calls.get(call)))
     }
 
+    /// How many HTTP requests the platforms were sent since the start.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// How many calls faults have struck since the start, parts of batches among them.
+    #[must_use]
+    pub fn faults_struck(&self) -> u64 {
+        self.faults.struck()
+    }
+
     /// Counts calls of an endpoint.
     pub(super) fn count(&self, call: Call, by: u64) {
         self.calls.add(call, by);
@@ -198,8 +220,11 @@ impl World {
         self.faults.clear(platform);
     }
 
-    /// What befalls a call.
+    /// What befalls a call, which is counted where it is a request of its own and no part of a batch.
     pub(super) fn strike(&self, platform: Platform, call: Call, part: bool) -> Strike {
+        if !part {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
         self.faults.strike(platform, call, part)
     }
 
@@ -298,6 +323,15 @@ impl World {
             self.earned(platform, &native_id, created_ms, at_ms, change),
             change.gone,
         ))
+    }
+
+    /// The figures that a post has earned by `at_ms` (unix milliseconds), whatever was done to it since; `None` where it
+    /// never existed.
+    #[must_use]
+    pub fn untouched(&self, platform: Platform, id: &str, at_ms: i64) -> Option<Figures> {
+        let native_id = native_id(platform, id)?;
+        let created_ms = self.created_ms(platform, &native_id)?;
+        Some(self.earned(platform, &native_id, created_ms, at_ms, Change::default()))
     }
 
     /// How old a post is at `at_ms`, in milliseconds. While growth is frozen all are new.
@@ -418,6 +452,9 @@ mod tests {
         assert!(world.purge(Platform::Reddit, "1skjxta", 40));
         let after = world.figures(Platform::Reddit, "1skjxta", None).unwrap().0;
         assert_eq!(after.views, before.views * 60 / 100);
+        let untouched = world.untouched(Platform::Reddit, "1skjxta", world.now_ms());
+        assert_eq!(untouched, Some(before));
+        assert_eq!(world.untouched(Platform::Reddit, "not an id", 0), None);
     }
 
     #[test]
