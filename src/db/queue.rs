@@ -199,6 +199,15 @@ pub async fn count_unfinished(connection: &mut Connection) -> QueryResult<i64> {
     Ok(row.number)
 }
 
+/// How many jobs of a name there are, due or not.
+pub async fn count_named(connection: &mut Connection, name: &str) -> QueryResult<i64> {
+    mq_msgs::table
+        .filter(mq_msgs::name.eq(name))
+        .count()
+        .get_result(connection)
+        .await
+}
+
 /// A job that was given up.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = dead_jobs, check_for_backend(diesel::pg::Pg))]

@@ -1,6 +1,6 @@
 //! What the subscription delivered: printed as it comes, and kept to be held against what the seed says.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -28,7 +28,14 @@ struct State {
     raised: HashSet<(String, String)>,
     /// Alerts about an affiliate's trust.
     trust_drops: usize,
+    /// What was heard of the alerts on posts, and how often: the post, the kind of alert and what became of it.
+    heard: HashMap<Heard, usize>,
+    /// How often a platform was said to fail too often, and how often that was taken back.
+    degraded: (usize, usize),
 }
+
+/// What was heard of the alert on a post: the post's global id, the kind of alert, and what became of it.
+pub(super) type Heard = (String, String, String);
 
 impl Alerts {
     /// None yet, and none that would be this run's.
@@ -56,6 +63,12 @@ impl Alerts {
             text(event, "/alert/affiliate/id").is_some_and(|id| state.affiliates.contains(id));
         if is_ours {
             state.events += 1;
+            let of = |pointer: &str| text(event, pointer).map(str::to_owned);
+            if let (Some(post), Some(kind), Some(what)) =
+                (of("/alert/post/id"), of("/alert/kind"), of("/kind"))
+            {
+                *state.heard.entry((post, kind, what)).or_default() += 1;
+            }
             if text(event, "/kind") == Some("RAISED") {
                 let kind = text(event, "/alert/kind").unwrap_or_default().to_owned();
                 match text(event, "/alert/post/id") {
@@ -65,6 +78,13 @@ impl Alerts {
                     None if kind == "TRUST_DROP" => state.trust_drops += 1,
                     None => {}
                 }
+            }
+        }
+        if text(event, "/alert/kind") == Some("PLATFORM_DEGRADED") {
+            match text(event, "/kind") {
+                Some("RAISED") => state.degraded.0 += 1,
+                Some("WITHDRAWN") => state.degraded.1 += 1,
+                _ => {}
             }
         }
         if is_ours || state.shows_all {
@@ -81,6 +101,16 @@ impl Alerts {
     pub(super) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
         (state.events, state.trust_drops)
+    }
+
+    /// What was heard of alerts on posts, and how often.
+    pub(super) fn heard(&self) -> HashMap<Heard, usize> {
+        self.lock().heard.clone()
+    }
+
+    /// How often a platform was said to fail too often, and how often that was taken back.
+    pub(super) fn degraded(&self) -> (usize, usize) {
+        self.lock().degraded
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -188,5 +218,25 @@ mod tests {
         assert_eq!(raised.len(), 1);
         assert!(raised.contains(&("p1".to_owned(), "OVERCLAIM".to_owned())));
         assert_eq!(alerts.counts(), (2, 0));
+        let heard = |post: &str, what: &str| {
+            let key = (post.to_owned(), "OVERCLAIM".to_owned(), what.to_owned());
+            alerts.heard().get(&key).copied()
+        };
+        assert_eq!(heard("p1", "RAISED"), Some(1));
+        assert_eq!(heard("p2", "CONFIRMED"), Some(1));
+        assert_eq!(heard("p3", "RAISED"), None);
+    }
+
+    #[test]
+    fn platforms_that_fail_are_counted_though_they_concern_no_affiliate() {
+        let alerts = Alerts::new(Arc::new(Screen::new()));
+        for what in ["RAISED", "WITHDRAWN", "RAISED"] {
+            alerts.take(
+                &json!({ "kind": what, "alert": { "kind": "PLATFORM_DEGRADED",
+                "affiliate": null, "post": null, "message": "It fails." } }),
+            );
+        }
+        assert_eq!(alerts.degraded(), (2, 1));
+        assert_eq!(alerts.counts(), (0, 0));
     }
 }

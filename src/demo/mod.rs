@@ -5,6 +5,8 @@
 //! the simulator, and the adapters cannot tell. Each submission knows what must come of it, and whatever comes otherwise
 //! is said at the end; with `--exit` it is also the exit code.
 //!
+//! With `--week` every check of a week is played, on a clock that is moved.
+//!
 //! It fails where the database, the server or the played platforms cannot be started, or the API does not answer. A
 //! verdict that is wrong or missing is no failure of the program: it is a line in the summary.
 
@@ -22,6 +24,7 @@ mod subscription;
 mod summary;
 mod trust;
 mod verdicts;
+mod week;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -58,6 +61,10 @@ pub struct DemoOptions {
     /// End after the summary, with exit code 0 only if every outcome is what the seed says.
     #[arg(long)]
     pub exit: bool,
+    /// Play a week of checks in minutes, on a clock that is moved: figures grow, calls fail, posts vanish. Needs the private
+    /// database.
+    #[arg(long)]
+    pub week: bool,
     /// Where to listen; where that is taken, at the next free port.
     #[arg(long)]
     pub listen: Option<SocketAddr>,
@@ -82,15 +89,24 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
     let submissions = usize::try_from(options.submissions)?;
     // An address that is taken is found out before a database is started.
     let listener = listen_near(config::listen_address(options.listen)?).await?;
-    let world = Arc::new(world_of_today());
-    let simulator = Simulator::start_with(Arc::clone(&world), loopback()).await?;
     let mut config = Config::from_env()?;
+    let world = Arc::new(if options.week {
+        world_of_a_week()
+    } else {
+        world_of_today()
+    });
+    let simulator = Simulator::start_with(Arc::clone(&world), loopback()).await?;
     play(&mut config, &simulator)?;
     screen.line(&format!(
         "Reddit, Instagram, Meta, YouTube, TikTok and X are played at http://{}.",
         simulator.address()
     ));
     screen.line("Starting the database.");
+    let private = if options.week {
+        Some(week::open_database(&mut config).await?)
+    } else {
+        None
+    };
     let process = Process::open(config).await?;
     let stage = Stage {
         process: &process,
@@ -100,9 +116,13 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
         works: true,
         watches: true,
         stays: !options.exit,
+        tale: if options.week { Tale::Week } else { Tale::Day },
     };
     let told = stage.play(listener, &stop).await;
     process.close().await?;
+    if let Some(private) = private {
+        private.stop().await?;
+    }
     simulator.stop().await?;
     let is_as_planned = told?.is_some_and(|(told, _)| told.differences.is_empty());
     Ok(if options.exit && !is_as_planned {
@@ -148,6 +168,7 @@ pub async fn seed(options: SeedOptions) -> anyhow::Result<()> {
         works: plays,
         watches: false,
         stays: false,
+        tale: Tale::Day,
     };
     let told = stage.play(listener, &CancellationToken::new()).await;
     process.close().await?;
@@ -189,6 +210,16 @@ struct Stage<'a> {
     watches: bool,
     /// Whether the server stays up after the summary.
     stays: bool,
+    tale: Tale,
+}
+
+/// What is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tale {
+    /// The first check of each claim.
+    Day,
+    /// Every check, for a week.
+    Week,
 }
 
 impl Stage<'_> {
@@ -203,6 +234,7 @@ impl Stage<'_> {
         let operator_key = account::create_operator(&self.process.app).await?.text;
         let cast = Cast {
             screen: self.screen,
+            app: &self.process.app,
             api: &api,
             operator_key: &operator_key,
             world: self.world,
@@ -222,8 +254,14 @@ impl Stage<'_> {
             }
         };
         let telling = async {
+            let story = async {
+                match self.tale {
+                    Tale::Day => Box::pin(story::tell(&cast, &ended)).await,
+                    Tale::Week => Box::pin(week::tell(&cast, &ended)).await,
+                }
+            };
             let told = tokio::select! {
-                told = Box::pin(story::tell(&cast, &ended)) => told.map(Some),
+                told = story => told.map(Some),
                 () = ended.cancelled() => Ok(None),
             };
             if let Ok(Some(told)) = &told
@@ -279,6 +317,11 @@ fn world_of_today() -> World {
     World::of_today(SEED)
         .with_frozen_growth()
         .with_credentials_required()
+}
+
+/// Platforms whose figures grow as posts age.
+fn world_of_a_week() -> World {
+    World::of_today(SEED).with_credentials_required()
 }
 
 /// Puts the played platforms in the place of those that are set up.

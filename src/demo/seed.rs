@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{bail, ensure};
 use serde_json::{Value, json};
 
-use super::catalogue::{ADVERTISERS, AFFILIATES, AdvertiserSeed, CAMPAIGNS, works_with};
+use super::catalogue::{
+    ADVERTISERS, AFFILIATES, AdvertiserSeed, CAMPAIGNS, CampaignSeed, works_with,
+};
+use super::claims::Terms;
 use super::client::{Api, Caller, refusal, required, text};
 use crate::model::Secret;
 
@@ -60,11 +63,14 @@ struct Application {
     advertiser: usize,
 }
 
-/// Creates everybody and everything, and lets the affiliates apply.
+/// Creates everybody and everything, with these terms for each campaign, and lets the affiliates apply.
 ///
 /// # Errors
 /// The API refuses something.
-pub(super) async fn plant(operator: &Caller) -> anyhow::Result<Planted> {
+pub(super) async fn plant(
+    operator: &Caller,
+    terms: fn(&CampaignSeed) -> Terms,
+) -> anyhow::Result<Planted> {
     let (run, first) = first_advertiser(operator).await?;
     let mut advertisers = vec![first];
     for seed in &ADVERTISERS[1..] {
@@ -86,7 +92,7 @@ pub(super) async fn plant(operator: &Caller) -> anyhow::Result<Planted> {
     for seed in &CAMPAIGNS {
         let platforms: Vec<&str> = seed.platforms.iter().map(|kind| kind.as_str()).collect();
         let input = json!({
-            "name": seed.name, "platforms": platforms, "policy": seed.terms.policy() });
+            "name": seed.name, "platforms": platforms, "policy": terms(seed).policy() });
         let owner = &advertisers[seed.advertiser];
         let payload = owner.caller.mutate(CREATE_CAMPAIGN, input).await?;
         campaigns.push(required(&payload, "/campaign/id")?);

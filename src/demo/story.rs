@@ -7,7 +7,8 @@ use anyhow::ensure;
 use tokio_util::sync::CancellationToken;
 
 use super::alerts::Alerts;
-use super::claims::Kind;
+use super::catalogue::CampaignSeed;
+use super::claims::{Kind, Terms};
 use super::client::{Api, Caller};
 use super::plan::{Planned, plan, played};
 use super::screen::Screen;
@@ -17,6 +18,7 @@ use super::subscription::{Subscription, follow};
 use super::summary::{aligned, grouped_length, table};
 use super::trust::{self, Trust};
 use super::verdicts;
+use crate::app::App;
 use crate::model::Secret;
 use crate::simulator::World;
 
@@ -26,6 +28,8 @@ const MOST_DIFFERENCES: usize = 50;
 /// What a story is told with.
 pub(super) struct Cast<'a> {
     pub(super) screen: &'a Arc<Screen>,
+    /// The process that serves.
+    pub(super) app: &'a App,
     pub(super) api: &'a Api,
     pub(super) operator_key: &'a Secret,
     /// What the posts and their figures are made from.
@@ -44,11 +48,44 @@ pub(super) struct Told {
     pub(super) differences: Vec<String>,
 }
 
+/// A server with everybody in it.
+pub(super) struct Opened {
+    pub(super) operator: Caller,
+    pub(super) alerts: Arc<Alerts>,
+    pub(super) planted: Planted,
+}
+
 /// Tells the story.
 ///
 /// # Errors
 /// The API does not answer or refuses what is needed to go on.
 pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::Result<Told> {
+    let Opened {
+        operator,
+        alerts,
+        planted,
+    } = open(cast, ended, |seed| seed.terms).await?;
+    let differences = if cast.submissions > 0 {
+        submissions(cast, &operator, &planted, &alerts).await?
+    } else {
+        Vec::new()
+    };
+    alerts.show_all();
+    Ok(Told {
+        planted,
+        differences,
+    })
+}
+
+/// Signs in, watches alerts where asked to, and puts everybody in, with these terms for each campaign.
+///
+/// # Errors
+/// The API does not answer or refuses what is needed to go on.
+pub(super) async fn open(
+    cast: &Cast<'_>,
+    ended: &CancellationToken,
+    terms: fn(&CampaignSeed) -> Terms,
+) -> anyhow::Result<Opened> {
     let screen = cast.screen;
     let operator = cast.api.sign_in(cast.operator_key).await?;
     let alerts = Arc::new(Alerts::new(Arc::clone(screen)));
@@ -62,7 +99,7 @@ pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::
             ended.clone(),
         ));
     }
-    let planted = plant(&operator).await?;
+    let planted = plant(&operator, terms).await?;
     alerts.belong_to(planted.affiliates.iter().map(|party| party.id.clone()));
     screen.line(&format!(
         "Created {} advertisers, {} affiliates and {} campaigns.",
@@ -82,15 +119,10 @@ pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::
             "{applications} applications were approved by the advertisers."
         ));
     }
-    let differences = if cast.submissions > 0 {
-        submissions(cast, &operator, &planted, &alerts).await?
-    } else {
-        Vec::new()
-    };
-    alerts.show_all();
-    Ok(Told {
+    Ok(Opened {
+        operator,
+        alerts,
         planted,
-        differences,
     })
 }
 
@@ -154,7 +186,8 @@ fn vanish(world: &World, plan: &[Planned]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn trust_table(trust: &[Trust]) -> String {
+/// How everybody stands, as a table.
+pub(super) fn trust_table(trust: &[Trust]) -> String {
     let head = ["Affiliate", "Trust", "Accurate", "Of claims that count"].map(str::to_owned);
     let rows = trust.iter().map(|affiliate| {
         vec![
@@ -169,7 +202,7 @@ fn trust_table(trust: &[Trust]) -> String {
 }
 
 /// Says whether everything is what the seed says, and if not, what is not.
-fn conclude(screen: &Screen, plan: &[Planned], differences: &[String]) {
+pub(super) fn conclude(screen: &Screen, plan: &[Planned], differences: &[String]) {
     if differences.is_empty() {
         let submissions: usize = plan.iter().map(Planned::submissions).sum();
         screen.line(&format!(

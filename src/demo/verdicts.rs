@@ -96,7 +96,10 @@ fn words(name: &str) -> String {
 }
 
 /// The posts of the run's campaigns.
-async fn read(operator: &Caller, campaigns: &[String]) -> anyhow::Result<Posts> {
+///
+/// # Errors
+/// The API does not answer.
+pub(super) async fn read(operator: &Caller, campaigns: &[String]) -> anyhow::Result<Posts> {
     let mut posts = Posts::new();
     for campaign in campaigns {
         let mut after: Option<String> = None;
@@ -225,7 +228,8 @@ pub(super) fn differences(plan: &[Planned], submitted: &[Submitted], posts: &Pos
     differences
 }
 
-fn name(nth: usize, planned: &Planned) -> String {
+/// What a planned post is called in what is printed.
+pub(super) fn name(nth: usize, planned: &Planned) -> String {
     let platform = platform_name(planned.platform);
     format!("#{} {platform}, {}, {}", nth + 1, planned.kind, planned.url)
 }
