@@ -188,7 +188,11 @@ fn platform(
     let web_url = web_address(lookup, &variable("WEB_URL"))?;
     let (client_id, client_secret) = (text("CLIENT_ID"), text("CLIENT_SECRET"));
     let (access_token, account_id) = (text("ACCESS_TOKEN"), text("ACCOUNT_ID"));
-    if client_id.is_none() && access_token.is_none() && base_url.is_none() {
+    let (ad_account, ad_access_token) = match kind {
+        PlatformKind::Meta => (ad_account(lookup)?, text("AD_ACCESS_TOKEN")),
+        _ => (None, None),
+    };
+    if client_id.is_none() && access_token.is_none() && base_url.is_none() && ad_account.is_none() {
         return Ok(None);
     }
     let defaults = PlatformConfig::defaults(kind);
@@ -201,8 +205,24 @@ fn platform(
         client_secret: client_secret.map(Secret::new),
         access_token: access_token.map(Secret::new),
         account_id,
+        ad_account,
+        ad_access_token: ad_access_token.map(Secret::new),
         operator_set_hosts,
     }))
+}
+
+/// The account that advertises on Meta; none where the variable is not set.
+fn ad_account(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, ConfigError> {
+    const VARIABLE: &str = "COUNTERSIGN_PLATFORM_META_AD_ACCOUNT_ID";
+    let Some(value) = lookup(VARIABLE) else {
+        return Ok(None);
+    };
+    PlatformConfig::ad_account_of(&value)
+        .map(Some)
+        .ok_or_else(|| ConfigError {
+            variable: VARIABLE.to_owned(),
+            problem: format!("{value:?} is not the id of an ad account, such as act_1234567890"),
+        })
 }
 
 /// An address of the web; none where the variable is not set.
@@ -290,6 +310,30 @@ mod tests {
             !format!("{config:?}").contains("s3cret"),
             "secrets do not print"
         );
+    }
+
+    #[test]
+    fn an_ad_account_is_read_for_meta_alone() {
+        let config = read(&[
+            ("COUNTERSIGN_PLATFORM_META_ACCESS_TOKEN", "t"),
+            ("COUNTERSIGN_PLATFORM_META_AD_ACCOUNT_ID", "1234567890"),
+            ("COUNTERSIGN_PLATFORM_META_AD_ACCESS_TOKEN", "ad-t0ken"),
+            ("COUNTERSIGN_PLATFORM_X_ACCESS_TOKEN", "t"),
+            ("COUNTERSIGN_PLATFORM_X_AD_ACCOUNT_ID", "1234567890"),
+        ])
+        .unwrap();
+        let of = |kind: PlatformKind| {
+            let found = config.platforms.iter().find(|(other, _)| *other == kind);
+            &found.unwrap().1
+        };
+        let meta = of(PlatformKind::Meta);
+        assert_eq!(meta.ad_account.as_deref(), Some("act_1234567890"));
+        assert!(meta.ad_access_token.is_some());
+        assert!(!format!("{config:?}").contains("ad-t0ken"));
+        assert_eq!(of(PlatformKind::X).ad_account, None);
+        let variable = "COUNTERSIGN_PLATFORM_META_AD_ACCOUNT_ID";
+        let error = read(&[(variable, "my account")]).unwrap_err();
+        assert!(error.to_string().starts_with(variable), "{error}");
     }
 
     #[test]

@@ -114,6 +114,8 @@ pub struct NewPlatformReport {
     pub raw_data: serde_json::Value,
     pub raw_hash: String,
     pub fetched_at: DateTime<Utc>,
+    pub spend: Option<BigDecimal>,
+    pub currency: Option<String>,
     pub credential_id: Option<i64>,
 }
 
@@ -154,8 +156,18 @@ impl NewPlatformReport {
             raw_data,
             raw_hash,
             fetched_at,
+            spend: None,
+            currency: None,
             credential_id: None,
         }
+    }
+
+    /// The same with what advertising the post has cost so far: an amount of 0 to below 10^14 and its currency, an ISO 4217
+    /// code.
+    #[must_use]
+    pub fn with_spend(mut self, spend: Option<(BigDecimal, String)>) -> Self {
+        (self.spend, self.currency) = spend.unzip();
+        self
     }
 
     /// The same, made with the access of an affiliate.

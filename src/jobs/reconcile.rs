@@ -442,6 +442,7 @@ impl Gathering {
                     context: None,
                     author: None,
                     published_at: None,
+                    spend: None,
                 });
                 Outcome::Answered {
                     fetched,

@@ -26,6 +26,11 @@ pub struct PlatformConfig {
     pub access_token: Option<Secret>,
     /// That account: the Instagram user id, or the id of the Facebook page.
     pub account_id: Option<String>,
+    /// The account that advertises the page's posts, in the form of
+    /// [`PlatformConfig::ad_account_of`]; Meta only.
+    pub ad_account: Option<String>,
+    /// A token that reads that account's insights, where `access_token` does not; Meta only.
+    pub ad_access_token: Option<Secret>,
     /// Whether the operator set `base_url` or `web_url`. Private addresses are allowed at hosts the
     /// operator set, and nowhere else.
     pub operator_set_hosts: bool,
@@ -57,8 +62,20 @@ impl PlatformConfig {
             client_secret: None,
             access_token: None,
             account_id: None,
+            ad_account: None,
+            ad_access_token: None,
             operator_set_hosts: false,
         }
+    }
+
+    /// The id of an ad account in the form that Meta takes, `act_` and its number, from that form or
+    /// from the number alone; none where the text is neither. The number has 1 to 20 digits.
+    pub fn ad_account_of(text: &str) -> Option<String> {
+        let text = text.trim();
+        let number = text.strip_prefix("act_").unwrap_or(text);
+        let is_number =
+            (1..=20).contains(&number.len()) && number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| format!("act_{number}"))
     }
 }
 
@@ -131,7 +148,31 @@ mod tests {
         let mut config = PlatformConfig::defaults(PlatformKind::Reddit);
         config.client_secret = Some(Secret::new("s3cret-text"));
         config.access_token = Some(Secret::new("t0ken-text"));
+        config.ad_access_token = Some(Secret::new("ad-t0ken"));
         let printed = format!("{config:?}");
-        assert!(!printed.contains("s3cret-text") && !printed.contains("t0ken-text"));
+        for secret in ["s3cret-text", "t0ken-text", "ad-t0ken"] {
+            assert!(!printed.contains(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_ad_account_is_named_by_its_number_or_by_metas_id() {
+        for text in ["act_1234567890", "1234567890", " 1234567890\n"] {
+            assert_eq!(
+                PlatformConfig::ad_account_of(text).as_deref(),
+                Some("act_1234567890"),
+                "{text}"
+            );
+        }
+        for text in [
+            "",
+            "act_",
+            "act_12a",
+            "act_act_1",
+            "act_1/ads",
+            "123456789012345678901",
+        ] {
+            assert_eq!(PlatformConfig::ad_account_of(text), None, "{text}");
+        }
     }
 }

@@ -30,6 +30,7 @@ mod x;
 mod youtube;
 
 use async_trait::async_trait;
+use bigdecimal::BigDecimal;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -84,6 +85,18 @@ pub struct Sighting {
     pub author: Option<Account>,
     /// When it was published, where the platform says so.
     pub published_at: Option<DateTime<Utc>>,
+    /// What advertising it has cost so far, where the platform says so.
+    pub spend: Option<Spend>,
+}
+
+/// What advertising a post has cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spend {
+    /// How much, in whole units of the currency: exact, 0 to below 10^14, with at most six decimal
+    /// places.
+    pub amount: BigDecimal,
+    /// The currency, an ISO 4217 code of three capital letters.
+    pub currency: String,
 }
 
 /// An account on a platform. The id is stable, the handle may change; a platform tells one, both or

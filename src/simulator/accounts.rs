@@ -15,6 +15,8 @@ pub const INSTAGRAM_ACCOUNT: u64 = 17_841_400_000_042_001;
 pub const INSTAGRAM_HANDLE: &str = "countersign.studio";
 /// The Facebook page whose posts `/_control/posts` calls owned.
 pub const META_PAGE: u64 = 100_064_000_042_001;
+/// The number of the ad account that advertises that page's posts; its id is `act_` and this.
+pub const META_AD_ACCOUNT: u64 = 120_420_010_000_042;
 /// The YouTube channel whose videos `/_control/posts` calls owned. On the wire it has an id that
 /// starts with `UC`, which a sample post names.
 pub const YOUTUBE_CHANNEL: u64 = 4_200_042_001_000_000;

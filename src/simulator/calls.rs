@@ -27,6 +27,10 @@ pub(super) enum Call {
     MetaBatch,
     MetaBatchParts,
     MetaShare,
+    /// `/act_{account}/ads`.
+    MetaAds,
+    /// `/act_{account}/insights`.
+    MetaAdInsights,
     YouTubeVideos,
     YouTubeVideosIds,
     YouTubeChannels,
@@ -42,7 +46,7 @@ pub(super) enum Call {
 
 impl Call {
     /// Everything that is counted, in the order of declaration.
-    pub(super) const ALL: [Self; 31] = [
+    pub(super) const ALL: [Self; 33] = [
         Self::RedditToken,
         Self::RedditInfo,
         Self::RedditInfoIds,
@@ -63,6 +67,8 @@ impl Call {
         Self::MetaBatch,
         Self::MetaBatchParts,
         Self::MetaShare,
+        Self::MetaAds,
+        Self::MetaAdInsights,
         Self::YouTubeVideos,
         Self::YouTubeVideosIds,
         Self::YouTubeChannels,
@@ -99,6 +105,8 @@ impl Call {
             Self::MetaBatch => "meta.batch",
             Self::MetaBatchParts => "meta.batch.parts",
             Self::MetaShare => "meta.share",
+            Self::MetaAds => "meta.ads",
+            Self::MetaAdInsights => "meta.ad_insights",
             Self::YouTubeVideos => "youtube.videos",
             Self::YouTubeVideosIds => "youtube.videos.ids",
             Self::YouTubeChannels => "youtube.channels",

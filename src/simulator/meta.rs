@@ -13,6 +13,7 @@ use super::graph_error::GraphError;
 use super::graph_fields::Field;
 use super::graph_page::{ListAddress, PageRequest, write_paging};
 use super::json::Json;
+use super::meta_ads::{self, is_ad_account};
 use super::meta_insights::{self, InsightsRequest, reactions};
 use super::meta_post::{self, Post};
 use super::platform::Platform;
@@ -68,6 +69,8 @@ pub(super) fn call_of(segments: &[&str]) -> Call {
     match segments {
         [] => Call::MetaObjects,
         [_] => Call::MetaPost,
+        [account, "ads"] if is_ad_account(account) => Call::MetaAds,
+        [account, "insights"] if is_ad_account(account) => Call::MetaAdInsights,
         [_, "insights"] => Call::MetaInsights,
         _ => Call::MetaPublishedPosts,
     }
@@ -79,6 +82,12 @@ pub(super) fn read(request: &GraphRequest<'_>) -> Result<Vec<u8>, GraphError> {
     match request.segments {
         [] => write_objects(&mut json, request)?,
         [id] => write_object(&mut json, request, id, &fields(request)?)?,
+        [account, "ads"] if is_ad_account(account) => {
+            meta_ads::write_ads(&mut json, request, account)?;
+        }
+        [account, "insights"] if is_ad_account(account) => {
+            meta_ads::write_insights(&mut json, request, account)?;
+        }
         [id, "insights"] => write_insights(&mut json, request, id)?,
         [id, "published_posts" | "posts" | "feed"] => write_list(&mut json, request, id)?,
         [_, rest @ ..] => {

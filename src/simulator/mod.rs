@@ -37,6 +37,7 @@ mod instagram_media;
 mod json;
 mod lock;
 mod meta;
+mod meta_ads;
 mod meta_insights;
 mod meta_post;
 mod platform;
@@ -62,6 +63,8 @@ mod graph_tests;
 mod identity_tests;
 #[cfg(test)]
 mod instagram_tests;
+#[cfg(test)]
+mod meta_ads_tests;
 #[cfg(test)]
 mod meta_tests;
 #[cfg(test)]
@@ -89,11 +92,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{
-    INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_PAGE, STUDIO_HANDLE, TIKTOK_ACCOUNT, X_ACCOUNT,
-    YOUTUBE_CHANNEL,
+    INSTAGRAM_ACCOUNT, INSTAGRAM_HANDLE, META_AD_ACCOUNT, META_PAGE, STUDIO_HANDLE, TIKTOK_ACCOUNT,
+    X_ACCOUNT, YOUTUBE_CHANNEL,
 };
 pub use faults::{Fault, FaultKind};
 pub use figures::{Figures, LARGEST_POST, SMALLEST_POST, figures};
+pub use meta_ads::META_AD_CURRENCY;
 pub use platform::Platform;
 pub use reddit::{REDDIT_CLIENT_ID, REDDIT_CLIENT_SECRET};
 pub use sample::SamplePost;
@@ -177,7 +181,8 @@ impl Simulator {
     }
 
     /// The environment that points a server at these platforms: each variable with its value. The
-    /// access token of YouTube is an API key.
+    /// access token of YouTube is an API key. The ad account of Facebook's page is none of it: whoever
+    /// wants its advertisements read adds [`Simulator::ad_environment`].
     #[must_use]
     pub fn environment(&self) -> Vec<(String, String)> {
         let mut variables = Vec::new();
@@ -199,6 +204,15 @@ impl Simulator {
             set("ACCESS_TOKEN", self.world.access_token(platform, account));
         }
         variables
+    }
+
+    /// What to add to the environment where the advertisements of Facebook's page are to be read.
+    #[must_use]
+    pub fn ad_environment() -> (String, String) {
+        (
+            "COUNTERSIGN_PLATFORM_META_AD_ACCOUNT_ID".to_owned(),
+            format!("act_{META_AD_ACCOUNT}"),
+        )
     }
 
     /// Stops listening and waits until the requests that are being answered are done.

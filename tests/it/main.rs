@@ -47,6 +47,7 @@ mod scene;
 mod schema;
 mod shared_posts;
 mod simulation;
+mod spend;
 mod submission;
 mod support;
 mod totals;

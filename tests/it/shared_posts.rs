@@ -166,6 +166,7 @@ fn withheld() -> Fetched {
         context: None,
         author: None,
         published_at: None,
+        spend: None,
     })
 }
 

@@ -243,6 +243,7 @@ async fn answered(app: &TestApp, views: u64) -> Vec<Checked> {
         context: None,
         author: None,
         published_at: None,
+        spend: None,
     });
     let loaded = verification::load(&app.app, &jobs).await.unwrap();
     let mut batch: Vec<Checked> = loaded

@@ -125,6 +125,7 @@ mod tests {
             context: None,
             author: None,
             published_at: None,
+            spend: None,
         })
     }
 

@@ -50,13 +50,18 @@ pub(super) fn platform_report(
     fetched: &Fetched,
     fetched_at: DateTime<Utc>,
 ) -> Result<(NewPlatformReport, Metrics<Observed>), Error> {
-    let (observed, raw, gone) = match fetched {
-        Fetched::Found(sighting) => (with_context(sighting), &sighting.raw, false),
+    let (observed, raw, spend, gone) = match fetched {
+        Fetched::Found(sighting) => (
+            with_context(sighting),
+            &sighting.raw,
+            sighting.spend.as_ref(),
+            false,
+        ),
         Fetched::Gone { reason, raw } => {
             let gone = Metrics::from_fn(|_| Observed::Unavailable {
                 reason: reason.clone(),
             });
-            (gone, raw, true)
+            (gone, raw, None, true)
         }
     };
     let raw = without_nul(raw.clone());
@@ -70,7 +75,8 @@ pub(super) fn platform_report(
         raw,
         raw_hash,
         fetched_at,
-    );
+    )
+    .with_spend(spend.map(|spend| (spend.amount.clone(), spend.currency.clone())));
     Ok((row, observed))
 }
 

@@ -211,6 +211,7 @@ pub(super) fn own_media(
         context: media.and_then(context),
         author: None,
         published_at: None,
+        spend: None,
     }))
 }
 
@@ -243,6 +244,7 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
             handle: Some(handle.to_owned()),
         }),
         published_at: media.published_at(),
+        spend: None,
     })
 }
 
@@ -254,6 +256,7 @@ pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
         context: None,
         author: None,
         published_at: None,
+        spend: None,
     })
 }
 

@@ -17,7 +17,7 @@ use crate::platform::error::PlatformError;
 use crate::platform::graph::{Fault, FaultKind, Graph};
 
 /// What came of each post, by its id.
-type Results = BTreeMap<String, Result<Fetched, PlatformError>>;
+pub(super) type Results = BTreeMap<String, Result<Fetched, PlatformError>>;
 
 /// The Graph API with the token of one page.
 pub(super) struct Access {

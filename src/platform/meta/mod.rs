@@ -4,8 +4,13 @@
 //! configured one or that of a page which an affiliate linked. Insights name no author but by the id
 //! that was asked for, which begins with the page's. They do not tell when a post was published, and
 //! asking for that would cost as much of the quota as the insights, so it stays unsaid.
+//!
+//! Where an ad account is configured, what its advertisements of the posts have cost is asked for as
+//! well; see [`ads`].
 
 mod access;
+mod ad_rows;
+mod ads;
 mod wire;
 
 #[cfg(test)]
@@ -17,6 +22,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use self::access::Access;
+use self::ads::Advertisements;
 use self::wire::Listed;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
@@ -42,6 +48,7 @@ pub(super) struct Meta {
     config: PlatformConfig,
     graph: Graph,
     page: String,
+    ads: Option<Advertisements>,
 }
 
 impl Meta {
@@ -49,16 +56,22 @@ impl Meta {
     pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
         let token = given_secret(config.access_token.as_ref());
         let page = given(config.account_id.as_deref());
-        let (Some(token), Some(page)) = (token, page) else {
+        let (Some(token_of_page), Some(page)) = (token, page) else {
             return Ok(None);
         };
         let http = Http::new(PlatformKind::Meta, config)?;
-        let graph = Graph::new(http.clone(), config, token);
+        let ads = given(config.ad_account.as_deref()).map(|account| {
+            let token = given_secret(config.ad_access_token.as_ref());
+            let token = token.unwrap_or_else(|| token_of_page.clone());
+            Advertisements::new(Graph::new(http.clone(), config, token), account)
+        });
+        let graph = Graph::new(http.clone(), config, token_of_page);
         Ok(Some(Self {
             http,
             config: config.clone(),
             graph,
             page,
+            ads,
         }))
     }
 
@@ -145,7 +158,10 @@ impl Adapter for Meta {
             }
             None => Access::configured(self.graph.clone(), self.page.clone()),
         };
-        let results = access.insights(distinct.into_iter().collect()).await;
+        let mut results = access.insights(distinct.into_iter().collect()).await;
+        if let Some(ads) = &self.ads {
+            ads.add_to(&mut results, owner.is_none()).await;
+        }
         posts
             .iter()
             .map(|post| match wire::graph_id(&post.native_id) {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::match_same_arms, reason = "each arm is a case of its own")]
 
+mod ads;
 mod identify;
 mod owner;
 

@@ -16,6 +16,7 @@ pub(super) const VIEWS: &str = "post_media_view";
 /// Meta's name for how often something in a post was clicked.
 pub(super) const CLICKS: &str = "post_clicks";
 
+/// Also where its advertisements say what they sold: see [`super::ads`].
 const NO_CONVERSIONS: &str = "Meta does not tell what a page's post sold.";
 
 /// Reads the insights of one post, both metrics in one answer.
@@ -143,6 +144,7 @@ fn found(
         context: None,
         author,
         published_at: None,
+        spend: None,
     })
 }
 

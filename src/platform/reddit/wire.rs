@@ -253,6 +253,7 @@ fn read_post(post: &Value) -> Fetched {
         context: context(post),
         author: author(post),
         published_at: published_at(post),
+        spend: None,
     })
 }
 

@@ -244,6 +244,7 @@ fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
         context: context(video),
         author: author(id, video, access),
         published_at: published_at(video),
+        spend: None,
     })
 }
 
@@ -276,6 +277,7 @@ fn withheld(reason: &str, raw: Value) -> Fetched {
         context: None,
         author: None,
         published_at: None,
+        spend: None,
     })
 }
 

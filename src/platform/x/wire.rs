@@ -307,6 +307,7 @@ fn withheld(id: &str, problem: &Problem) -> Fetched {
         context: None,
         author: None,
         published_at: numbered_at(id),
+        spend: None,
     })
 }
 
@@ -342,6 +343,7 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
         context: context(public),
         author,
         published_at: published_at(post).or_else(|| numbered_at(id)),
+        spend: None,
     })
 }
 

@@ -177,6 +177,7 @@ fn read_video(video: &Value, owner: Option<&Owner>) -> Fetched {
             handle: None,
         }),
         published_at: published_at(video),
+        spend: None,
     })
 }
 

@@ -43,6 +43,7 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
         context: None,
         author: None,
         published_at: None,
+        spend: None,
     };
     loaded
         .tasks
