@@ -388,3 +388,98 @@ pub async fn list_counted(
     .get_results(connection)
     .await
 }
+
+/// What advertising a post has cost, by its latest observation that tells it.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Spent {
+    /// Which post.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub post_id: i64,
+    /// Which observation.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub id: i64,
+    /// When it was made.
+    #[diesel(sql_type = diesel::sql_types::Timestamptz)]
+    pub fetched_at: DateTime<Utc>,
+    /// How much.
+    #[diesel(sql_type = diesel::sql_types::Numeric)]
+    pub spend: BigDecimal,
+    /// Its currency.
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub currency: String,
+}
+
+impl Spent {
+    /// What an observation that is to be kept tells; none where it tells nothing.
+    #[must_use]
+    pub fn of(id: i64, new: &NewPlatformReport) -> Option<Self> {
+        Some(Self {
+            post_id: new.post_id,
+            id,
+            fetched_at: new.fetched_at,
+            spend: new.spend.clone()?,
+            currency: new.currency.clone()?,
+        })
+    }
+}
+
+/// What advertising each of these posts has cost; those of which it was never told are left out.
+pub async fn list_spent(connection: &mut Connection, post_ids: &[i64]) -> QueryResult<Vec<Spent>> {
+    if post_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    diesel::sql_query(
+        "SELECT p.id AS post_id, o.id, o.fetched_at, o.spend, o.currency \
+         FROM unnest($1) AS p (id) CROSS JOIN LATERAL (SELECT o.id, o.fetched_at, o.spend, o.currency \
+             FROM platform_reports o WHERE o.post_id = p.id AND o.spend IS NOT NULL \
+             ORDER BY o.fetched_at DESC, o.id DESC LIMIT 1) o",
+    )
+    .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)
+    .get_results(connection)
+    .await
+}
+
+/// What advertising the posts of an affiliate has cost in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct SpentByAffiliate {
+    /// In which campaign; 0 for all together.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub campaign_id: i64,
+    /// Whose posts.
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    pub affiliate_id: i64,
+    /// The currency.
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    pub currency: String,
+    /// How much.
+    #[diesel(sql_type = diesel::sql_types::Numeric)]
+    pub spend: BigDecimal,
+}
+
+/// What advertising the posts of each of these affiliates has cost, by currency: in each of these campaigns or in all together
+/// (then the campaign is 0), of one advertiser or of all, of the posts submitted in a time.
+pub async fn sum_spend_by_affiliate(
+    connection: &mut Connection,
+    affiliate_ids: &[i64],
+    campaign_ids: Option<&[i64]>,
+    advertiser_id: Option<i64>,
+    range: super::rollup::Range,
+) -> QueryResult<Vec<SpentByAffiliate>> {
+    use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz};
+    diesel::sql_query(
+        "SELECT CASE WHEN $2 IS NULL THEN 0 ELSE p.campaign_id END AS campaign_id, p.affiliate_id, o.currency, \
+         sum(o.spend) AS spend FROM posts p CROSS JOIN LATERAL (SELECT o.spend, o.currency FROM platform_reports o \
+             WHERE o.post_id = p.id AND o.spend IS NOT NULL ORDER BY o.fetched_at DESC, o.id DESC LIMIT 1) o \
+         WHERE p.affiliate_id = ANY ($1) AND ($2 IS NULL OR p.campaign_id = ANY ($2)) \
+         AND ($3 IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = p.campaign_id AND c.advertiser_id = $3)) \
+         AND ($4 IS NULL OR p.created_at >= $4) AND ($5 IS NULL OR p.created_at < $5) \
+         GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+    )
+    .bind::<Array<BigInt>, _>(affiliate_ids)
+    .bind::<Nullable<Array<BigInt>>, _>(campaign_ids)
+    .bind::<Nullable<BigInt>, _>(advertiser_id)
+    .bind::<Nullable<Timestamptz>, _>(range.from)
+    .bind::<Nullable<Timestamptz>, _>(range.to)
+    .get_results(connection)
+    .await
+}

@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::access::Viewer;
 use crate::app::App;
 use crate::db::rollup::{self, By, Measures};
-use crate::db::{affiliate, order};
+use crate::db::{affiliate, order, platform_report};
 use crate::error::Error;
 use crate::model::{DiscrepancyLevel, Metrics, PlatformKind, ReconciliationStatus, Scope};
 
@@ -291,7 +291,7 @@ pub async fn performance(
         .collect())
 }
 
-/// How many orders there are, and their money by currency, by campaign and affiliate; of no campaigns, of all together, under 0.
+/// How many orders there are, their money and what advertising posts has cost by currency, by campaign and affiliate; of no campaigns, of all together, under 0.
 async fn money_of(
     connection: &mut crate::db::Connection,
     affiliate_ids: &[i64],
@@ -313,6 +313,31 @@ async fn money_of(
             order_amount: row.amount,
             commission: row.commission,
         });
+    }
+    let rows = platform_report::sum_spend_by_affiliate(
+        connection,
+        affiliate_ids,
+        campaigns,
+        advertiser_id,
+        range,
+    );
+    for row in rows.await? {
+        let key = (row.campaign_id, row.affiliate_id);
+        let money = &mut money.entry(key).or_default().1;
+        match money
+            .iter_mut()
+            .find(|money| money.currency == row.currency)
+        {
+            Some(money) => money.spend = row.spend,
+            None => money.push(Money {
+                currency: row.currency,
+                spend: row.spend,
+                ..Money::default()
+            }),
+        }
+    }
+    for (_, money) in money.values_mut() {
+        money.sort_unstable_by(|a, b| a.currency.cmp(&b.currency));
     }
     Ok(money)
 }

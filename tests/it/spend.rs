@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+use countersign::domain::dashboard;
 use countersign::domain::verification::{self, Outcome};
 use countersign::model::{Metrics, Observed};
 use countersign::platform::{Fetched, Sighting, Spend};
@@ -90,6 +91,16 @@ async fn an_observation_says_what_advertising_the_post_has_cost() {
     assert_eq!(seen["observed"]["views"]["value"], free.figures.views);
     assert_eq!(seen["spend"], Value::Null, "no advertisement is no 0");
     assert_eq!(seen["currency"], Value::Null);
+
+    // Another observation of the same cost adds nothing to the totals.
+    app.move_clock(25).await;
+    app.settled().await;
+    let spend = format!("{}.{:02}", cents / 100, cents % 100);
+    let expected = json!([{ "currency": "USD", "spend": spend }]);
+    for shown in money(&acme.client, &campaign).await {
+        assert_eq!(shown, expected);
+    }
+    assert!(dashboard::check(&app.app).await.unwrap().is_empty());
     app.finish().await;
 }
 
@@ -144,6 +155,22 @@ fn spent(amount: &str) -> Fetched {
     })
 }
 
+/// The money that a campaign's dashboard shows: of the campaign and of its first affiliate.
+async fn money(client: &Client, campaign: &str) -> [Value; 2] {
+    let data = client
+        .ok(
+            "query($id: ID!) { campaign(id: $id) { dashboard { totals { money { currency spend } } \
+             topAffiliates { money { currency spend } } } } }",
+            json!({ "id": campaign }),
+        )
+        .await;
+    let shown = &data["campaign"]["dashboard"];
+    [
+        shown["totals"]["money"].clone(),
+        shown["topAffiliates"][0]["money"].clone(),
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_amount_keeps_every_digit() {
     let amounts = [
@@ -174,5 +201,10 @@ async fn an_amount_keeps_every_digit() {
         assert_eq!(seen["spend"], shown);
         assert_eq!(seen["currency"], "JPY");
     }
+    let expected = json!([{ "currency": "JPY", "spend": "100000000095193.289999" }]);
+    for shown in money(&acme.client, &campaign).await {
+        assert_eq!(shown, expected);
+    }
+    assert!(dashboard::check(&app.app).await.unwrap().is_empty());
     app.abandon().await;
 }

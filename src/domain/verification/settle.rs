@@ -18,7 +18,7 @@ use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
-use crate::db::platform_report::{self as observations, Counted, NewPlatformReport};
+use crate::db::platform_report::{self as observations, Counted, NewPlatformReport, Spent};
 use crate::db::post::{self as posts, Post};
 use crate::db::reconciliation::NewReconciliation;
 use crate::db::{Connection, affiliate, campaign, queue, reconciliation};
@@ -141,6 +141,17 @@ async fn write(
         ledger.judge(checked)?;
     }
     ledger.write(connection).await
+}
+
+/// What was told before of the posts of which these observations tell what advertising them has cost.
+async fn spent_before(
+    connection: &mut Connection,
+    rows: &[NewPlatformReport],
+) -> Result<HashMap<i64, Spent>, Error> {
+    let told = rows.iter().filter(|row| row.spend.is_some());
+    let post_ids: Vec<i64> = told.map(|row| row.post_id).collect();
+    let spent = observations::list_spent(connection, &post_ids).await?;
+    Ok(spent.into_iter().map(|row| (row.post_id, row)).collect())
 }
 
 /// The policy of every claim on the posts of the batch, by id.
@@ -386,6 +397,7 @@ impl Ledger {
         if rows.is_empty() {
             return Ok(());
         }
+        let spent = spent_before(connection, &rows).await?;
         let ids = observations::insert(connection, &rows).await?;
         let written: Vec<(i64, &NewPlatformReport)> = ids.iter().copied().zip(&rows).collect();
         let floors: HashMap<i64, u64> = rows
@@ -396,6 +408,7 @@ impl Ledger {
         let mut fresh: HashMap<i64, Evidence> = HashMap::new();
         for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
             self.count(id, row);
+            self.count_spend(id, row, spent.get(&row.post_id));
             fresh.insert(row.post_id, Evidence::of_new(id, row, observed));
         }
         for checked in batch {
@@ -473,6 +486,24 @@ impl Ledger {
         if let (true, Some(post)) = (is_latest, self.posts.get(&new.post_id)) {
             self.totals.observed(post, before.as_ref(), &new);
             self.counted.insert(new.post_id, new);
+        }
+    }
+
+    /// An observation that tells what advertising its post has cost is what totals show of that, unless a later one was
+    /// written before it.
+    fn count_spend(
+        &mut self,
+        id: i64,
+        row: &observations::NewPlatformReport,
+        before: Option<&Spent>,
+    ) {
+        let Some(new) = Spent::of(id, row) else {
+            return;
+        };
+        let is_latest =
+            before.is_none_or(|old| (new.fetched_at, new.id) > (old.fetched_at, old.id));
+        if let (true, Some(post)) = (is_latest, self.posts.get(&new.post_id)) {
+            self.totals.spent(post, before, &new);
         }
     }
 

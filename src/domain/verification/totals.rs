@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bigdecimal::BigDecimal;
 
-use crate::db::platform_report::Counted;
+use crate::db::platform_report::{Counted, Spent};
 use crate::db::post::Post;
 use crate::db::rollup::{Key, Measures};
 use crate::model::{DiscrepancyLevel, Metrics, ReconciliationStatus};
@@ -85,6 +85,22 @@ impl TotalsChange {
         ] {
             replace(sum, posts, before, after);
         }
+    }
+
+    /// Another observation of the post is its latest that tells what advertising it has cost.
+    pub(crate) fn spent(&mut self, post: &Post, before: Option<&Spent>, after: &Spent) {
+        if let Some(before) = before {
+            self.in_currency(post, &before.currency).spend -= before.spend.clone();
+        }
+        self.in_currency(post, &after.currency).spend += &after.spend;
+    }
+
+    fn in_currency(&mut self, post: &Post, currency: &str) -> &mut Measures {
+        let key = Key {
+            currency: Some(currency.to_owned()),
+            ..key_of(post)
+        };
+        self.places.entry(key).or_default()
     }
 
     /// A newer claim on the post, with the one before it.
