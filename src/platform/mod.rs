@@ -59,6 +59,7 @@ pub struct PostRef {
 }
 
 /// What a platform said of a post.
+#[allow(clippy::large_enum_variant, reason = "the large one is the usual one")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fetched {
     /// The post is there, or nothing says that it is not; each metric says whether it was told.

@@ -141,6 +141,10 @@ mod tests {
         Advertised::of(&rows)
     }
 
+    #[allow(
+        clippy::unnecessary_wraps,
+        reason = "it is compared with what may be nothing"
+    )]
     fn spent(amount: &str) -> Option<Spend> {
         Some(Spend {
             amount: amount.parse().unwrap(),

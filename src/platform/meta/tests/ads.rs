@@ -119,6 +119,10 @@ fn count(stub: &Stub, name: &str) -> usize {
         .count()
 }
 
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is compared with what may be nothing"
+)]
 fn spent(amount: &str) -> Option<Spend> {
     Some(Spend {
         amount: amount.parse().unwrap(),
