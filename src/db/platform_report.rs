@@ -467,12 +467,13 @@ pub async fn sum_spend_by_affiliate(
 ) -> QueryResult<Vec<SpentByAffiliate>> {
     use diesel::sql_types::{Array, BigInt, Nullable, Timestamptz};
     diesel::sql_query(
-        "SELECT CASE WHEN $2 IS NULL THEN 0 ELSE p.campaign_id END AS campaign_id, p.affiliate_id, o.currency, \
-         sum(o.spend) AS spend FROM posts p CROSS JOIN LATERAL (SELECT o.spend, o.currency FROM platform_reports o \
-             WHERE o.post_id = p.id AND o.spend IS NOT NULL ORDER BY o.fetched_at DESC, o.id DESC LIMIT 1) o \
-         WHERE p.affiliate_id = ANY ($1) AND ($2 IS NULL OR p.campaign_id = ANY ($2)) \
+        "SELECT CASE WHEN $2 IS NULL THEN 0 ELSE o.campaign_id END AS campaign_id, o.affiliate_id, o.currency, \
+         sum(o.spend) AS spend FROM (SELECT DISTINCT ON (o.post_id) o.spend, o.currency, p.campaign_id, p.affiliate_id \
+         FROM platform_reports o JOIN posts p ON p.id = o.post_id \
+         WHERE o.spend IS NOT NULL AND p.affiliate_id = ANY ($1) AND ($2 IS NULL OR p.campaign_id = ANY ($2)) \
          AND ($3 IS NULL OR EXISTS (SELECT FROM campaigns c WHERE c.id = p.campaign_id AND c.advertiser_id = $3)) \
          AND ($4 IS NULL OR p.created_at >= $4) AND ($5 IS NULL OR p.created_at < $5) \
+         ORDER BY o.post_id, o.fetched_at DESC, o.id DESC) o \
          GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
     )
     .bind::<Array<BigInt>, _>(affiliate_ids)

@@ -69,25 +69,30 @@ impl Watch {
         let alone = health::alone(answers.iter().filter_map(|answer| answer.as_ref().err()));
         let outcomes = answers.iter().map(|answer| answer.as_ref().err());
         let seen = Seen::of(outcomes, credential);
-        let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
-        if let Err(error) = noted {
-            tracing::warn!(platform = %self.platform, error = %describe(&error), "a budget was not written");
-        }
+        self.note(credential, usage, alone).await;
         self.saw(permit, seen).await
     }
 
     /// Takes in what came of opening a link, as [`Watch::saw_answers`]. Links are opened at the platform's web site by
     /// whatever address an affiliate gave, so one that fails says nothing of the platform, unless it was the call that was
-    /// tried.
+    /// tried. Links that are found by listing posts use the API all the same, so what is told of its budget is kept.
     pub(super) async fn saw_link(
         self: &Arc<Self>,
         permit: Permit,
         credential: &str,
         error: Option<&PlatformError>,
-    ) -> Option<Duration> {
-        match permit {
-            Permit::Probe => self.saw(permit, Seen::of([error], credential)).await,
-            Permit::Granted | Permit::Wait(_) => self.open_for(),
+        usage: Option<Usage>,
+    ) {
+        self.note(credential, usage, health::alone(error)).await;
+        if permit == Permit::Probe {
+            self.saw(permit, Seen::of([error], credential)).await;
+        }
+    }
+
+    async fn note(&self, credential: &str, usage: Option<Usage>, alone: Option<Duration>) {
+        let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
+        if let Err(error) = noted {
+            tracing::warn!(platform = %self.platform, error = %describe(&error), "a budget was not written");
         }
     }
 

@@ -231,9 +231,9 @@ impl Gathering {
         let answer = {
             let _slot = self.calls.acquire().await.ok()?;
             let permit = self.permit(&job_ids(&on_post), OWN, may_probe).await?;
-            let answer = adapter.resolve(&link).await;
+            let (answer, usage) = measured(adapter.resolve(&link)).await;
             self.watch
-                .saw_link(permit, OWN, answer.as_ref().err())
+                .saw_link(permit, OWN, answer.as_ref().err(), usage)
                 .await;
             answer
         };

@@ -101,7 +101,11 @@ pub(super) fn until_reset(headers: &HeaderMap) -> Option<Duration> {
 /// host, so every number in them is taken for a percentage, but for the two that are times.
 fn graph(headers: &HeaderMap) -> Option<Usage> {
     let mut objects = Vec::new();
-    for name in ["x-app-usage", "x-ad-account-usage"] {
+    for name in [
+        "x-app-usage",
+        "x-ad-account-usage",
+        "x-fb-ads-insights-throttle",
+    ] {
         let object: Option<Value> =
             header(headers, name).and_then(|text| serde_json::from_str(text).ok());
         objects.extend(object);

@@ -146,7 +146,8 @@ fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
     };
     match code {
         1 | 2 => FaultKind::Temporary,
-        4 | 17 | 32 | 613 | 80_000..=80_999 => FaultKind::Throttled,
+        // The last two stop the whole application for a while, which says nothing of any post.
+        4 | 17 | 32 | 613 | 80_000..=80_999 | 341 | 368 => FaultKind::Throttled,
         10 | 200..=299 => FaultKind::Permission,
         100 if subcode == Some(NO_SUCH_OBJECT) => FaultKind::Missing,
         100 if names_bad_metric(message) => FaultKind::BadMetric,
