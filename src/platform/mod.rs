@@ -8,6 +8,7 @@
 //!
 //! This module knows the model and HTTP, nothing else of the product.
 
+mod batch;
 mod callback;
 mod config;
 mod discord;

@@ -15,11 +15,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
-
 use async_trait::async_trait;
 
 use self::token::Tokens;
+use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::Http;
@@ -114,28 +113,18 @@ impl Adapter for Reddit {
         posts: &[PostRef],
         _owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
-        let keys: Vec<Option<String>> = posts.iter().map(|post| id_of(&post.native_id)).collect();
-        let distinct: BTreeSet<&String> = keys.iter().flatten().collect();
-        let ids: Vec<String> = distinct.into_iter().cloned().collect();
-        let mut results: HashMap<String, Result<Fetched, PlatformError>> = HashMap::new();
-        for part in ids.chunks(BATCH) {
-            match self.info(part).await {
-                Ok(answers) => results.extend(part.iter().cloned().zip(answers)),
-                Err(error) => {
-                    tracing::debug!(platform = "REDDIT", posts = part.len(), %error, "not fetched");
-                    results.extend(part.iter().map(|id| (id.clone(), Err(error.clone()))));
-                }
-            }
+        let mut batch = Batch::new(PlatformKind::Reddit, posts, id_of);
+        for part in batch.ids().chunks(BATCH) {
+            let answer = self.info(part).await;
+            batch.take(
+                part,
+                answer.map(|answers| part.iter().cloned().zip(answers)),
+            );
         }
-        keys.iter()
-            .map(|key| match key {
-                Some(id) => results
-                    .get(id)
-                    .cloned()
-                    .unwrap_or_else(|| Err(unanswered())),
-                None => Err(PlatformError::refused("not an id of a Reddit post")),
-            })
-            .collect()
+        batch.answers(
+            "not an id of a Reddit post",
+            "Reddit did not answer for this post",
+        )
     }
 
     async fn identify(&self, _owner: &Owner) -> Result<Account, PlatformError> {
@@ -145,10 +134,6 @@ impl Adapter for Reddit {
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
-}
-
-fn unanswered() -> PlatformError {
-    PlatformError::unreachable("Reddit did not answer for this post")
 }
 
 /// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post.

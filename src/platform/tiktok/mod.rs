@@ -11,13 +11,14 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
 
 use self::wire::Access;
+use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, bearer};
@@ -74,28 +75,8 @@ impl TikTok {
         }
     }
 
-    /// Asks for any number of ids, which are distinct; `own` are those that the account was seen to
+    /// Asks for up to twenty ids, which are distinct; `own` are those that the account was seen to
     /// have.
-    async fn query_all<'a>(
-        &self,
-        ids: &[&'a str],
-        own: &BTreeSet<&str>,
-        access: &Access<'_>,
-    ) -> HashMap<&'a str, Result<Fetched, PlatformError>> {
-        let mut results: HashMap<&'a str, Result<Fetched, PlatformError>> = HashMap::new();
-        for part in ids.chunks(BATCH) {
-            match self.query(part, own, access).await {
-                Ok(answers) => results.extend(part.iter().copied().zip(answers)),
-                Err(error) => {
-                    tracing::debug!(platform = "TIKTOK", posts = part.len(), %error, "not fetched");
-                    results.extend(part.iter().map(|id| (*id, Err(error.clone()))));
-                }
-            }
-        }
-        results
-    }
-
-    /// Asks for up to twenty ids, as [`TikTok::query_all`].
     async fn query(
         &self,
         ids: &[&str],
@@ -139,35 +120,30 @@ impl Adapter for TikTok {
         posts: &[PostRef],
         owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
-        let distinct: BTreeSet<&str> = posts
-            .iter()
-            .filter_map(|post| wire::video_id(&post.native_id))
-            .collect();
-        let ids: Vec<&str> = distinct.into_iter().collect();
         let own: BTreeSet<&str> = posts
             .iter()
             .filter(|post| post.seen_as_own)
             .filter_map(|post| wire::video_id(&post.native_id))
             .collect();
-
-        let results = match self.access(owner) {
-            Some(access) => self.query_all(&ids, &own, &access).await,
-            None => ids
-                .iter()
-                .map(|id| (*id, Ok(wire::not_asked(id))))
-                .collect(),
-        };
-        posts
-            .iter()
-            .map(|post| match wire::video_id(&post.native_id) {
-                Some(id) => results.get(id).cloned().unwrap_or_else(|| {
-                    Err(PlatformError::unreachable(
-                        "TikTok did not answer for this post",
-                    ))
-                }),
-                None => Err(PlatformError::refused("not an id of a TikTok video")),
-            })
-            .collect()
+        let mut batch = Batch::new(PlatformKind::TikTok, posts, |id| {
+            wire::video_id(id).map(str::to_owned)
+        });
+        let access = self.access(owner);
+        for part in batch.ids().chunks(BATCH) {
+            let ids: Vec<&str> = part.iter().map(String::as_str).collect();
+            let answer = match &access {
+                Some(access) => self.query(&ids, &own, access).await,
+                None => Ok(ids.iter().map(|id| Ok(wire::not_asked(id))).collect()),
+            };
+            batch.take(
+                part,
+                answer.map(|answers| part.iter().cloned().zip(answers)),
+            );
+        }
+        batch.answers(
+            "not an id of a TikTok video",
+            "TikTok did not answer for this post",
+        )
     }
 
     /// The name needs the scope `user.info.profile`, which a token that lists videos may lack, and the

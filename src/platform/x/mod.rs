@@ -13,12 +13,11 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use reqwest::header::AUTHORIZATION;
 
 use self::wire::{Lookup, Results};
+use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Http, bearer};
@@ -123,31 +122,12 @@ impl Adapter for X {
         posts: &[PostRef],
         owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
-        let distinct: BTreeSet<&str> = posts
-            .iter()
-            .filter_map(|post| id_of(&post.native_id))
-            .collect();
-        let ids: Vec<String> = distinct.into_iter().map(str::to_owned).collect();
-        let mut results = Results::new();
-        for part in ids.chunks(BATCH) {
-            match self.lookup(part, owner).await {
-                Ok(answers) => results.extend(answers),
-                Err(error) => {
-                    tracing::debug!(platform = "X", posts = part.len(), %error, "not fetched");
-                    results.extend(part.iter().map(|id| (id.clone(), Err(error.clone()))));
-                }
-            }
+        let mut batch = Batch::new(PlatformKind::X, posts, |id| id_of(id).map(str::to_owned));
+        for part in batch.ids().chunks(BATCH) {
+            let answer = self.lookup(part, owner).await;
+            batch.take(part, answer);
         }
-        posts
-            .iter()
-            .map(|post| match id_of(&post.native_id) {
-                Some(id) => results
-                    .get(id)
-                    .cloned()
-                    .unwrap_or_else(|| Err(unanswered())),
-                None => Err(PlatformError::refused("not an id of a post of X")),
-            })
-            .collect()
+        batch.answers("not an id of a post of X", "X did not answer for this post")
     }
 
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
@@ -165,10 +145,6 @@ impl Adapter for X {
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
-}
-
-fn unanswered() -> PlatformError {
-    PlatformError::unreachable("X did not answer for this post")
 }
 
 /// The id as the API takes it: 1 to 19 digits. X's ids have 63 bits; a greater number names no

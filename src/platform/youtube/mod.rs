@@ -12,11 +12,10 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, HashMap};
-
 use async_trait::async_trait;
 use reqwest::header::{AUTHORIZATION, HeaderName};
 
+use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, credential};
@@ -117,32 +116,21 @@ impl Adapter for YouTube {
         posts: &[PostRef],
         owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
-        let distinct: BTreeSet<&str> = posts
-            .iter()
-            .filter_map(|post| id_of(&post.native_id))
-            .collect();
-        let ids: Vec<&str> = distinct.into_iter().collect();
-        let mut results: HashMap<&str, Result<Fetched, PlatformError>> = HashMap::new();
-        for part in ids.chunks(BATCH) {
-            match self.videos(part, owner).await {
-                Ok(answers) => results.extend(part.iter().copied().zip(answers)),
-                Err(error) => {
-                    tracing::debug!(platform = "YOUTUBE", posts = part.len(), %error, "not fetched");
-                    results.extend(part.iter().map(|id| (*id, Err(error.clone()))));
-                }
-            }
+        let mut batch = Batch::new(PlatformKind::YouTube, posts, |id| {
+            id_of(id).map(str::to_owned)
+        });
+        for part in batch.ids().chunks(BATCH) {
+            let ids: Vec<&str> = part.iter().map(String::as_str).collect();
+            let answer = self.videos(&ids, owner).await;
+            batch.take(
+                part,
+                answer.map(|answers| part.iter().cloned().zip(answers)),
+            );
         }
-        posts
-            .iter()
-            .map(|post| match id_of(&post.native_id) {
-                Some(id) => results.get(id).cloned().unwrap_or_else(|| {
-                    Err(PlatformError::unreachable(
-                        "YouTube did not answer for this video",
-                    ))
-                }),
-                None => Err(PlatformError::refused("not an id of a video of YouTube")),
-            })
-            .collect()
+        batch.answers(
+            "not an id of a video of YouTube",
+            "YouTube did not answer for this video",
+        )
     }
 
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
