@@ -60,13 +60,6 @@ async fn finals(app: &TestApp) -> i64 {
 /// Moves the time of rules and queue, and tells the worker to look.
 async fn later(app: &TestApp, hours: i64) {
     app.move_clock(hours).await;
-    app.database
-        .execute(
-            "SELECT pg_notify('mq_' || c, '') FROM unnest(ARRAY['applications.1', 'runs.1', 'reconcile.reddit.1', \
-             'reconcile.instagram.1', 'reconcile.meta.1', 'reconcile.youtube.1', 'reconcile.tiktok.1', \
-             'reconcile.x.1']) c",
-        )
-        .await;
 }
 
 /// Waits until the one queued check waits for its next attempt, with so many left.

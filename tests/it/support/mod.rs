@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use countersign::app::App;
 use countersign::config::Config;
 use countersign::db;
-use countersign::domain::account;
+use countersign::domain::{account, task};
 use countersign::jobs::{Worker, WorkerOptions};
 use countersign::model::PlatformKind;
 use countersign::server::{Process, listen};
@@ -295,13 +295,32 @@ impl TestApp {
 
     /// Moves the time of rules and queue, and everybody's clock in this process.
     pub async fn move_clock(&self, hours: i64) {
+        self.move_clock_by(&format!("{hours} hours")).await;
+    }
+
+    /// Moves the time by an interval as PostgreSQL writes it, and has jobs looked for that are due now: the worker would look
+    /// within a second.
+    pub async fn move_clock_by(&self, interval: &str) {
         self.database
             .execute(&format!(
                 "CREATE OR REPLACE FUNCTION countersign_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE \
-                 AS $$ SELECT now() + interval '{hours} hours' $$"
+                 AS $$ SELECT now() + interval '{interval}' $$"
             ))
             .await;
         self.app.clock.synchronise(&self.app.db).await.unwrap();
+        let mut channels = vec![
+            task::APPLICATIONS,
+            task::RUNS,
+            task::DISCORD,
+            task::DELIVERIES,
+        ];
+        for kind in PlatformKind::ALL {
+            channels.push(task::reconcile_channel(*kind));
+        }
+        let mut connection = self.app.db.get().await.unwrap();
+        db::queue::notify(&mut connection, &channels, false)
+            .await
+            .unwrap();
     }
 
     /// Ends the test: no job that is due may be left, and none may have died.
