@@ -275,11 +275,13 @@ fn discord(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<DiscordConf
     {
         return Ok(None);
     }
+    let defaults = DiscordConfig::default();
     Ok(Some(DiscordConfig {
-        base_url: base_url.unwrap_or(DiscordConfig::default().base_url),
+        base_url: base_url.unwrap_or(defaults.base_url),
         public_key,
         application_id,
         bot_token,
+        pace: defaults.pace,
     }))
 }
 

@@ -40,7 +40,9 @@ use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
 pub use self::callback::{Callbacks, Reply};
 pub use self::config::PlatformConfig;
-pub use self::discord::{Conversation, Discord, DiscordConfig, DiscordSetupError, Unsaid};
+pub use self::discord::{
+    Conversation, Discord, DiscordConfig, DiscordPace, DiscordSetupError, Unsaid,
+};
 pub use self::error::{Advice, PlatformError};
 pub use self::registry::{Overrides, PlatformSetupError, Platforms};
 pub use self::usage::{Usage, measured};

@@ -14,7 +14,10 @@ mod status;
 mod submit;
 mod waits;
 
+use std::time::Duration;
+
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use countersign::platform::DiscordPace;
 use countersign::simulator::World;
 use serde_json::{Value, json};
 
@@ -32,13 +35,13 @@ struct Stage {
 }
 
 impl Stage {
-    /// A server without a worker.
+    /// A server without a worker, which waits only as long as it must for the Discord that is played here.
     async fn open() -> Self {
-        Self::open_with(&[]).await
+        Self::open_with(&[], quick()).await
     }
 
-    /// A server without a worker, with these variables in its environment besides.
-    async fn open_with(more: &[(&str, String)]) -> Self {
+    /// A server without a worker, with these variables in its environment besides, that waits so long.
+    async fn open_with(more: &[(&str, String)], pace: DiscordPace) -> Self {
         let discord = Played::start().await;
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap();
         let mut settings = vec![
@@ -51,7 +54,10 @@ impl Stage {
         ];
         settings.extend_from_slice(more);
         let world = World::new(7).with_frozen_growth();
-        let app = TestApp::with_settings(world, &settings).await;
+        let app = TestApp::set_up(world, &settings, |config| {
+            config.discord.as_mut().unwrap().pace = pace;
+        })
+        .await;
         Self { app, discord, pair }
     }
 
@@ -139,19 +145,17 @@ impl Stage {
 
     /// Moves the time of rules and queue.
     async fn move_clock(&self, seconds: i64) {
-        self.app
-            .database
-            .execute(&format!(
-                "CREATE OR REPLACE FUNCTION countersign_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE \
-                 AS $$ SELECT now() + interval '{seconds} seconds' $$"
-            ))
-            .await;
-        self.app
-            .app
-            .clock
-            .synchronise(&self.app.app.db)
-            .await
-            .unwrap();
+        self.app.move_clock_by(&format!("{seconds} seconds")).await;
+    }
+}
+
+/// The pace for a Discord that knows an interaction as soon as it was delivered.
+fn quick() -> DiscordPace {
+    DiscordPace {
+        first_answer: Duration::ZERO,
+        shortest_pause: Duration::from_millis(20),
+        longest_pause: Duration::from_millis(20),
+        ..DiscordPace::default()
     }
 }
 

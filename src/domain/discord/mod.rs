@@ -18,8 +18,6 @@ mod talk;
 mod tests;
 mod words;
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
 
@@ -37,11 +35,6 @@ use crate::error::Error;
 use crate::model::Secret;
 use crate::platform::Discord;
 
-/// How long after a command it is answered at the earliest: before Discord has read that an answer follows it takes none.
-const FIRST_ANSWER: TimeDelta = TimeDelta::seconds(1);
-
-/// How long a command waits for a connection to the database: Discord waits three seconds for the answer.
-const CONNECTION_WAIT: Duration = Duration::from_millis(1500);
 
 /// What a delivery brings beside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -148,13 +141,14 @@ async fn take(
         asked_at,
     };
     let now = app.clock.now();
+    let pace = discord.pace();
     let jobs = [job(
         task::ANSWER_INTERACTION,
         &invocation.id,
-        now + FIRST_ANSWER,
+        now + pace.first_answer,
     )?];
     // Nothing is written without one, so the member may give the command again.
-    let connection = tokio::time::timeout(CONNECTION_WAIT, app.db.get()).await;
+    let connection = tokio::time::timeout(pace.connection_wait, app.db.get()).await;
     let Ok(Ok(mut connection)) = connection else {
         tracing::warn!("a command was not taken: there was no connection to the database in time");
         return Ok(Reply::Message(words::BUSY.to_owned()));

@@ -15,14 +15,12 @@ use crate::db::discord_interaction::{self, DiscordInteraction};
 use crate::db::queue;
 use crate::domain::{read, task};
 use crate::error::Error;
-use crate::platform::{Advice, Conversation};
+use crate::platform::{Advice, Conversation, Discord, DiscordPace};
 
 /// How long Discord lets a token answer.
 pub(super) const TOKEN_LIFE: TimeDelta = TimeDelta::minutes(15);
 /// How long a verdict is waited for: a minute is left to say that there is none.
 const PATIENCE: TimeDelta = TimeDelta::minutes(14);
-/// The shortest and the longest pause between two looks, in seconds.
-const PAUSES: (f64, f64) = (1.0, 60.0);
 /// For how long after an interaction it may be unknown to Discord because it has not read yet that an answer was promised.
 const SETTLING: TimeDelta = TimeDelta::minutes(1);
 /// The shortest wait that Discord is taken to ask for, in seconds.
@@ -114,7 +112,7 @@ pub async fn tell(app: &App, interaction_id: &str, job_id: Uuid) -> Result<(), E
         }
         None if elapsed < PATIENCE => {
             let left = seconds(PATIENCE - elapsed).max(SHORTEST_WAIT);
-            Said::Later(pause(elapsed).min(left))
+            Said::Later(pause(pace(app), elapsed).min(left))
         }
         None => {
             let (post, report) = act::claim(app, report_id).await?;
@@ -148,6 +146,8 @@ async fn finish(app: &App, job_id: Uuid) -> Result<(), Error> {
 
 async fn snooze(app: &App, job_id: Uuid, seconds: f64) -> Result<(), Error> {
     queue::snooze(&mut *app.db.get().await?, &[job_id], seconds).await?;
+    // Whoever takes jobs sleeps until the one that it knows of is due: it is told of this time, too.
+    app.events.hint(task::DISCORD);
     Ok(())
 }
 
@@ -188,16 +188,16 @@ async fn say(app: &App, interaction: &DiscordInteraction, message: Message<'_>) 
     let error = unsaid.error;
     if unsaid.is_unknown && elapsed < SETTLING {
         tracing::debug!(interaction = interaction.id, %error, "Discord is told again");
-        return Said::Later(pause(elapsed));
+        return Said::Later(pause(discord.pace(), elapsed));
     }
     match error.advice() {
         Advice::Snooze(wait) => Said::Later(wait.map_or_else(
-            || pause(elapsed),
+            || pause(discord.pace(), elapsed),
             |wait| wait.as_secs_f64().max(SHORTEST_WAIT),
         )),
         Advice::Retry => {
             tracing::warn!(interaction = interaction.id, %error, "Discord is told again");
-            Said::Later(pause(elapsed))
+            Said::Later(pause(discord.pace(), elapsed))
         }
         Advice::GiveUp => {
             tracing::info!(interaction = interaction.id, %error, "Discord takes no answer");
@@ -211,9 +211,18 @@ fn elapsed(app: &App, interaction: &DiscordInteraction) -> TimeDelta {
     app.clock.now() - interaction.asked_at
 }
 
+/// How long Discord is given.
+fn pace(app: &App) -> DiscordPace {
+    app.discord
+        .as_deref()
+        .map(Discord::pace)
+        .unwrap_or_default()
+}
+
 /// How long to wait until the next look, in seconds: half of what has passed.
-fn pause(elapsed: TimeDelta) -> f64 {
-    let (shortest, longest) = PAUSES;
+pub(super) fn pause(pace: DiscordPace, elapsed: TimeDelta) -> f64 {
+    let shortest = pace.shortest_pause.as_secs_f64();
+    let longest = pace.longest_pause.as_secs_f64().max(shortest);
     (seconds(elapsed) / 2.0).clamp(shortest, longest)
 }
 

@@ -33,6 +33,32 @@ const EPHEMERAL: u32 = 64;
 /// The longest wait that Discord can ask for. Tokens do not live as long.
 const MAX_WAIT: Duration = Duration::from_hours(1);
 
+/// How long this program waits before and between what it says to Discord. No variable sets it: the defaults fit Discord, and
+/// tests, which play Discord themselves, wait less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiscordPace {
+    /// How long a command waits for a connection to the database (1.5 s): Discord waits three seconds for the answer.
+    pub connection_wait: Duration,
+    /// How long after a command it is answered at the earliest (1 s): before Discord has read that an answer follows it takes
+    /// none.
+    pub first_answer: Duration,
+    /// The shortest pause between two looks for a verdict, or two tries to say something (1 s).
+    pub shortest_pause: Duration,
+    /// The longest such pause (60 s).
+    pub longest_pause: Duration,
+}
+
+impl Default for DiscordPace {
+    fn default() -> Self {
+        Self {
+            connection_wait: Duration::from_millis(1500),
+            first_answer: Duration::from_secs(1),
+            shortest_pause: Duration::from_secs(1),
+            longest_pause: Duration::from_mins(1),
+        }
+    }
+}
+
 /// The registration of this program at Discord. Printing it shows no secret.
 #[derive(Debug, Clone)]
 pub struct DiscordConfig {
@@ -44,6 +70,8 @@ pub struct DiscordConfig {
     pub application_id: Option<String>,
     /// The token of the application's bot, which registers the commands and does nothing else.
     pub bot_token: Option<Secret>,
+    /// How long it waits.
+    pub pace: DiscordPace,
 }
 
 impl Default for DiscordConfig {
@@ -53,6 +81,7 @@ impl Default for DiscordConfig {
             public_key: None,
             application_id: None,
             bot_token: None,
+            pace: DiscordPace::default(),
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use countersign::platform::DiscordPace;
 use countersign::simulator::{Fault, FaultKind, Platform};
 use serde_json::{Value, json};
 
-use super::{Stage, deferred, option, token};
+use super::{Stage, deferred, option, quick, token};
 use crate::scene::samples;
 use crate::support::until;
 
@@ -73,7 +74,7 @@ async fn where_discord_does_not_know_the_token_yet_the_answer_is_made_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_is_not_made_before_discord_can_know_that_it_follows() {
-    let stage = Stage::open().await;
+    let stage = Stage::open_with(&[], DiscordPace::default()).await;
     let before = stage.app.app.clock.now();
     stage.command(1, "status", &json!([])).await;
     let due = "SELECT to_char(attempt_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') FROM mq_msgs";
@@ -177,7 +178,11 @@ async fn a_verdict_that_is_late_is_left_to_status() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_that_finds_no_connection_in_time_is_told_so_and_not_kept() {
     let few = ("COUNTERSIGN_DATABASE_CONNECTIONS", "3".to_owned());
-    let stage = Stage::open_with(&[few]).await;
+    let pace = DiscordPace {
+        connection_wait: Duration::from_millis(500),
+        ..quick()
+    };
+    let stage = Stage::open_with(&[few], pace).await;
     let mut taken = Vec::new();
     let soon = Duration::from_millis(200);
     while let Ok(connection) = tokio::time::timeout(soon, stage.app.app.db.get()).await {

@@ -120,7 +120,8 @@ impl TestApp {
         .await
     }
 
-    async fn set_up(
+    /// A server before these platforms, with these variables in its environment and its settings changed besides.
+    pub async fn set_up(
         world: World,
         settings: &[(&str, String)],
         change: impl FnOnce(&mut Config),
