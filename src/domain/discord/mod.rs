@@ -127,6 +127,14 @@ async fn take(
     let Some(application_id) = application_id.or_else(|| discord.application_id()) else {
         return Ok(Reply::Message(words::NO_APPLICATION.to_owned()));
     };
+    // The token is worth something under the application that the command was given to, whichever is set; and that it was
+    // is signed by that application's key.
+    if discord.finds_other_application(application_id) {
+        tracing::warn!(
+            application_id,
+            "commands are for another application than COUNTERSIGN_DISCORD_APPLICATION_ID"
+        );
+    }
     let sealed = app
         .vault
         .seal(&token_place(&invocation.id), &invocation.token)

@@ -13,6 +13,8 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
@@ -134,6 +136,8 @@ pub struct Conversation {
 pub struct Discord {
     config: DiscordConfig,
     http: Http,
+    /// Whether it was said that commands are for another application than the one that is set.
+    told_of_other: Arc<AtomicBool>,
 }
 
 impl Discord {
@@ -157,6 +161,7 @@ impl Discord {
         Ok(Self {
             config: config.clone(),
             http,
+            told_of_other: Arc::default(),
         })
     }
 
@@ -168,6 +173,18 @@ impl Discord {
     /// The application's id, where it is set.
     pub fn application_id(&self) -> Option<&str> {
         self.config.application_id.as_deref()
+    }
+
+    /// Whether it is time to say that commands are for another application than the one that is set: at the first one of such
+    /// an application, and not again.
+    pub fn finds_other_application(&self, id: &str) -> bool {
+        self.application_id().is_some_and(|own| own != id)
+            && !self.told_of_other.swap(true, Ordering::Relaxed)
+    }
+
+    /// How long to wait.
+    pub fn pace(&self) -> DiscordPace {
+        self.config.pace
     }
 
     /// Whether Discord signed this: `signature` and `timestamp` as the headers have them, the body

@@ -186,3 +186,13 @@ fn discord_is_asked_at_its_own_address_where_no_other_is_set() {
     assert_eq!(usual.base_url.as_str(), "https://discord.com/");
     assert!(usual.public_key.is_none());
 }
+
+#[tokio::test]
+async fn another_application_than_the_one_that_is_set_is_found_once() {
+    let set = Discord::new(&config(Url::parse("http://127.0.0.1:9").unwrap())).unwrap();
+    assert!(!set.finds_other_application("771825006014889984"));
+    assert!(set.finds_other_application("7"));
+    assert!(!set.clone().finds_other_application("8"));
+    let unset = Discord::new(&DiscordConfig::default()).unwrap();
+    assert!(!unset.finds_other_application("7"));
+}

@@ -7,7 +7,7 @@ use countersign::simulator::World;
 use serde_json::{Value, json};
 
 use super::{Stage, command, deferred, option, post, signed};
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 const PING: &str = r#"{"type":1}"#;
 
@@ -115,6 +115,25 @@ async fn an_interaction_is_kept_once_with_its_token_out_of_sight() {
     let token = super::token(7);
     assert!(!kept.contains(&token) && !kept.contains(&hex::encode(&token)));
     stage.app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_for_another_application_is_answered_under_its_own() {
+    let stage = Stage::working().await;
+    let mut body: Value = serde_json::from_str(&command("1", 7, "status", &json!([]))).unwrap();
+    body["application_id"] = json!("80351110224678912");
+    assert_eq!(stage.deliver(&body.to_string()).await, (200, deferred()));
+    let token = super::token(7);
+    until("the command is answered", async || {
+        !stage.discord.answers(&token).is_empty()
+    })
+    .await;
+    // Discord knows the token under no other.
+    assert_eq!(
+        stage.discord.told()[0].line,
+        format!("PATCH /api/v10/webhooks/80351110224678912/{token}/messages/@original")
+    );
+    stage.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
