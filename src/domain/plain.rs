@@ -1,5 +1,7 @@
 //! Texts that people typed, in messages that other people read.
 
+use url::Url;
+
 /// Whether a character breaks a line, or changes how the text around it is shown: control characters (C0 and C1), the line and
 /// paragraph separators, and what embeds, overrides or isolates the direction of writing.
 pub(super) fn is_unruly(character: char) -> bool {
@@ -10,9 +12,58 @@ pub(super) fn is_unruly(character: char) -> bool {
         )
 }
 
+/// A link that somebody gave, for a message of Discord: in angle brackets it is a link to its last character, formats nothing
+/// and shows no preview. What cannot stand in them, or was given without its beginning, is spelled as a browser reads it; none
+/// where that cannot either.
+pub(super) fn bracketed(link: &str) -> Option<String> {
+    if can_stand_in_brackets(link) {
+        return Some(format!("<{link}>"));
+    }
+    let read = if link.contains("://") {
+        Url::parse(link)
+    } else {
+        Url::parse(&format!("https://{link}"))
+    };
+    read.ok()
+        .filter(|url| can_stand_in_brackets(url.as_str()))
+        .map(|url| format!("<{url}>"))
+}
+
+fn can_stand_in_brackets(link: &str) -> bool {
+    let is_address = ["http://", "https://"].iter().any(|scheme| {
+        link.get(..scheme.len())
+            .is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+    });
+    is_address
+        && link.bytes().all(|byte| {
+            byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`' | b'\\')
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_link_is_shown_as_it_was_given_where_it_ends_at_its_bracket() {
+        for (given, shown) in [
+            (
+                "https://www.instagram.com/reel/a_b*c_d/?igsh=x&y=[1](2)|@here",
+                Some("<https://www.instagram.com/reel/a_b*c_d/?igsh=x&y=[1](2)|@here>"),
+            ),
+            ("HTTPS://redd.it/1skjxta", Some("<HTTPS://redd.it/1skjxta>")),
+            ("redd.it/1skjxta", Some("<https://redd.it/1skjxta>")),
+            ("https://x.com/a/status/1?t=<@1>\u{202e}\"`", None),
+            (
+                "https://www.reddit.com/r/a/comments/1/<b>\u{202e}é",
+                Some("<https://www.reddit.com/r/a/comments/1/%3Cb%3E%E2%80%AE%C3%A9>"),
+            ),
+            ("no link", None),
+            ("javascript://x", None),
+        ] {
+            assert_eq!(bracketed(given).as_deref(), shown, "{given}");
+        }
+    }
 
     #[test]
     fn what_turns_or_breaks_a_text_is_unruly_and_writing_is_not() {

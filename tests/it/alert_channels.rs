@@ -115,6 +115,11 @@ async fn delivery_when(
     deliveries(client, id).await.remove(0)
 }
 
+/// A post's link as an app shares it, which is not how it is kept to tell posts apart.
+fn given(url: &str) -> String {
+    format!("{url}?igsh=x")
+}
+
 /// Raises an alert by a claim of three times the figure on the nth post, and gives the alert's id.
 async fn raise(app: &TestApp, affiliate: &Party, campaign: &str, nth: usize) -> String {
     let before = scene::alerts(&app.operator, "OVERCLAIM").await.len();
@@ -123,7 +128,7 @@ async fn raise(app: &TestApp, affiliate: &Party, campaign: &str, nth: usize) -> 
     })
     .remove(nth);
     let claim = json!({ "claimedViews": post.figures.views * 3 });
-    submitted(&affiliate.client, campaign, &post.url, claim).await;
+    submitted(&affiliate.client, campaign, &given(&post.url), claim).await;
     until("the alert is raised", async || {
         scene::alerts(&app.operator, "OVERCLAIM").await.len() > before
     })
@@ -160,6 +165,8 @@ async fn what_happens_to_an_alert_arrives_once_signed_and_in_the_log() {
     assert_eq!(data["campaign"]["id"], campaign);
     assert_eq!(data["affiliate"], json!({ "id": ann.id, "name": "Ann" }));
     assert_eq!(data["post"]["platform"], "INSTAGRAM");
+    let as_given = text(&data["post"]["url"]);
+    assert!(as_given.ends_with("?igsh=x"), "{as_given}");
     assert_eq!(data["reconciliation"]["status"], "DISCREPANCY");
     assert_eq!(
         data["reconciliation"]["explanation"],
@@ -304,7 +311,7 @@ async fn discord_and_slack_get_messages_in_which_nobody_is_called() {
         "{content}"
     );
     assert!(
-        content.contains("Post: https://www.instagram.com/"),
+        content.contains("\nPost: <https://www.instagram.com/") && content.ends_with("?igsh=x>"),
         "{content}"
     );
 
@@ -319,6 +326,7 @@ async fn discord_and_slack_get_messages_in_which_nobody_is_called() {
         message.contains("Affiliate: Ann &lt;!channel&gt; @everyone"),
         "{message}"
     );
+    assert!(message.ends_with("?igsh=x"), "{message}");
 
     for (id, receiver) in [(&of_discord, &discord), (&of_slack, &slack)] {
         let shown = text(&channel(&acme.client, id).await["url"]);

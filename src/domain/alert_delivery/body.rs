@@ -9,7 +9,7 @@ use crate::db::alert_channel::AlertChannel;
 use crate::db::campaign::Campaign;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
-use crate::domain::plain::is_unruly;
+use crate::domain::plain::{bracketed, is_unruly};
 use crate::model::{
     AlertChannelDisabledReason, AlertChannelKind, DiscrepancyLevel, Finality, IdKind,
 };
@@ -39,7 +39,7 @@ pub(super) fn of_event(kind: AlertChannelKind, happening: &Happening<'_>) -> Str
             let name = format!("alert.{}", happening.event.kind.as_str().to_lowercase());
             envelope(&name, happening.event.occurred_at, &data(happening))
         }
-        AlertChannelKind::Discord => discord(&sentences(happening, discord_text, str::to_owned)),
+        AlertChannelKind::Discord => discord(&sentences(happening, discord_text, discord_link)),
         AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_text)),
     }
 }
@@ -131,7 +131,7 @@ fn data(happening: &Happening<'_>) -> Value {
         "post": happening.post.map(|post| json!({
             "id": IdKind::Post.encode(post.id),
             "platform": post.platform.as_str(),
-            "url": post.canonical_url,
+            "url": post.url,
             "status": post.status.as_str(),
         })),
         "affiliate": happening.affiliate.map(|affiliate| json!({
@@ -173,7 +173,7 @@ fn sentences(
     }
     if let Some(post) = happening.post {
         lines.push_str("\nPost: ");
-        lines.push_str(&link(&post.canonical_url));
+        lines.push_str(&link(&post.url));
     }
     lines
 }
@@ -191,6 +191,11 @@ fn discord_text(text: &str) -> String {
         escaped.push(if is_unruly(character) { ' ' } else { character });
     }
     escaped
+}
+
+/// A post's link as it was given, as one for Discord; a text where it cannot be one.
+fn discord_link(link: &str) -> String {
+    bracketed(link).unwrap_or_else(|| discord_text(link))
 }
 
 /// A text in which nothing is a link or a mention for Slack.

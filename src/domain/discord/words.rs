@@ -8,7 +8,7 @@ use crate::db::campaign::Campaign;
 use crate::db::platform_report::PlatformReport;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
-use crate::domain::plain::is_unruly;
+use crate::domain::plain::{bracketed, is_unruly};
 use crate::domain::reconciliation::{counted, instant, platform_name};
 use crate::error::Refusal;
 use crate::model::{IdKind, Metrics, PostStatus};
@@ -221,13 +221,11 @@ impl Standing<'_> {
     fn told(&self, most: usize) -> String {
         let post = self.post;
         let platform = platform_name(post.platform);
-        // In angle brackets a link stays a link, and shows no preview.
-        let link = if post.canonical_url.len() <= LINK {
-            format!(" <{}>", post.canonical_url)
-        } else {
-            String::new()
-        };
-        let head = format!("**{platform}** {}{link}", code(IdKind::Post, post.id));
+        let head = format!(
+            "**{platform}** {}{}",
+            code(IdKind::Post, post.id),
+            link(post)
+        );
         let status = match post.status {
             PostStatus::Resolving => "its link is being resolved".to_owned(),
             PostStatus::Tracking => "tracked".to_owned(),
@@ -282,6 +280,17 @@ impl Standing<'_> {
             .collect();
         format!("{platform} told {} at {at}", figures.join(", "))
     }
+}
+
+/// A post's link as it was given, after a space; where that is too long for a list, in the spelling that all its links have in
+/// common, and nothing where that is too long as well.
+fn link(post: &Post) -> String {
+    [&post.url, &post.canonical_url]
+        .into_iter()
+        .map(|url| bracketed(url).unwrap_or_else(|| escaped(url)))
+        .find(|shown| shown.len() <= LINK)
+        .map(|shown| format!(" {shown}"))
+        .unwrap_or_default()
 }
 
 /// A verdict's names.

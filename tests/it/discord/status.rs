@@ -17,21 +17,22 @@ async fn a_post_is_told_with_what_is_claimed_and_shown_and_what_was_found() {
     );
     let post = sample(&stage.app, Platform::Instagram);
     let views = post.figures.views;
+    let given = format!("{}?igsh=x", post.url);
     let made = submitted(
         &ann.client,
         &campaign,
-        &post.url,
+        &given,
         json!({ "claimedViews": views, "claimedClicks": 3 }),
     )
     .await;
     stage.app.settled().await;
     let by_id = json!([option("post", made.post.as_str())]);
-    let by_link = json!([option("url", format!("{}?igsh=x", post.url))]);
+    let by_link = json!([option("url", post.url.as_str())]);
     for (id, options) in [(2, json!([])), (3, by_id.clone()), (4, by_link)] {
         let told = stage.ask(id, "status", &options).await;
         for part in [
             "**Instagram**".to_owned(),
-            format!("`{}`", made.post),
+            format!("`{}` <{given}>: tracked.", made.post),
             format!("Claimed {} views, 3 clicks", written_out(views)),
             format!(
                 "Instagram told {} views, no number of clicks at",
