@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -122,6 +122,51 @@ pub async fn erase_tokens_before(
     .execute(connection)
     .await
 }
+
+/// Those of these commands that can still be answered: given after a time, and there is more to say.
+pub async fn list_answerable(
+    connection: &mut Connection,
+    ids: &[String],
+    since: DateTime<Utc>,
+) -> QueryResult<Vec<String>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    discord_interactions::table
+        .filter(discord_interactions::id.eq_any(ids))
+        .filter(discord_interactions::token_sealed.is_not_null())
+        .filter(discord_interactions::asked_at.gt(since))
+        .select(discord_interactions::id)
+        .load(connection)
+        .await
+}
+
+/// The commands that can still be answered, given after a time, that no job on a channel of the queue is about.
+pub async fn list_unattended(
+    connection: &mut Connection,
+    since: DateTime<Utc>,
+    channel: &str,
+) -> QueryResult<Vec<String>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Text)]
+        id: String,
+    }
+    // By halves, for each of which the queue has an index.
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT i.id FROM discord_interactions i WHERE i.token_sealed IS NOT NULL AND i.asked_at > $1 \
+         AND NOT EXISTS (SELECT FROM mq_msgs m WHERE m.channel_name = $2 AND m.attempts > 0 \
+             AND starts_with(m.payload_json, '{\"interaction_id\":\"' || i.id || '\"')) \
+         AND NOT EXISTS (SELECT FROM mq_msgs m WHERE m.channel_name = $2 AND m.attempts = 0 \
+             AND starts_with(m.payload_json, '{\"interaction_id\":\"' || i.id || '\"'))",
+    )
+    .bind::<Timestamptz, _>(since)
+    .bind::<Text, _>(channel)
+    .load(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
 
 /// Commands whose tokens are under another key than this one, for moving them there.
 pub async fn list_under_other_keys(

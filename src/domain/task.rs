@@ -74,8 +74,11 @@ pub struct DecideApplication {
 /// The payload of [`ANSWER_INTERACTION`] and [`TELL_VERDICT`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interaction {
-    /// Discord's id of the interaction.
+    /// Discord's id of the interaction. It comes first: a job is looked for by how its payload begins.
     pub interaction_id: String,
+    /// Whether a job about it was given up, so that this one only tells the member.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_failed: bool,
 }
 
 /// The payload of [`DELIVER_ALERT`].

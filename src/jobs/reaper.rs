@@ -1,5 +1,6 @@
 //! Sees to it that no job is lost: those of a worker that died go back to the queue, those that ran out of attempts are
-//! kept among the dead ones with their error, and the claims and deliveries behind them are taken up again later.
+//! kept among the dead ones with their error, the claims and deliveries behind them are taken up again later, and members of
+//! Discord who wait for them are told.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::db::queue;
-use crate::domain::{alert_delivery, verification};
+use crate::domain::{alert_delivery, discord, task, verification};
 use crate::error::Error;
 
 /// How often.
@@ -26,14 +27,18 @@ pub async fn reap(app: &App) -> Result<(), Error> {
     }
     loop {
         let now = app.clock.now();
-        let dead = connection
+        let (dead, is_to_be_told) = connection
             .transaction::<_, Error, _>(async |connection| {
                 let dead = queue::bury_exhausted(connection).await?;
                 verification::requeue_dead(connection, &dead, now).await?;
                 alert_delivery::requeue_dead(connection, &dead, now).await?;
-                Ok(dead)
+                let is_to_be_told = discord::requeue_dead(connection, &dead, now).await?;
+                Ok((dead, is_to_be_told))
             })
             .await?;
+        if is_to_be_told {
+            app.events.hint(task::DISCORD);
+        }
         if dead.is_empty() {
             return Ok(());
         }

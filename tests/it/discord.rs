@@ -8,6 +8,7 @@
 )]
 
 mod door;
+mod failures;
 mod options;
 pub mod played;
 mod status;

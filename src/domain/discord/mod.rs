@@ -8,10 +8,11 @@
 //! Nothing of a delivery is believed before its signature holds. The same interaction may come any number of times and is
 //! kept once. The token that answers it is a secret: it lies encrypted in its row for as long as there is something to
 //! say, at most for the 15 minutes that it lives. What Discord does not take is not said again when it cannot be: what was
-//! submitted stands, and `/status` tells.
+//! submitted stands, and `/status` tells. Where a job is given up the member is told so ([`tell_failure`]).
 
 mod act;
 mod command;
+mod failure;
 mod interaction;
 mod talk;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
 
 pub use command::definitions;
+pub use failure::{give_up, requeue_dead, tell_failure};
 pub use talk::{answer, tell};
 
 use self::interaction::{Interaction, Invocation};
@@ -177,15 +179,25 @@ async fn take(
     Ok(Reply::Deferred)
 }
 
-/// A job about an interaction.
+/// A job that does what a command asks for, or tells what came of it.
 fn job(name: &'static str, interaction_id: &str, at: DateTime<Utc>) -> Result<NewJob, Error> {
     let payload = task::Interaction {
         interaction_id: interaction_id.to_owned(),
+        has_failed: false,
     };
+    queued(name, &payload, at)
+}
+
+/// A job about an interaction.
+fn queued(
+    name: &'static str,
+    payload: &task::Interaction,
+    at: DateTime<Utc>,
+) -> Result<NewJob, Error> {
     Ok(NewJob {
         channel_name: task::DISCORD,
         name,
-        payload_json: serde_json::to_string(&payload).map_err(Error::internal)?,
+        payload_json: serde_json::to_string(payload).map_err(Error::internal)?,
         attempts: task::ATTEMPTS,
         attempt_at: at,
     })

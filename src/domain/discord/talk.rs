@@ -28,7 +28,7 @@ const SHORTEST_WAIT: f64 = 0.1;
 
 /// What is to be said.
 #[derive(Clone, Copy)]
-enum Message<'a> {
+pub(super) enum Message<'a> {
     /// In the place of the answer that was promised.
     Answer(&'a str),
     /// As one more message.
@@ -36,7 +36,7 @@ enum Message<'a> {
 }
 
 /// Whether it was said.
-enum Said {
+pub(super) enum Said {
     Yes,
     /// And it cannot be any more.
     No,
@@ -121,8 +121,18 @@ pub async fn tell(app: &App, interaction_id: &str, job_id: Uuid) -> Result<(), E
             say(app, &interaction, Message::Answer(&text)).await
         }
     };
+    end(app, interaction_id, job_id, &said).await
+}
+
+/// Finishes the job after which there is no more to say, or lets it wait until that can be said.
+pub(super) async fn end(
+    app: &App,
+    interaction_id: &str,
+    job_id: Uuid,
+    said: &Said,
+) -> Result<(), Error> {
     if let Said::Later(seconds) = said {
-        return snooze(app, job_id, seconds).await;
+        return snooze(app, job_id, *seconds).await;
     }
     let mut connection = app.db.get().await?;
     connection
@@ -135,11 +145,14 @@ pub async fn tell(app: &App, interaction_id: &str, job_id: Uuid) -> Result<(), E
         .await
 }
 
-async fn find(app: &App, interaction_id: &str) -> Result<Option<DiscordInteraction>, Error> {
+pub(super) async fn find(
+    app: &App,
+    interaction_id: &str,
+) -> Result<Option<DiscordInteraction>, Error> {
     Ok(discord_interaction::find(&mut *app.db.get().await?, interaction_id).await?)
 }
 
-async fn finish(app: &App, job_id: Uuid) -> Result<(), Error> {
+pub(super) async fn finish(app: &App, job_id: Uuid) -> Result<(), Error> {
     queue::finish(&mut *app.db.get().await?, &[job_id]).await?;
     Ok(())
 }
@@ -152,7 +165,7 @@ async fn snooze(app: &App, job_id: Uuid, seconds: f64) -> Result<(), Error> {
 }
 
 /// Says something, if the token still lives.
-async fn say(app: &App, interaction: &DiscordInteraction, message: Message<'_>) -> Said {
+pub(super) async fn say(app: &App, interaction: &DiscordInteraction, message: Message<'_>) -> Said {
     let elapsed = elapsed(app, interaction);
     let Some(discord) = app.discord.as_deref().filter(|_| elapsed < TOKEN_LIFE) else {
         tracing::info!(

@@ -1,12 +1,19 @@
 //! What a delivery is read as, and that what comes from outside formats nothing and names nobody.
 
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta};
 use serde_json::{Value, json};
 
 use super::command::{Command, Status, Submit, definitions};
 use super::interaction::{Interaction, parse};
+use super::talk::pause;
 use super::words::{MOST, acting_as, cut, escaped, refused};
+use super::{job, queued};
+use crate::domain::task;
 use crate::error::{Refusal, RefusalCode};
 use crate::model::MAX_COUNT;
+use crate::platform::DiscordPace;
 
 /// The command that Discord delivers with these options.
 fn read(name: &str, options: &Value) -> Result<Command, String> {
@@ -121,4 +128,38 @@ fn a_message_says_as_whom_the_member_acts_and_stays_short_enough() {
     assert!(long.encode_utf16().count() <= MOST);
     let cut = acting_as("Ann", &"x".repeat(MOST));
     assert!(cut.encode_utf16().count() <= MOST && cut.ends_with('…'));
+}
+
+#[test]
+fn the_longer_something_takes_the_longer_are_the_pauses() {
+    let after = |seconds| pause(DiscordPace::default(), TimeDelta::seconds(seconds));
+    let pauses = [-3, 0, 1, 10, 60, 600].map(after);
+    let expected = [1.0, 1.0, 1.0, 5.0, 30.0, 60.0];
+    assert!(
+        pauses
+            .iter()
+            .zip(expected)
+            .all(|(pause, expected)| (pause - expected).abs() < 1e-9),
+        "{pauses:?}"
+    );
+    let still = DiscordPace {
+        longest_pause: Duration::ZERO,
+        ..DiscordPace::default()
+    };
+    assert!((pause(still, TimeDelta::minutes(1)) - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_job_begins_with_the_interaction_that_it_is_about() {
+    let asked = job(task::TELL_VERDICT, "7", DateTime::UNIX_EPOCH).unwrap();
+    assert_eq!(asked.payload_json, r#"{"interaction_id":"7"}"#);
+    let payload = task::Interaction {
+        interaction_id: "7".to_owned(),
+        has_failed: true,
+    };
+    let telling = queued(task::ANSWER_INTERACTION, &payload, DateTime::UNIX_EPOCH).unwrap();
+    assert_eq!(
+        telling.payload_json,
+        r#"{"interaction_id":"7","has_failed":true}"#
+    );
 }

@@ -24,6 +24,8 @@ pub(super) const NO_APPLICATION: &str = "This server cannot answer here yet: who
     COUNTERSIGN_DISCORD_APPLICATION_ID.";
 pub(super) const BUSY: &str = "Countersign cannot take commands just now: try again in a minute.";
 pub(super) const INACTIVE: &str = "Your account here is not active: ask whoever runs this program.";
+pub(super) const FAILED: &str = "Something went wrong here, and this command was not done to its end. What was taken stands: \
+    look with /status, or try again in a minute.";
 pub(super) const ONE_OF_TWO: &str = "Give url or post, not both.";
 pub(super) const NO_POSTS: &str = "You have not submitted a post yet: /submit takes one.";
 pub(super) const NO_SUCH_POST: &str =
@@ -165,6 +167,17 @@ pub(super) fn accepted(post: &Post, report: &AffiliateReport) -> String {
 pub(super) fn no_verdict_yet(post: &Post, report: &AffiliateReport) -> String {
     format!(
         "Submitted: your post {} on {}, with a claim of {}. There is no result yet; /status will tell it.",
+        code(IdKind::Post, post.id),
+        platform_name(post.platform),
+        claims(&report.claimed()),
+    )
+}
+
+/// That a claim was taken, and something failed here before its verdict could be told.
+pub(super) fn verdict_untold(post: &Post, report: &AffiliateReport) -> String {
+    format!(
+        "Submitted: your post {} on {}, with a claim of {}. Something went wrong here, so the result will not follow; \
+         /status will tell it.",
         code(IdKind::Post, post.id),
         platform_name(post.platform),
         claims(&report.claimed()),
