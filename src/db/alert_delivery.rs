@@ -134,6 +134,25 @@ pub async fn delete_some(
         .await
 }
 
+/// Removes up to so many deliveries that have ended, and were queued and last tried before a time, the oldest first; says how
+/// many there were. Those that somebody else is at are left to it, so nobody waits for anybody in a circle.
+pub async fn delete_ended_before(
+    connection: &mut Connection,
+    before: DateTime<Utc>,
+    most: i64,
+) -> QueryResult<usize> {
+    // As the index has it, so that what stays is not read.
+    diesel::sql_query(
+        "DELETE FROM alert_deliveries WHERE id IN (SELECT id FROM alert_deliveries WHERE status <> 'PENDING' \
+         AND greatest(created_at, last_attempt_at, delivered_at) < $1 \
+         ORDER BY greatest(created_at, last_attempt_at, delivered_at) LIMIT $2 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind::<Timestamptz, _>(before)
+    .bind::<BigInt, _>(most)
+    .execute(connection)
+    .await
+}
+
 /// How many tests a channel was sent since a time. Of one that was tried again since then every attempt counts, since nothing
 /// tells when those before the last were made.
 pub async fn count_tests(

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Timestamptz};
+use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -167,6 +167,27 @@ pub async fn list_unattended(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
+/// Removes up to so many commands that were given before a time, the oldest first, and says how many there were. One that was
+/// not done stays while a job on a channel of the queue is about it; those that somebody else is at are left to it.
+pub async fn delete_before(
+    connection: &mut Connection,
+    before: DateTime<Utc>,
+    channel: &str,
+    most: i64,
+) -> QueryResult<usize> {
+    diesel::sql_query(
+        "DELETE FROM discord_interactions WHERE id IN ( \
+         SELECT i.id FROM discord_interactions i WHERE i.asked_at < $1 AND (i.answered_at IS NOT NULL \
+             OR NOT EXISTS (SELECT FROM mq_msgs m WHERE m.channel_name = $2 AND m.attempts > 0 \
+                 AND starts_with(m.payload_json, '{\"interaction_id\":\"' || i.id || '\"'))) \
+         ORDER BY i.asked_at LIMIT $3 FOR UPDATE SKIP LOCKED)",
+    )
+    .bind::<Timestamptz, _>(before)
+    .bind::<Text, _>(channel)
+    .bind::<BigInt, _>(most)
+    .execute(connection)
+    .await
+}
 
 /// Commands whose tokens are under another key than this one, for moving them there.
 pub async fn list_under_other_keys(

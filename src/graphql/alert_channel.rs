@@ -71,7 +71,7 @@ impl AlertChannel {
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
-    /// What it was told, newest first.
+    /// What it was told, newest first. What arrived or failed is kept for 90 days after it was queued or last tried.
     #[graphql(complexity = "cost(first, last, child_complexity)")]
     async fn deliveries(
         &self,

@@ -18,6 +18,6 @@ mod run;
 mod worker;
 mod writer;
 
-pub use reaper::reap;
+pub use reaper::{prune, reap};
 pub use relay::relay;
 pub use worker::{Worker, WorkerOptions};

@@ -8,6 +8,7 @@
 
 mod addresses;
 mod failures;
+mod kept;
 mod secrets;
 mod signature;
 

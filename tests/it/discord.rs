@@ -9,6 +9,7 @@
 
 mod door;
 mod failures;
+mod kept;
 mod options;
 pub mod played;
 mod status;

@@ -4,7 +4,7 @@
 //! transaction with its own place in the events: none is left out and none is made twice. [`attempt()`] is the job: it sends
 //! the stored body with no transaction open, and writes what came of it together with the job of the next attempt. A process
 //! that dies while it sends leaves the job to be taken again, so a receiver may get a delivery more than once, each time
-//! under the same id.
+//! under the same id. What has ended stays in the log for 90 days ([`prune`]).
 
 mod attempt;
 mod body;
@@ -36,6 +36,10 @@ pub use lanes::Lanes;
 
 /// What is said of a delivery that was given up with its channel.
 pub(super) const CHANNEL_DISABLED: &str = "the channel was disabled";
+/// How long a delivery that has ended stays in the log, from when it was queued or last tried.
+const KEPT: TimeDelta = TimeDelta::days(90);
+/// Most deliveries that are removed in one transaction.
+const PRUNED_AT_ONCE: i64 = 1000;
 /// Most tests of a channel in an hour.
 const MAX_TESTS: i64 = 20;
 /// How long after its last attempt a delivery can be tried again by hand.
@@ -131,6 +135,17 @@ pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<Alert
         .await?;
     app.events.hint(task::DELIVERIES);
     Ok(delivery)
+}
+
+/// Removes up to 1,000 deliveries that arrived or failed, and were queued and last tried more than 90 days ago; says whether
+/// there may be more.
+///
+/// # Errors
+/// The database failed.
+pub async fn prune(connection: &mut Connection, now: DateTime<Utc>) -> Result<bool, Error> {
+    let removed =
+        alert_delivery::delete_ended_before(connection, now - KEPT, PRUNED_AT_ONCE).await?;
+    Ok(removed >= usize::try_from(PRUNED_AT_ONCE).unwrap_or(usize::MAX))
 }
 
 /// Refuses another test of a channel that was sent enough of them within the hour.

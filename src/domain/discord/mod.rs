@@ -8,7 +8,8 @@
 //! Nothing of a delivery is believed before its signature holds. The same interaction may come any number of times and is
 //! kept once. The token that answers it is a secret: it lies encrypted in its row for as long as there is something to
 //! say, at most for the 15 minutes that it lives. What Discord does not take is not said again when it cannot be: what was
-//! submitted stands, and `/status` tells. Where a job is given up the member is told so ([`tell_failure`]).
+//! submitted stands, and `/status` tells. Where a job is given up the member is told so ([`tell_failure`]). A week
+//! after it was given a command is removed ([`prune`]).
 
 mod act;
 mod command;
@@ -37,6 +38,10 @@ use crate::error::Error;
 use crate::model::Secret;
 use crate::platform::Discord;
 
+/// How long a command is kept. The same one is taken for five minutes after Discord signed it, and answered for 15.
+const KEPT: TimeDelta = TimeDelta::days(7);
+/// Most commands that are removed in one transaction.
+const PRUNED_AT_ONCE: i64 = 1000;
 
 /// What a delivery brings beside its body.
 #[derive(Debug, Clone, Copy, Default)]
@@ -201,6 +206,20 @@ fn queued(
         attempts: task::ATTEMPTS,
         attempt_at: at,
     })
+}
+
+/// Erases tokens that have ended, and removes up to 1,000 commands that were given more than seven days ago, but for those
+/// that still wait to be done; says whether there may be more.
+///
+/// # Errors
+/// The database failed.
+pub async fn prune(connection: &mut Connection, now: DateTime<Utc>) -> Result<bool, Error> {
+    discord_interaction::erase_tokens_before(connection, now - talk::TOKEN_LIFE).await?;
+    let before = now - KEPT;
+    let removed =
+        discord_interaction::delete_before(connection, before, task::DISCORD, PRUNED_AT_ONCE)
+            .await?;
+    Ok(removed >= usize::try_from(PRUNED_AT_ONCE).unwrap_or(usize::MAX))
 }
 
 fn token_place(interaction_id: &str) -> String {
