@@ -17,8 +17,9 @@ use crate::model::{IdKind, Metrics, PostStatus};
 pub(super) const MOST: usize = 2000;
 /// How much of a message is kept for saying as whom the member acts, in characters.
 const ACTOR: usize = 120;
-/// The longest link that stands in a list of posts, in bytes.
-const LINK: usize = 200;
+/// The longest link that stands in a list of posts, in bytes: as it was given, with all that an app may add to it, and in the
+/// spelling by which posts are told apart.
+const LINKS: (usize, usize) = (100, 200);
 
 pub(super) const NO_APPLICATION: &str = "This server cannot answer here yet: whoever runs it has to set \
     COUNTERSIGN_DISCORD_APPLICATION_ID.";
@@ -298,10 +299,11 @@ impl Standing<'_> {
 /// A post's link as it was given, after a space; where that is too long for a list, in the spelling that all its links have in
 /// common, and nothing where that is too long as well.
 fn link(post: &Post) -> String {
-    [&post.url, &post.canonical_url]
+    let (given, canonical) = LINKS;
+    [(&post.url, given), (&post.canonical_url, canonical)]
         .into_iter()
-        .map(|url| bracketed(url).unwrap_or_else(|| escaped(url)))
-        .find(|shown| shown.len() <= LINK)
+        .find(|(url, longest)| url.len() <= *longest)
+        .map(|(url, _)| bracketed(url).unwrap_or_else(|| escaped(url)))
         .map(|shown| format!(" {shown}"))
         .unwrap_or_default()
 }
