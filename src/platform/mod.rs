@@ -11,6 +11,7 @@
 mod batch;
 mod callback;
 mod config;
+mod definition;
 mod discord;
 mod error;
 mod graph;
@@ -40,6 +41,7 @@ use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
 pub use self::callback::{Callbacks, Reply};
 pub use self::config::PlatformConfig;
+pub use self::definition::{definitions, is_of_advertisements};
 pub use self::discord::{
     Conversation, Discord, DiscordConfig, DiscordPace, DiscordSetupError, Unsaid,
 };

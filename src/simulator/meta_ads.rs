@@ -89,6 +89,19 @@ impl Ad {
 }
 
 impl World {
+    /// How many purchases the advertisements of a post of the owned page have led to by now; `None`
+    /// where it is not advertised, none of its advertisements was shown, or one of them tells of none.
+    #[must_use]
+    pub fn ad_purchases(&self, native_id: &str) -> Option<u64> {
+        let post = parse(native_id).filter(|post| post.page == META_PAGE)?;
+        let figures = self.figures(Platform::Meta, native_id, None)?.0;
+        let sold: Vec<u64> = ads_of(self.seed(), post)
+            .filter(|ad| ad.was_shown(self.seed()))
+            .map(|ad| ad.delivery(&figures).purchases)
+            .collect();
+        (!sold.is_empty() && !sold.contains(&0)).then(|| sold.iter().sum())
+    }
+
     /// What advertising a post of the owned page has cost by now, in hundredths of
     /// [`META_AD_CURRENCY`]; `None` where it is not advertised, or its advertisements were not shown.
     #[must_use]

@@ -1,4 +1,4 @@
-//! What advertising a post has cost: exact, in its currency, and no reason for or against anybody.
+//! What advertising a post has cost and brought: exact, in its currency, and no reason against anybody.
 
 #![allow(
     clippy::unwrap_used,
@@ -30,7 +30,8 @@ async fn latest(client: &Client, post: &str) -> Value {
     let data = client
         .ok(
             "query($id: ID!) { post(id: $id) { latestPlatformReport { spend currency rawData observed { \
-             views { value } clicks { value definition } conversions { availability } } } } }",
+             views { value } clicks { value definition } \
+             conversions { value availability definition evidenceGrade } } } } }",
             json!({ "id": post }),
         )
         .await;
@@ -77,20 +78,30 @@ async fn an_observation_says_what_advertising_the_post_has_cost() {
     let rows = seen["rawData"]["advertisements"].as_array().unwrap();
     assert_eq!(rows[0]["actions"][0]["action_type"], "omni_purchase");
 
-    // What an advertisement sold does not take the place of the advertiser's orders.
+    // Before the first signed order, what an advertisement led to covers a claim, with its grade shown.
     assert_eq!(
-        seen["observed"]["conversions"]["availability"],
-        "UNSUPPORTED"
+        seen["observed"]["conversions"],
+        json!({
+            "value": app.world.ad_purchases(&advertised.native_id).unwrap(),
+            "availability": "REPORTED", "definition": "meta.ads.omni_purchase",
+            "evidenceGrade": "PLATFORM_APP",
+        })
     );
     let verdict = ann.client.verdict(&json!(ids[0])).await;
     let verdict = &verdict["latestReconciliation"];
-    assert_eq!(on(verdict, "CONVERSIONS")["reasonCode"], "NO_SIGNED_ORDERS");
+    let conversions = on(verdict, "CONVERSIONS");
+    assert_eq!(conversions["reasonCode"], "CLEARED_BY_OTHER_DEFINITION");
+    assert_eq!(conversions["evidenceGrade"], "PLATFORM_APP");
     assert_eq!(on(verdict, "VIEWS")["reasonCode"], "WITHIN_PLATFORM_FIGURE");
 
     let seen = latest(&acme.client, &ids[1]).await;
     assert_eq!(seen["observed"]["views"]["value"], free.figures.views);
     assert_eq!(seen["spend"], Value::Null, "no advertisement is no 0");
     assert_eq!(seen["currency"], Value::Null);
+    assert_eq!(seen["observed"]["conversions"]["value"], Value::Null);
+    let verdict = ann.client.verdict(&json!(ids[1])).await;
+    let verdict = &verdict["latestReconciliation"];
+    assert_eq!(on(verdict, "CONVERSIONS")["reasonCode"], "NO_SIGNED_ORDERS");
 
     // Another observation of the same cost adds nothing to the totals.
     app.move_clock(25).await;
@@ -101,6 +112,47 @@ async fn an_observation_says_what_advertising_the_post_has_cost() {
         assert_eq!(shown, expected);
     }
     assert!(dashboard::check(&app.app).await.unwrap().is_empty());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_advertisements_led_to_turns_no_verdict_by_signed_orders() {
+    let app = advertising().await;
+    let (acme, ann, campaign) = app.program(&["META"]).await;
+    let posts = posts(&app);
+    let sold = |post: &&Sample| app.world.ad_purchases(&post.native_id).is_some();
+    let post = posts.iter().find(sold).unwrap();
+    let purchases = app.world.ad_purchases(&post.native_id).unwrap();
+    let claim = json!({ "claimedConversions": purchases + 100 });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    let standing = async || {
+        let verdict = ann.client.verdict(&json!(ids.post)).await;
+        let verdict = verdict["latestReconciliation"].clone();
+        let code = scene::text(&on(&verdict, "CONVERSIONS")["reasonCode"]);
+        (scene::text(&verdict["status"]), code)
+    };
+    let told = |status: &str, code: &str| (status.to_owned(), code.to_owned());
+    assert_eq!(
+        standing().await,
+        told("NOT_COMPARABLE", "NOT_COMPARABLE"),
+        "more than it covers is no accusation"
+    );
+
+    // One order, for somebody else: from now on orders decide, and leave nothing for this claim.
+    let secret = scene::webhook_secret(&acme.client, json!({})).await;
+    let bob = scene::approved(&app, &acme, "Bob").await;
+    let order = json!({
+        "order_id": "1", "advertiser_id": acme.id, "user_id": bob.id, "amount": 10, "commission": 1,
+    });
+    let (status, answer) = scene::deliver(&app, &secret, &order.to_string()).await;
+    assert_eq!(status, 200, "{answer}");
+    app.move_clock(2).await;
+    app.settled().await;
+    assert_eq!(
+        standing().await,
+        told("DISCREPANCY", "UNSIGNED_CONVERSIONS")
+    );
     app.finish().await;
 }
 

@@ -21,6 +21,14 @@ pub(super) fn compare<'a>(
     if claimed == 0 {
         return Finding::ClaimedZero;
     }
+    // What the advertiser signed decides; what the platform counts of purchases is another thing,
+    // and displaces nothing.
+    if metric == Metric::Conversions
+        && let SignedOrders::Delivered(orders) = *context.orders
+    {
+        let confirmed = context.now >= lag_end;
+        return against(context, claimed, Basis::Orders(orders), confirmed);
+    }
     let expected = definition::expected(context.claim, metric);
     let (same, other): (Vec<Figure<'a>>, Vec<Figure<'a>>) =
         figures(context, metric).partition(|figure| expected == Some(figure.definition));
@@ -36,15 +44,7 @@ pub(super) fn compare<'a>(
             against(context, claimed, Basis::Platform(figure), confirmed)
         }
         (None, Some(figure)) => Finding::NotComparable { figure },
-        (None, None) if metric == Metric::Conversions => match *context.orders {
-            SignedOrders::NoneDelivered => Finding::NoSignedOrders,
-            SignedOrders::Delivered(orders) => against(
-                context,
-                claimed,
-                Basis::Orders(orders),
-                context.now >= lag_end,
-            ),
-        },
+        (None, None) if metric == Metric::Conversions => Finding::NoSignedOrders,
         (None, None) => unknown(context, metric),
     }
 }

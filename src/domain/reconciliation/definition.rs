@@ -12,7 +12,8 @@ use crate::model::{Metric, PlatformKind};
 const ORDERS_LAG_HOURS: i64 = 24;
 
 /// What a metric counts on a platform where the campaign says nothing else; none where the platform
-/// has no such count.
+/// has no count of its own that could be held against a claim. What else its adapter may report is in
+/// [`crate::platform::definitions`].
 #[must_use]
 pub const fn default_definition(platform: PlatformKind, metric: Metric) -> Option<&'static str> {
     match (platform, metric) {
@@ -43,7 +44,7 @@ pub(super) fn lag(claim: &Claim, policy: &Policy, metric: Metric) -> Duration {
         Some(definition) => policy
             .lag_window
             .unwrap_or_else(|| settles_after(definition, claim.platform)),
-        // No platform counts conversions, so they are checked against orders.
+        // No platform's count of conversions can accuse, so it is orders that are waited for.
         None if metric == Metric::Conversions => Duration::hours(ORDERS_LAG_HOURS),
         // What nobody counts never settles, and cannot accuse either.
         None => Duration::zero(),

@@ -39,10 +39,14 @@
 //! **8. Evidence grade**, weakest first: PUBLIC, `PLATFORM_APP`, `OWNER_TOKEN`; conversions from
 //! orders: `SIGNED_ORDERS`. Of equal figures the one with the stronger grade is cited.
 //!
-//! **9. Conversions** that the platform does not report are checked against the orders that the
-//! advertiser signed; B is what is left of them for this claim. They are unavailable until the
-//! advertiser has delivered one signed order at all. [`orders_for`] says which are left. An excess is
-//! `UNSIGNED_CONVERSIONS`.
+//! **9. Conversions** are checked against the orders that the advertiser signed, and against nothing
+//! else once it has delivered one at all, for anybody; B is what is left of them for this claim.
+//! [`orders_for`] says which are left. An excess is `UNSIGNED_CONVERSIONS`. A platform may count
+//! purchases as well, as Meta does of advertisements (`meta.ads.omni_purchase`): those are its own
+//! attribution, another definition than signed orders, so rule 6 holds. They are looked at only where
+//! no signed order was ever delivered: then A at or below them is cleared, with their grade, and A
+//! above them is `NOT_COMPARABLE`. They never accuse, and never lower or raise a verdict by orders.
+//! With neither, conversions are unavailable.
 //!
 //! **10. Status of the whole.** Any metric over: DISCREPANCY with the highest level. All metrics
 //! claimed above 0 verified: MATCHED. Some verified, others not: `PARTIALLY_MATCHED`. None

@@ -198,6 +198,13 @@ fn only_views(views: Observed) -> Metrics<Observed> {
     }
 }
 
+fn only_conversions(conversions: Observed) -> Metrics<Observed> {
+    Metrics {
+        conversions,
+        ..nothing_told()
+    }
+}
+
 fn only_clicks(clicks: Observed) -> Metrics<Observed> {
     Metrics {
         clicks,

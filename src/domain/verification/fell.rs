@@ -5,6 +5,8 @@
 //! and no trust moves, since a purge after an honest claim accuses nobody (rule 2). The alert has no level, as all that are
 //! not about a claim.
 //!
+//! Figures of advertisements are left out: they fall when an advertisement is deleted, which says nothing of the post.
+//!
 //! A figure is compared with the highest one told before of the same metric under the same definition. Once a fall was
 //! reported, what it fell to is what the next one is measured from, or what it has risen to since: the same number seen
 //! again is no news, and a further fall is another occurrence.
@@ -16,6 +18,7 @@ use crate::db::reading::{self, Reading, Series};
 use crate::db::{Connection, QueryResult};
 use crate::domain::reconciliation::{count, platform_name};
 use crate::model::{Metric, PlatformKind};
+use crate::platform::is_of_advertisements;
 
 /// A fall is reported above this share of the higher number, in percent.
 const MOST_PERCENT: u128 = 20;
@@ -75,6 +78,7 @@ pub(super) async fn find(
     let mut fallen: Vec<Series> = reading::list_highest(connection, &posts, &ids)
         .await?
         .into_iter()
+        .filter(|highest| !is_of_advertisements(&highest.series.definition))
         .filter(|highest| {
             let now = new
                 .get(&highest.series.post_id)

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::definition::{INSTAGRAM_PUBLIC_VIEWS, INSTAGRAM_VIEWS};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::insights;
 use crate::platform::graph::paging::{self, Cursor};
@@ -172,7 +173,7 @@ pub(super) fn own_media(
             let views = match insights::lifetime(&answer, "views")? {
                 Some(value) => Observed::Reported {
                     value,
-                    definition: "instagram.views".to_owned(),
+                    definition: INSTAGRAM_VIEWS.to_owned(),
                     grade: EvidenceGrade::OwnerToken,
                 },
                 None => unavailable("Instagram has no views of this post, or not yet."),
@@ -220,7 +221,7 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
     let views = match media.views {
         Reading::Count(value) => Observed::Reported {
             value,
-            definition: "instagram.business_discovery.view_count".to_owned(),
+            definition: INSTAGRAM_PUBLIC_VIEWS.to_owned(),
             grade: EvidenceGrade::Public,
         },
         Reading::Absent | Reading::Garbage => {

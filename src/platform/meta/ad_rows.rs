@@ -41,6 +41,9 @@ pub(super) struct Advertised {
     pub(super) spend: Option<Spend>,
     /// How often a link in one of them was followed; none where a row does not say it.
     pub(super) link_clicks: Option<u64>,
+    /// How many purchases they led to; none where a row does not say it, as where there were none or
+    /// nobody tells Meta of them.
+    pub(super) purchases: Option<u64>,
     /// The rows, as evidence.
     pub(super) raw: Value,
 }
@@ -51,18 +54,32 @@ impl Advertised {
         let kept: Vec<Value> = rows.iter().map(|row| evidence(row)).collect();
         Self {
             spend: spend(rows),
-            link_clicks: link_clicks(rows),
+            link_clicks: sum(rows, |row| count(row.get("inline_link_clicks"))),
+            purchases: sum(rows, |row| count(purchases(row)?.get("value"))),
             raw: json!(kept),
         }
     }
 }
 
-fn link_clicks(rows: &[&Value]) -> Option<u64> {
+/// The sum of what each row says; none where one does not say it.
+fn sum(rows: &[&Value], said: impl Fn(&Value) -> Option<u64>) -> Option<u64> {
     let mut sum = 0_u64;
     for row in rows {
-        sum = sum.checked_add(count(row.get("inline_link_clicks"))?)?;
+        sum = sum.checked_add(said(row)?)?;
     }
     (!rows.is_empty() && sum <= MAX_COUNT).then_some(sum)
+}
+
+/// The purchases among the actions of a row; none where they are there twice, since then one of them
+/// counts something else.
+fn purchases(row: &Value) -> Option<&Value> {
+    let mut found = row
+        .get("actions")?
+        .as_array()?
+        .iter()
+        .filter(|action| text(action.get("action_type")).as_deref() == Some(PURCHASES));
+    let first = found.next()?;
+    found.next().is_none().then_some(first)
 }
 
 fn spend(rows: &[&Value]) -> Option<Spend> {
@@ -111,13 +128,7 @@ fn currency(value: Option<&Value>) -> Option<String> {
 /// A row as evidence. Of its actions only the purchases are kept.
 fn evidence(row: &Value) -> Value {
     let mut kept = pick(row, &KEPT);
-    let actions = row.get("actions").and_then(Value::as_array);
-    let purchases = actions.and_then(|actions| {
-        actions
-            .iter()
-            .find(|action| text(action.get("action_type")).as_deref() == Some(PURCHASES))
-    });
-    if let (Some(purchases), Some(fields)) = (purchases, kept.as_object_mut()) {
+    if let (Some(purchases), Some(fields)) = (purchases(row), kept.as_object_mut()) {
         let purchases = pick(purchases, &["action_type", "value"]);
         fields.insert("actions".to_owned(), json!([purchases]));
     }
@@ -200,6 +211,57 @@ mod tests {
         let most = row(&json!("99999999999999.99"), &json!("1"));
         assert!(of(std::slice::from_ref(&most)).spend.is_some());
         assert_eq!(of(&[most.clone(), most]).spend, None, "too much to store");
+    }
+
+    fn bought(actions: &Value) -> Value {
+        let mut row = row(&json!("5.00"), &json!("7"));
+        row["actions"] = actions.clone();
+        row
+    }
+
+    #[test]
+    fn the_purchases_of_a_post_are_the_sum_of_one_kind_of_action() {
+        let kinds = |value: &Value| {
+            bought(&json!([
+                {"action_type": "link_click", "value": "80"},
+                {"action_type": "purchase", "value": value},
+                {"action_type": "omni_purchase", "value": value},
+                {"action_type": "onsite_web_purchase", "value": value},
+            ]))
+        };
+        let sold = of(&[
+            kinds(&json!("4080")),
+            kinds(&json!("12.0")),
+            kinds(&json!(3)),
+        ]);
+        assert_eq!(sold.purchases, Some(4095), "each purchase once");
+        assert_eq!(of(&[kinds(&json!("0"))]).purchases, Some(0), "said is said");
+    }
+
+    #[test]
+    fn purchases_that_a_row_does_not_say_are_no_zero() {
+        let sold = bought(&json!([{"action_type": "omni_purchase", "value": "6"}]));
+        let silent = row(&json!("5.00"), &json!("7"));
+        let most = MAX_COUNT.to_string();
+        for odd in [
+            silent,
+            bought(&json!([])),
+            bought(&json!({})),
+            bought(&json!([{"action_type": "purchase", "value": "6"}])),
+            bought(&json!([{"action_type": "omni_purchase"}])),
+            bought(&json!([{"action_type": "omni_purchase", "value": "1.5"}])),
+            bought(&json!([{"action_type": "omni_purchase", "value": "-1"}])),
+            bought(&json!([{"action_type": "omni_purchase", "value": "1e3"}])),
+            bought(&json!([{"action_type": "omni_purchase", "value": most}])),
+            bought(&json!([
+                {"action_type": "omni_purchase", "value": "6"},
+                {"action_type": "omni_purchase", "value": "7"},
+            ])),
+        ] {
+            let sum = of(&[sold.clone(), odd.clone()]);
+            assert_eq!(sum.purchases, None, "{odd}");
+            assert_eq!(sum.link_clicks, Some(14), "{odd}");
+        }
     }
 
     #[test]

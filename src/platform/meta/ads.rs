@@ -1,4 +1,4 @@
-//! What advertising the posts has cost, by the Marketing API.
+//! What advertising the posts has cost and brought, by the Marketing API.
 //!
 //! The account's advertisements are listed, each with the post that it shows, and the list is kept
 //! for ten minutes. Those of the posts of one fetch are then asked for together: over the time that
@@ -11,8 +11,14 @@
 //!   under a definition of their own, by which a claim can be cleared and not refuted. Where an
 //!   affiliate's access is asked they do not: there the page's own count may still be had with this
 //!   program's.
-//! - Purchases (`omni_purchase`) are kept as evidence only. Claims of conversions are checked against
-//!   the orders that the advertiser signed, which a figure of the platform would displace.
+//! - Purchases (`omni_purchase`) are the conversions, under a definition of their own as well: they
+//!   are what Meta credits to its advertisements, not what the advertiser signed. Signed orders
+//!   decide wherever there are any, see [`crate::domain::reconciliation`]'s rule 9. Beside an
+//!   affiliate's access they are told only where that has a number of the post: otherwise this
+//!   program's own may still have some.
+//!
+//! Figures are put only where something was told of the post itself. Advertisements outlive their
+//! post, so what they brought does not show that it is there.
 //!
 //! Nothing here fails an observation: where the account cannot be read there is no spend, the evidence
 //! says why, and the account is left alone for a while. What is told of its quota holds back no posts.
@@ -28,15 +34,13 @@ use tokio::time::{Instant, timeout};
 use super::access::Results;
 use super::ad_rows::{Advertised, FIELDS};
 use crate::model::{EvidenceGrade, Observed};
+use crate::platform::definition::{META_AD_CLICKS, META_AD_PURCHASES};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::Graph;
 use crate::platform::graph::paging::{self, Cursor};
 use crate::platform::lenient::text;
 use crate::platform::usage::{Usage, measured};
 use crate::platform::{Fetched, Sighting};
-
-/// What the links that were followed in advertisements count.
-const LINK_CLICKS: &str = "meta.ads.inline_link_clicks";
 
 /// The states of an advertisement that are asked for. Archived ones are left out unless named, and
 /// deleted ones cannot be listed.
@@ -109,9 +113,9 @@ impl Advertisements {
         }
     }
 
-    /// Adds to the posts that were found what advertising them has cost, and the followed links in the
-    /// place of clicks that the page's insights do not have where `stand_in` says so.
-    pub(super) async fn add_to(&self, results: &mut Results, stand_in: bool) {
+    /// Adds to the posts that were found what advertising them has cost and brought. `last` says that
+    /// no other access is asked for what these results leave open.
+    pub(super) async fn add_to(&self, results: &mut Results, last: bool) {
         let mut found: BTreeMap<&str, &mut Sighting> = BTreeMap::new();
         for (id, result) in results {
             if let Ok(Fetched::Found(sighting)) = result {
@@ -127,7 +131,7 @@ impl Advertisements {
             let raw = match &told {
                 Ok(told) => match told.get(post) {
                     Some(advertised) => {
-                        put(advertised, sighting, stand_in);
+                        put(advertised, sighting, last);
                         advertised.raw.clone()
                     }
                     None => json!([]),
@@ -314,16 +318,28 @@ fn is_used_up(usage: Usage) -> bool {
 }
 
 /// Puts what was told of a post's advertisements onto what was told of the post.
-fn put(advertised: &Advertised, sighting: &mut Sighting, stand_in: bool) {
+fn put(advertised: &Advertised, sighting: &mut Sighting, last: bool) {
     sighting.spend.clone_from(&advertised.spend);
-    if let Some(value) = advertised.link_clicks
-        && stand_in
-        && !matches!(sighting.metrics.clicks, Observed::Reported { .. })
+    // The author is told with every answer about the post, and with no other.
+    if sighting.author.is_none() {
+        return;
+    }
+    let reported = |value: u64, definition: &str| Observed::Reported {
+        value,
+        definition: definition.to_owned(),
+        grade: EvidenceGrade::PlatformApp,
+    };
+    let metrics = &mut sighting.metrics;
+    let has = |observed: &Observed| matches!(observed, Observed::Reported { .. });
+    if let Some(value) = advertised.purchases
+        && (last || has(&metrics.views) || has(&metrics.clicks))
     {
-        sighting.metrics.clicks = Observed::Reported {
-            value,
-            definition: LINK_CLICKS.to_owned(),
-            grade: EvidenceGrade::PlatformApp,
-        };
+        metrics.conversions = reported(value, META_AD_PURCHASES);
+    }
+    if let Some(value) = advertised.link_clicks
+        && last
+        && !has(&metrics.clicks)
+    {
+        metrics.clicks = reported(value, META_AD_CLICKS);
     }
 }

@@ -5,8 +5,8 @@
 //! that was asked for, which begins with the page's. They do not tell when a post was published, and
 //! asking for that would cost as much of the quota as the insights, so it stays unsaid.
 //!
-//! Where an ad account is configured, what its advertisements of the posts have cost is asked for as
-//! well; see [`ads`].
+//! Where an ad account is configured, what its advertisements of the posts have cost and brought is
+//! asked for as well; see [`ads`].
 
 mod access;
 mod ad_rows;

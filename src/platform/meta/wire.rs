@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::definition::{META_CLICKS, META_VIEWS};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::paging;
 use crate::platform::graph::{Fault, FaultKind, insights};
@@ -16,7 +17,7 @@ pub(super) const VIEWS: &str = "post_media_view";
 /// Meta's name for how often something in a post was clicked.
 pub(super) const CLICKS: &str = "post_clicks";
 
-/// Also where its advertisements say what they sold: see [`super::ads`].
+/// Unless its advertisements say what they led to: see [`super::ads`].
 const NO_CONVERSIONS: &str = "Meta does not tell what a page's post sold.";
 
 /// Reads the insights of one post, both metrics in one answer.
@@ -148,11 +149,19 @@ fn found(
     })
 }
 
+/// What one of the two metrics counts.
+fn definition(metric: &str) -> &'static str {
+    match metric {
+        CLICKS => META_CLICKS,
+        _ => META_VIEWS,
+    }
+}
+
 fn observed(answer: &Value, metric: &str) -> Result<Observed, PlatformError> {
     Ok(match insights::lifetime(answer, metric)? {
         Some(value) => Observed::Reported {
             value,
-            definition: format!("meta.{metric}"),
+            definition: definition(metric).to_owned(),
             grade: EvidenceGrade::OwnerToken,
         },
         None => unavailable(&format!("Meta has no {metric} of this post, or not yet.")),

@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
+use crate::platform::definition::REDDIT_VIEWS;
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
 use crate::platform::lenient::{Reading, count, counted, flag, integer, pick, reading, text};
@@ -310,7 +311,7 @@ fn views(post: &Value) -> Observed {
     match reading(post.get("view_count")) {
         Reading::Count(value) => Observed::Reported {
             value,
-            definition: "reddit.view_count".to_owned(),
+            definition: REDDIT_VIEWS.to_owned(),
             grade: EvidenceGrade::PlatformApp,
         },
         Reading::Absent | Reading::Garbage => unsupported(NO_VIEWS),

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, PlatformKind, Secret};
+use crate::platform::definition::TIKTOK_VIEWS;
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{Reading, count, counted, handle, integer, reading, text};
@@ -285,7 +286,7 @@ fn views(video: &Value) -> Observed {
     match reading(video.get("view_count")) {
         Reading::Count(value) => Observed::Reported {
             value,
-            definition: "tiktok.view_count".to_owned(),
+            definition: TIKTOK_VIEWS.to_owned(),
             grade: EvidenceGrade::OwnerToken,
         },
         Reading::Absent => unavailable(NO_VIEWS),

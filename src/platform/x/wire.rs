@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::definition::{X_CLICKS, X_VIEWS};
 use crate::platform::error::{PlatformError, clean, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{count, counted, handle, pick, text};
@@ -328,8 +329,8 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
     let views = figure(private, VIEWS).or_else(|| figure(public, VIEWS));
     let clicks = figure(private, CLICKS);
     let metrics = Metrics {
-        views: observed(views, VIEWS, grade, NO_VIEWS),
-        clicks: observed(clicks, CLICKS, grade, NO_CLICKS),
+        views: observed(views, X_VIEWS, grade, NO_VIEWS),
+        clicks: observed(clicks, X_CLICKS, grade, NO_CLICKS),
         conversions: unsupported(NO_CONVERSIONS),
     };
     let author = author(post, users);
@@ -351,11 +352,11 @@ fn figure(metrics: Option<&Value>, name: &str) -> Option<u64> {
     count(metrics?.get(name))
 }
 
-fn observed(value: Option<u64>, name: &str, grade: EvidenceGrade, without: &str) -> Observed {
+fn observed(value: Option<u64>, definition: &str, grade: EvidenceGrade, without: &str) -> Observed {
     match value {
         Some(value) => Observed::Reported {
             value,
-            definition: format!("x.{name}"),
+            definition: definition.to_owned(),
             grade,
         },
         None => unavailable(without),

@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 
 use super::fault;
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::definition::YOUTUBE_VIEWS;
 use crate::platform::error::PlatformError;
 use crate::platform::http::Answer;
 use crate::platform::lenient::{Reading, count, counted, handle, pick, reading, text};
 use crate::platform::{Account, Fetched, Owner, Sighting, nameless, unavailable, unsupported};
-
-const VIEWS: &str = "youtube.viewCount";
 
 const NO_CLICKS: &str = "YouTube does not tell how often a video's links were followed.";
 const NO_CONVERSIONS: &str = "YouTube does not tell what a video sold.";
@@ -195,7 +194,7 @@ fn views(video: &Value, grade: EvidenceGrade) -> Observed {
     match reading(video.pointer("/statistics/viewCount")) {
         Reading::Count(value) => Observed::Reported {
             value,
-            definition: VIEWS.to_owned(),
+            definition: YOUTUBE_VIEWS.to_owned(),
             grade,
         },
         Reading::Absent => unavailable(no_views(video)),

@@ -3,10 +3,13 @@
 use std::str::FromStr;
 
 use super::{
-    Case, ReasonCode, claimed, graded, nothing_told, only_clicks, only_views, reported,
-    unavailable, unsupported,
+    Case, ReasonCode, claimed, default_definition, graded, nothing_told, only_clicks,
+    only_conversions, only_views, reported, unavailable, unsupported,
 };
-use crate::model::{DiscrepancyLevel, EvidenceGrade, Metric, Metrics, PlatformKind};
+use crate::model::{
+    DiscrepancyLevel, EvidenceGrade, Metric, Metrics, Observed, PlatformKind, ReconciliationStatus,
+};
+use crate::platform::definitions;
 
 #[test]
 fn null_is_not_claimed_and_has_no_level() {
@@ -267,6 +270,77 @@ fn more_conversions_than_orders_are_unsigned() {
         .comparison(Metric::Conversions);
     assert_eq!(floor.reason_code, ReasonCode::UnsignedConversions);
     assert_eq!(floor.level, Some(DiscrepancyLevel::Low));
+}
+
+/// What Meta credits to the advertisements of a post.
+fn purchases(value: u64) -> Metrics<Observed> {
+    only_conversions(graded(
+        value,
+        "meta.ads.omni_purchase",
+        EvidenceGrade::PlatformApp,
+    ))
+}
+
+#[test]
+fn without_signed_orders_the_purchases_that_a_platform_counts_clear_and_never_accuse() {
+    let case = Case::new(PlatformKind::Meta, claimed(None, None, Some(30)));
+    let cleared = case.clone().observed(1, purchases(30));
+    let comparison = cleared.comparison(Metric::Conversions);
+    assert_eq!(comparison.reason_code, ReasonCode::ClearedByOtherDefinition);
+    assert_eq!(comparison.evidence_grade, Some(EvidenceGrade::PlatformApp));
+    assert_eq!(
+        (comparison.actual, comparison.level),
+        (Some(30), Some(DiscrepancyLevel::None))
+    );
+    assert_eq!(cleared.verdict().status, ReconciliationStatus::Matched);
+
+    for value in [29, 0] {
+        let above = case.clone().observed(72, purchases(value));
+        let comparison = above.comparison(Metric::Conversions);
+        assert_eq!(comparison.reason_code, ReasonCode::NotComparable);
+        assert_eq!((comparison.actual, comparison.level), (None, None));
+        assert_eq!(comparison.platform_report_id, Some(100));
+        assert_eq!(
+            above.last().verdict().status,
+            ReconciliationStatus::NotComparable
+        );
+    }
+    let untold = case.observed(1, only_conversions(unsupported()));
+    assert_eq!(untold.code(Metric::Conversions), ReasonCode::NoSignedOrders);
+}
+
+#[test]
+fn once_there_are_signed_orders_the_purchases_that_a_platform_counts_change_nothing() {
+    let case = Case::new(PlatformKind::Meta, claimed(None, None, Some(30)));
+    for (orders, code) in [
+        (5, ReasonCode::UnsignedConversions),
+        (30, ReasonCode::WithinSignedOrders),
+    ] {
+        for value in [0, 29, 30, 4_080] {
+            let case = case
+                .clone()
+                .observed(72, purchases(value))
+                .orders(orders, 0, 0);
+            let comparison = case.comparison(Metric::Conversions);
+            assert_eq!(comparison.reason_code, code, "{value}");
+            assert_eq!(comparison.actual, Some(orders), "{value}");
+            assert_eq!(comparison.evidence_grade, Some(EvidenceGrade::SignedOrders));
+        }
+    }
+}
+
+#[test]
+fn a_campaigns_default_and_a_platforms_own_counts_are_what_its_adapter_reports() {
+    for platform in PlatformKind::ALL {
+        for metric in Metric::ALL {
+            let reported = definitions(*platform, metric);
+            let default = default_definition(*platform, metric);
+            assert!(
+                default.is_none_or(|default| reported.contains(&default)),
+                "{platform} {metric:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -39,6 +39,7 @@ fn definitions(expected: Option<&'static str>) -> impl Strategy<Value = &'static
         "meta.post_clicks",
         "x.plays",
         "shop.conversions",
+        "meta.ads.omni_purchase",
     ]);
     prop_oneof![3 => Just(expected.unwrap_or("shop.conversions")), 1 => others]
 }
@@ -351,6 +352,27 @@ proptest! {
         let mut case = case;
         case.claim.views_definition = "campaign.own".to_owned();
         prop_assert!(!is_over(case.comparison(Metric::Views).level));
+    }
+
+    #[test]
+    fn without_signed_orders_no_figure_of_conversions_accuses(case in cases()) {
+        let case = Case { orders: SignedOrders::NoneDelivered, ..case };
+        let found = case.comparison(Metric::Conversions);
+        prop_assert!(!is_over(found.level));
+        prop_assert_ne!(found.reason_code, ReasonCode::UnsignedConversions);
+    }
+
+    #[test]
+    fn no_figure_of_conversions_turns_a_verdict_by_signed_orders(
+        case in cases(),
+        figures in vec(observed(PlatformKind::Meta, Metric::Conversions), 6),
+    ) {
+        prop_assume!(matches!(case.orders, SignedOrders::Delivered(_)));
+        let mut other = case.clone();
+        for (observation, figure) in other.observations.iter_mut().zip(figures) {
+            observation.metrics.conversions = figure;
+        }
+        prop_assert_eq!(other.verdict(), case.verdict());
     }
 
     #[test]

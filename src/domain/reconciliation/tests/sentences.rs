@@ -1,6 +1,8 @@
 //! The words: each sentence with its numbers, and what happens next.
 
-use super::{Case, Check, claimed, graded, nothing_told, only_views, reported, unsupported};
+use super::{
+    Case, Check, claimed, graded, nothing_told, only_conversions, only_views, reported, unsupported,
+};
 use crate::model::{EvidenceGrade, Metric, PlatformKind};
 
 fn views_sentence(case: &Case) -> String {
@@ -139,6 +141,15 @@ fn conversions_say_how_many_were_claimed_signed_and_reversed() {
         conversions_sentence(50, |case| case.orders(80, 10, 20)),
         "Claimed 50 conversions; signed orders leave 50 for this claim (80 signed, 10 reversed, 20 \
          credited to earlier claims): within it."
+    );
+    let purchases = |case: Case, value| {
+        let figure = graded(value, "meta.ads.omni_purchase", EvidenceGrade::PlatformApp);
+        case.observed(1, only_conversions(figure))
+    };
+    assert_eq!(
+        conversions_sentence(5, |case| purchases(case, 6)),
+        "Claimed 5 conversions; Instagram reports 6 as meta.ads.omni_purchase (application access), \
+         another definition: it covers the claim."
     );
     assert_eq!(
         conversions_sentence(5, |case| case),

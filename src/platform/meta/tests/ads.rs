@@ -166,11 +166,13 @@ async fn a_post_has_the_sum_of_what_its_advertisements_have_cost() {
             grade: EvidenceGrade::PlatformApp,
         }
     );
-    assert_eq!(
-        second.metrics.conversions.availability(),
-        Availability::Unsupported,
-        "what an advertisement sold is evidence only"
-    );
+    let purchases = |value| Observed::Reported {
+        value,
+        definition: "meta.ads.omni_purchase".to_owned(),
+        grade: EvidenceGrade::PlatformApp,
+    };
+    assert_eq!(first.metrics.conversions, purchases(12), "of both");
+    assert_eq!(second.metrics.conversions, purchases(6));
     assert!(matches!(results[2], Ok(Fetched::Gone { .. })));
     assert!(results[3].is_err());
 
@@ -201,6 +203,10 @@ async fn a_post_without_advertisements_that_were_shown_has_no_spend_and_no_zero(
     for result in &results {
         let sighting = found(result.as_ref().unwrap());
         assert_eq!(sighting.spend, None);
+        assert_eq!(
+            sighting.metrics.conversions.availability(),
+            Availability::Unsupported
+        );
         assert_eq!(sighting.raw["advertisements"], json!([]));
     }
     let second = found(results[1].as_ref().unwrap());
@@ -247,6 +253,7 @@ async fn an_ad_account_that_cannot_be_read_costs_no_observation_and_is_left_alon
         let sighting = found(results[0].as_ref().unwrap());
         assert_eq!(sighting.metrics.views.value(), Some(1000), "{body}");
         assert_eq!(sighting.spend, None, "{body}");
+        assert_eq!(sighting.metrics.conversions.value(), None, "{body}");
         let why = sighting.raw["advertisements"]["error"].as_str().unwrap();
         assert!(why.starts_with(said), "{why}");
         assert!(!why.contains("the-ad-token"), "{why}");
@@ -279,6 +286,40 @@ async fn for_an_affiliates_access_the_followed_links_of_advertisements_stand_in_
         sighting.metrics.clicks.availability(),
         Availability::Unsupported
     );
+    assert_eq!(sighting.metrics.views.value(), Some(5));
+    assert_eq!(
+        sighting.metrics.conversions.value(),
+        Some(6),
+        "beside a number of the post's own"
+    );
+}
+
+#[tokio::test]
+async fn what_advertisements_brought_does_not_show_a_post_of_which_nothing_is_told() {
+    let withheld = error(10, None, "(#10) not for this token").to_string();
+    let stub = Stub::start(move |asked| {
+        if edge(asked).is_some() {
+            return marketing(asked);
+        }
+        let parts: Vec<Value> = serde_json::from_str(&asked.form("batch").unwrap()).unwrap();
+        let answers = vec![json!({"code": 403, "body": withheld}); parts.len()];
+        Reply::new(200, json!(answers).to_string())
+    })
+    .await;
+    let adapter = advertising(&stub);
+    let owner = Owner {
+        token: Secret::new("page-token"),
+        account: Account::default(),
+    };
+    for owner in [None, Some(&owner)] {
+        let results = adapter.fetch(&references(&[1]), owner).await;
+        let sighting = found(results[0].as_ref().unwrap());
+        assert_eq!(sighting.author, None);
+        assert_eq!(sighting.spend, spent("13"), "the cost is told");
+        for (metric, observed) in sighting.metrics.iter() {
+            assert_eq!(observed.value(), None, "{metric:?}");
+        }
+    }
 }
 
 #[tokio::test]
