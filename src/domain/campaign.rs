@@ -13,6 +13,7 @@ use crate::db::campaign::{self, Campaign, CampaignPlatform, NewCampaign, NewPoli
 use crate::db::{Connection, advertiser};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CampaignStatus, DiscrepancyLevel, Metric, PlatformKind};
+use crate::platform;
 
 /// The thresholds that a caller gives; what is left out is the default, or stays as it is.
 #[derive(Debug, Default)]
@@ -130,7 +131,7 @@ pub async fn create(app: &App, viewer: &Viewer, input: CreateCampaign) -> Result
     let mut checks = Checks::default();
     let name = checks.required_text("name", &input.name, 200);
     check_dates(&mut checks, input.starts_at, input.ends_at);
-    let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions);
+    let platforms = resolve_platforms(&mut checks, &input.platforms, &input.views_definitions, &[]);
     let policy = input.policy.resolve(Policy::default(), &mut checks);
     checks.finish()?;
     let platforms = defined(platforms, &[]);
@@ -172,9 +173,6 @@ pub async fn update_platforms(
     platforms: &[PlatformKind],
     definitions: &[(PlatformKind, String)],
 ) -> Result<Campaign, Error> {
-    let mut checks = Checks::default();
-    let platforms = resolve_platforms(&mut checks, platforms, definitions);
-    checks.finish()?;
     let campaign = own_campaign(app, viewer, campaign_id).await?;
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
@@ -182,6 +180,9 @@ pub async fn update_platforms(
         .transaction::<_, Error, _>(async |connection| {
             campaign::lock(connection, campaign.id).await?;
             let before = campaign::list_platforms_ever(connection, campaign.id).await?;
+            let mut checks = Checks::default();
+            let platforms = resolve_platforms(&mut checks, platforms, definitions, &before);
+            checks.finish()?;
             let platforms = defined(platforms, &before);
             write_platforms(connection, campaign.id, &platforms, now).await
         })
@@ -274,11 +275,13 @@ fn check_dates(
     }
 }
 
-/// Each platform with what a view is to mean there, where that is given.
+/// Each platform with what a view is to mean there, where that is given. What the campaign had `before` may be given again,
+/// whatever it is.
 fn resolve_platforms(
     checks: &mut Checks,
     platforms: &[PlatformKind],
     definitions: &[(PlatformKind, String)],
+    before: &[CampaignPlatform],
 ) -> Vec<(PlatformKind, Option<String>)> {
     let mut kinds = platforms.to_vec();
     kinds.sort_unstable();
@@ -290,22 +293,23 @@ fn resolve_platforms(
             "platforms must name at least one platform",
         );
     }
-    if definitions.iter().any(|(kind, _)| !kinds.contains(kind)) {
-        let message = "viewsDefinitions names a platform that is not among platforms";
-        checks.refuse(RefusalCode::Invalid, "viewsDefinitions", message);
-    }
-    let well_formed = |text: &str| {
-        (1..=100).contains(&text.len())
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_')
-    };
-    if definitions
-        .iter()
-        .any(|(_, definition)| !well_formed(definition))
-    {
-        let message = "a definition must be 1 to 100 letters, digits, dots and underscores, such as instagram.views";
-        checks.refuse(RefusalCode::Invalid, "viewsDefinitions", message);
+    for (nth, (kind, definition)) in definitions.iter().enumerate() {
+        let field = |name: &str| format!("viewsDefinitions.{nth}.{name}");
+        if !kinds.contains(kind) {
+            let message = format!("{kind} is not among platforms");
+            checks.refuse(RefusalCode::Invalid, &field("platform"), message);
+        }
+        let had = before
+            .iter()
+            .any(|had| had.platform == *kind && had.views_definition == *definition);
+        let reported = platform::definitions(*kind, Metric::Views);
+        if !had && !reported.contains(&definition.as_str()) {
+            let message = format!(
+                "views on {kind} are never reported under this definition, so that no claim could be checked: it can be {}",
+                reported.join(" or ")
+            );
+            checks.refuse(RefusalCode::Invalid, &field("definition"), message);
+        }
     }
     kinds
         .into_iter()

@@ -333,7 +333,8 @@ impl PolicyInput {
 pub struct ViewsDefinitionInput {
     /// The platform.
     platform: PlatformKind,
-    /// The definition, such as instagram.views: up to 100 letters, digits, dots and underscores.
+    /// The definition, such as instagram.views: one under which figures of the platform's views are reported, or the one that
+    /// the campaign has there already.
     definition: String,
 }
 

@@ -103,7 +103,8 @@ async fn a_campaign_keeps_what_it_was_created_with() {
         json!({
             "name": "  Spring  ", "status": "DRAFT", "startsAt": "2026-12-01T01:00:00+01:00",
             "endsAt": "2026-12-01T00:00:00.000001Z", "policy": policy,
-            "viewsDefinitions": [{ "platform": "REDDIT", "definition": "shop.link_views" }],
+            "platforms": ["INSTAGRAM"], "viewsDefinitions": [{
+                "platform": "INSTAGRAM", "definition": "instagram.business_discovery.view_count" }],
         }),
     )
     .await;
@@ -115,7 +116,10 @@ async fn a_campaign_keeps_what_it_was_created_with() {
     let mut kept = policy;
     kept["version"] = json!(1);
     assert_eq!(campaign["policy"], kept);
-    assert_eq!(definitions(&payload), [pair("REDDIT", "shop.link_views")]);
+    assert_eq!(
+        definitions(&payload),
+        [pair("INSTAGRAM", "instagram.business_discovery.view_count")]
+    );
     app.abandon().await;
 }
 
@@ -140,12 +144,21 @@ async fn what_is_wrong_with_a_campaign_is_said_by_its_field() {
             json!({ "startsAt": begin, "endsAt": "2026-11-30T23:59:59Z" }),
             "OUT_OF_RANGE endsAt",
         ),
-        (defined("META", "meta.x"), "INVALID viewsDefinitions"),
-        (defined("REDDIT", ""), "INVALID viewsDefinitions"),
-        (defined("REDDIT", "two words"), "INVALID viewsDefinitions"),
+        (
+            defined("META", "meta.post_media_view"),
+            "INVALID viewsDefinitions.0.platform",
+        ),
+        (
+            defined("REDDIT", ""),
+            "INVALID viewsDefinitions.0.definition",
+        ),
+        (
+            defined("REDDIT", "two words"),
+            "INVALID viewsDefinitions.0.definition",
+        ),
         (
             defined("REDDIT", &long_definition),
-            "INVALID viewsDefinitions",
+            "INVALID viewsDefinitions.0.definition",
         ),
     ] {
         let payload = create_campaign(&acme.client, parts).await;
@@ -153,6 +166,60 @@ async fn what_is_wrong_with_a_campaign_is_said_by_its_field() {
         assert_eq!(payload["campaign"], Value::Null);
     }
     assert_eq!(written(&app).await, "0 0 0");
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_definition_that_nobody_reports_is_refused_with_those_that_are() {
+    let app = TestApp::start().await;
+    let (acme, _, campaign) = app.program(&["YOUTUBE"]).await;
+    let defined = |definition: &str| {
+        json!([
+            { "platform": "INSTAGRAM", "definition": "instagram.views" },
+            { "platform": "YOUTUBE", "definition": definition },
+        ])
+    };
+    let both: &[&str] = &["INSTAGRAM", "YOUTUBE"];
+    for typo in ["youtube.views", "youtube.viewcount", "instagram.views"] {
+        let parts = json!({ "platforms": both, "viewsDefinitions": defined(typo) });
+        let created = create_campaign(&acme.client, parts).await;
+        let changed = update_platforms(&acme.client, &campaign, both, defined(typo)).await;
+        for payload in [created, changed] {
+            assert_eq!(
+                refusals(&payload),
+                ["INVALID viewsDefinitions.1.definition"],
+                "{payload}"
+            );
+            let message = scene::text(&payload["userErrors"][0]["message"]);
+            assert!(
+                message.ends_with("it can be youtube.viewCount"),
+                "{message}"
+            );
+        }
+    }
+    assert_eq!(written(&app).await, "1 1 1");
+
+    // What a campaign has from before this was looked at stays, also where it is given again.
+    app.database
+        .execute("UPDATE campaign_platforms SET views_definition = 'youtube.views'")
+        .await;
+    let kept = update_platforms(&acme.client, &campaign, both, Value::Null).await;
+    let old = [
+        pair("INSTAGRAM", "instagram.views"),
+        pair("YOUTUBE", "youtube.views"),
+    ];
+    assert_eq!(definitions(&kept), old, "{kept}");
+    let again = update_platforms(&acme.client, &campaign, both, defined("youtube.views")).await;
+    assert_eq!(definitions(&again), old, "{again}");
+    let better =
+        update_platforms(&acme.client, &campaign, both, defined("youtube.viewCount")).await;
+    assert_eq!(
+        definitions(&better),
+        [
+            pair("INSTAGRAM", "instagram.views"),
+            pair("YOUTUBE", "youtube.viewCount"),
+        ]
+    );
     app.abandon().await;
 }
 
@@ -299,7 +366,8 @@ async fn a_claim_is_judged_in_the_definition_that_it_was_made_in() {
         figures.views >= 1000
     });
     let mut ids = Vec::new();
-    for (nth, definition) in ["instagram.views", "instagram.reach"].iter().enumerate() {
+    let public = "instagram.business_discovery.view_count";
+    for (nth, definition) in ["instagram.views", public].iter().enumerate() {
         let defined = json!([{ "platform": "INSTAGRAM", "definition": definition }]);
         let payload = update_platforms(&acme.client, &campaign, &["INSTAGRAM"], defined).await;
         assert_eq!(definitions(&payload), [pair("INSTAGRAM", definition)]);
@@ -311,7 +379,7 @@ async fn a_claim_is_judged_in_the_definition_that_it_was_made_in() {
     let reddit = update_platforms(&acme.client, &campaign, &["REDDIT"], Value::Null).await;
     assert_eq!(definitions(&reddit), [pair("REDDIT", "reddit.view_count")]);
     let kept = update_platforms(&acme.client, &campaign, &["INSTAGRAM"], Value::Null).await;
-    assert_eq!(definitions(&kept), [pair("INSTAGRAM", "instagram.reach")]);
+    assert_eq!(definitions(&kept), [pair("INSTAGRAM", public)]);
     assert_eq!(brief(&watcher.next().await), "RAISED OVERCLAIM");
 
     // Views are a figure for the first claim whatever they are for the campaign now; for the second they never were one.
@@ -337,11 +405,16 @@ async fn a_change_of_platforms_that_is_wrong_changes_nothing() {
     let app = TestApp::start().await;
     let (acme, _, campaign) = app.program(&["INSTAGRAM"]).await;
     let other = app.advertiser("Other").await;
-    let meta = json!([{ "platform": "META", "definition": "meta.x" }]);
+    let meta = json!([{ "platform": "META", "definition": "meta.post_media_view" }]);
     let (none, reddit): (&[&str], &[&str]) = (&[], &["REDDIT"]);
     for (client, platforms, definitions, refusal) in [
         (&acme.client, none, Value::Null, "INVALID platforms"),
-        (&acme.client, reddit, meta, "INVALID viewsDefinitions"),
+        (
+            &acme.client,
+            reddit,
+            meta,
+            "INVALID viewsDefinitions.0.platform",
+        ),
         (&other.client, reddit, Value::Null, "NOT_FOUND campaignId"),
     ] {
         let payload = update_platforms(client, &campaign, platforms, definitions).await;
