@@ -27,6 +27,14 @@ pub struct Platform {
     pub access_token_sealed: Option<Vec<u8>>,
     /// Under which key.
     pub access_token_key_id: Option<String>,
+    /// The account that the token reads.
+    pub account_id: Option<String>,
+    /// The account that advertises, `act_` and its number.
+    pub ad_account_id: Option<String>,
+    /// A token that reads that account, encrypted.
+    pub ad_access_token_sealed: Option<Vec<u8>>,
+    /// Under which key.
+    pub ad_access_token_key_id: Option<String>,
     /// The version in the path of its API.
     pub api_version: Option<String>,
     /// How many calls a minute all processes together may make.
@@ -65,6 +73,10 @@ pub async fn update(connection: &mut Connection, platform: &Platform) -> QueryRe
             platforms::client_secret_key_id.eq(&platform.client_secret_key_id),
             platforms::access_token_sealed.eq(&platform.access_token_sealed),
             platforms::access_token_key_id.eq(&platform.access_token_key_id),
+            platforms::account_id.eq(&platform.account_id),
+            platforms::ad_account_id.eq(&platform.ad_account_id),
+            platforms::ad_access_token_sealed.eq(&platform.ad_access_token_sealed),
+            platforms::ad_access_token_key_id.eq(&platform.ad_access_token_key_id),
             platforms::api_version.eq(&platform.api_version),
             platforms::requests_per_minute.eq(platform.requests_per_minute),
             platforms::version.eq(platforms::version + 1),
@@ -96,7 +108,8 @@ pub async fn list_under_other_keys(
         .filter(
             platforms::client_secret_key_id
                 .ne(key_id)
-                .or(platforms::access_token_key_id.ne(key_id)),
+                .or(platforms::access_token_key_id.ne(key_id))
+                .or(platforms::ad_access_token_key_id.ne(key_id)),
         )
         .select(Platform::as_select())
         .load(connection)

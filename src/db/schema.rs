@@ -365,6 +365,10 @@ diesel::table! {
         version -> Int8,
         calls_left -> Nullable<Float8>,
         calls_left_at -> Nullable<Timestamptz>,
+        account_id -> Nullable<Text>,
+        ad_account_id -> Nullable<Text>,
+        ad_access_token_sealed -> Nullable<Bytea>,
+        ad_access_token_key_id -> Nullable<Text>,
     }
 }
 

@@ -19,10 +19,21 @@ use crate::db::platform::{self, Platform};
 use crate::db::{Connection, credential, platform_budget, platform_health};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{PlatformKind, Secret};
-use crate::platform::Overrides;
+use crate::platform::{Overrides, PlatformConfig, Setup};
 
 /// How often a process looks for changes.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// A secret that a platform may be set up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlatformSecret {
+    /// That of this program's registration.
+    ClientSecret,
+    /// A token that reads figures.
+    AccessToken,
+    /// A token that reads the insights of an ad account.
+    AdAccessToken,
+}
 
 /// What is to be changed. None: it stays; none inside: as the environment says.
 #[derive(Debug, Default)]
@@ -33,12 +44,15 @@ pub struct UpdateConfig {
     pub client_id: Option<Option<String>>,
     pub client_secret: Option<Option<Secret>>,
     pub access_token: Option<Option<Secret>>,
+    pub account_id: Option<Option<String>>,
+    pub ad_account_id: Option<Option<String>>,
+    pub ad_access_token: Option<Option<Secret>>,
     pub api_version: Option<Option<String>>,
     pub requests_per_minute: Option<Option<i64>>,
 }
 
 impl UpdateConfig {
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, kind: PlatformKind) -> Result<(), Error> {
         let mut checks = Checks::default();
         if let Some(Some(address)) = &self.base_url {
             let fits = address.len() <= 2048
@@ -59,14 +73,16 @@ impl UpdateConfig {
         if let Some(Some(id)) = &self.client_id {
             checks.required_text("clientId", id, 500);
         }
-        for (field, secret) in [
-            ("clientSecret", &self.client_secret),
-            ("accessToken", &self.access_token),
+        for (secret, text) in [
+            (PlatformSecret::ClientSecret, &self.client_secret),
+            (PlatformSecret::AccessToken, &self.access_token),
+            (PlatformSecret::AdAccessToken, &self.ad_access_token),
         ] {
-            if let Some(Some(secret)) = secret {
-                checks.required_text(field, secret.expose(), 5000);
+            if let Some(Some(text)) = text {
+                checks.required_text(secret.field(), text.expose(), 5000);
             }
         }
+        self.check_accounts(kind, &mut checks);
         if let Some(Some(version)) = &self.api_version {
             let fits = (1..=50).contains(&version.len())
                 && version
@@ -85,6 +101,89 @@ impl UpdateConfig {
         }
         checks.finish()
     }
+
+    /// Accounts are settings of the platforms whose API is asked by them.
+    fn check_accounts(&self, kind: PlatformKind, checks: &mut Checks) {
+        let mut only = |field: &str, is_given: bool, kinds: &[PlatformKind]| {
+            let fits = kinds.contains(&kind);
+            if is_given && !fits {
+                let names: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+                let message = format!(
+                    "{field} is a setting of {} and of no other platform",
+                    names.join(" and ")
+                );
+                checks.refuse(RefusalCode::Invalid, field, message);
+            }
+            is_given && fits
+        };
+        let account = self.account_id.as_ref().and_then(Option::as_deref);
+        let ad_account = self.ad_account_id.as_ref().and_then(Option::as_deref);
+        let has_account = only(
+            "accountId",
+            account.is_some(),
+            &[PlatformKind::Instagram, PlatformKind::Meta],
+        );
+        let has_ad_account = only("adAccountId", ad_account.is_some(), &[PlatformKind::Meta]);
+        let ad_token = matches!(self.ad_access_token, Some(Some(_)));
+        only("adAccessToken", ad_token, &[PlatformKind::Meta]);
+        if has_account && account.is_some_and(|id| account_of(id).is_none()) {
+            let message = "accountId must be the number of the account, 1 to 30 digits";
+            checks.refuse(RefusalCode::Invalid, "accountId", message);
+        }
+        if has_ad_account
+            && ad_account.is_some_and(|id| PlatformConfig::ad_account_of(id).is_none())
+        {
+            let message = "adAccountId must be act_ and 1 to 20 digits, or the digits alone";
+            checks.refuse(RefusalCode::Invalid, "adAccountId", message);
+        }
+    }
+
+    /// Puts what is to be changed onto the row.
+    fn apply(self, app: &App, row: &mut Platform) -> Result<(), Error> {
+        let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
+        if let Some(enabled) = self.enabled {
+            row.enabled = enabled;
+        }
+        if let Some(base_url) = self.base_url {
+            row.base_url = trimmed(base_url);
+        }
+        if let Some(client_id) = self.client_id {
+            row.client_id = trimmed(client_id);
+        }
+        if let Some(id) = self.account_id {
+            row.account_id = id.as_deref().and_then(account_of);
+        }
+        if let Some(id) = self.ad_account_id {
+            row.ad_account_id = id.as_deref().and_then(PlatformConfig::ad_account_of);
+        }
+        if let Some(api_version) = self.api_version {
+            row.api_version = api_version;
+        }
+        if let Some(limit) = self.requests_per_minute {
+            row.requests_per_minute = limit
+                .map(i32::try_from)
+                .transpose()
+                .map_err(Error::internal)?;
+        }
+        for (secret, given) in [
+            (PlatformSecret::ClientSecret, self.client_secret),
+            (PlatformSecret::AccessToken, self.access_token),
+            (PlatformSecret::AdAccessToken, self.ad_access_token),
+        ] {
+            if let Some(text) = given {
+                secret.seal(app, row, text.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number of an account, without white space around it; none where the text is none of 1 to 30 digits.
+fn account_of(text: &str) -> Option<String> {
+    let text = text.trim();
+    let is_number =
+        (1..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.to_owned())
 }
 
 /// Changes what is set of a platform, for every process within a second.
@@ -96,48 +195,24 @@ pub async fn update_config(
     kind: PlatformKind,
     input: UpdateConfig,
 ) -> Result<read::Platform, Error> {
-    input.check()?;
+    input.check(kind)?;
     let is_other_access = input.base_url.is_some()
         || input.client_id.is_some()
         || input.client_secret.is_some()
-        || input.access_token.is_some();
+        || input.access_token.is_some()
+        || input.account_id.is_some();
     let mut connection = app.db.get().await?;
     connection
         .transaction::<_, Error, _>(async |connection| {
             let mut row = platform::lock(connection, kind).await?;
-            if let Some(enabled) = input.enabled {
-                row.enabled = enabled;
-            }
-            let trimmed = |text: Option<String>| text.map(|text| text.trim().to_owned());
-            if let Some(base_url) = input.base_url {
-                row.base_url = trimmed(base_url);
-            }
-            if let Some(client_id) = input.client_id {
-                row.client_id = trimmed(client_id);
-            }
-            if let Some(api_version) = input.api_version {
-                row.api_version = api_version;
-            }
-            if let Some(limit) = input.requests_per_minute {
-                row.requests_per_minute = limit
-                    .map(i32::try_from)
-                    .transpose()
-                    .map_err(Error::internal)?;
-            }
-            if let Some(secret) = input.client_secret {
-                set_client_secret(app, &mut row, secret.as_ref())?;
-            }
-            if let Some(token) = input.access_token {
-                set_access_token(app, &mut row, token.as_ref())?;
-            }
+            input.apply(app, &mut row)?;
             let mut checks = Checks::default();
             let unreadable =
                 "what is stored is under an encryption key that is not here: set it anew, or null";
-            if client_secret(app, &row).is_err() {
-                checks.refuse(RefusalCode::Invalid, "clientSecret", unreadable);
-            }
-            if access_token(app, &row).is_err() {
-                checks.refuse(RefusalCode::Invalid, "accessToken", unreadable);
+            for secret in PlatformSecret::ALL {
+                if secret.open(app, &row).is_err() {
+                    checks.refuse(RefusalCode::Invalid, secret.field(), unreadable);
+                }
             }
             checks.finish()?;
             let row = platform::update(connection, &row).await?;
@@ -164,68 +239,73 @@ pub async fn update_config(
         .ok_or_else(|| Error::internal(format!("no row for {kind}")))
 }
 
-fn client_secret_place(kind: PlatformKind) -> String {
-    format!("client secret of {kind}")
-}
+impl PlatformSecret {
+    const ALL: [Self; 3] = [Self::ClientSecret, Self::AccessToken, Self::AdAccessToken];
 
-fn access_token_place(kind: PlatformKind) -> String {
-    format!("access token of {kind}")
-}
+    /// Those that a platform is set up with.
+    pub(super) fn there(setup: &Setup) -> Vec<Self> {
+        let mut there = Self::ALL.to_vec();
+        there.retain(|secret| match secret {
+            Self::ClientSecret => setup.has_client_secret,
+            Self::AccessToken => setup.has_access_token,
+            Self::AdAccessToken => setup.has_ad_access_token,
+        });
+        there
+    }
 
-/// A secret as it lies in a row, with the id of the key that it is under; nothing of none.
-type Stored = (Option<Vec<u8>>, Option<String>);
+    /// The input field that sets it.
+    const fn field(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "clientSecret",
+            Self::AccessToken => "accessToken",
+            Self::AdAccessToken => "adAccessToken",
+        }
+    }
 
-fn seal(app: &App, place: &str, secret: Option<&Secret>) -> Result<Stored, Error> {
-    let sealed = secret
-        .map(|secret| app.vault.seal(place, secret))
-        .transpose()
-        .map_err(Error::internal)?;
-    Ok(sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip())
-}
+    /// The place that it is encrypted for.
+    fn place(self, kind: PlatformKind) -> String {
+        let what = match self {
+            Self::ClientSecret => "client secret",
+            Self::AccessToken => "access token",
+            Self::AdAccessToken => "ad access token",
+        };
+        format!("{what} of {kind}")
+    }
 
-fn open(
-    app: &App,
-    place: &str,
-    sealed: Option<&[u8]>,
-    key_id: Option<&str>,
-) -> Result<Option<Secret>, Error> {
-    sealed
-        .zip(key_id)
-        .map(|(sealed, key_id)| app.vault.open(place, key_id, sealed))
-        .transpose()
-        .map_err(Error::internal)
-}
+    /// Encrypts it into the row; takes it away where none is given.
+    fn seal(self, app: &App, row: &mut Platform, secret: Option<&Secret>) -> Result<(), Error> {
+        let sealed = secret
+            .map(|secret| app.vault.seal(&self.place(row.kind), secret))
+            .transpose()
+            .map_err(Error::internal)?;
+        let (bytes, key_id) = sealed.map(|sealed| (sealed.bytes, sealed.key_id)).unzip();
+        let columns = match self {
+            Self::ClientSecret => (&mut row.client_secret_sealed, &mut row.client_secret_key_id),
+            Self::AccessToken => (&mut row.access_token_sealed, &mut row.access_token_key_id),
+            Self::AdAccessToken => (
+                &mut row.ad_access_token_sealed,
+                &mut row.ad_access_token_key_id,
+            ),
+        };
+        *columns.0 = bytes;
+        *columns.1 = key_id;
+        Ok(())
+    }
 
-fn set_client_secret(app: &App, row: &mut Platform, secret: Option<&Secret>) -> Result<(), Error> {
-    let place = client_secret_place(row.kind);
-    (row.client_secret_sealed, row.client_secret_key_id) = seal(app, &place, secret)?;
-    Ok(())
-}
-
-fn set_access_token(app: &App, row: &mut Platform, token: Option<&Secret>) -> Result<(), Error> {
-    let place = access_token_place(row.kind);
-    (row.access_token_sealed, row.access_token_key_id) = seal(app, &place, token)?;
-    Ok(())
-}
-
-fn client_secret(app: &App, row: &Platform) -> Result<Option<Secret>, Error> {
-    let (sealed, key_id) = (&row.client_secret_sealed, &row.client_secret_key_id);
-    open(
-        app,
-        &client_secret_place(row.kind),
-        sealed.as_deref(),
-        key_id.as_deref(),
-    )
-}
-
-fn access_token(app: &App, row: &Platform) -> Result<Option<Secret>, Error> {
-    let (sealed, key_id) = (&row.access_token_sealed, &row.access_token_key_id);
-    open(
-        app,
-        &access_token_place(row.kind),
-        sealed.as_deref(),
-        key_id.as_deref(),
-    )
+    /// Decrypts it; none where the row has none.
+    fn open(self, app: &App, row: &Platform) -> Result<Option<Secret>, Error> {
+        let (sealed, key_id) = match self {
+            Self::ClientSecret => (&row.client_secret_sealed, &row.client_secret_key_id),
+            Self::AccessToken => (&row.access_token_sealed, &row.access_token_key_id),
+            Self::AdAccessToken => (&row.ad_access_token_sealed, &row.ad_access_token_key_id),
+        };
+        sealed
+            .as_deref()
+            .zip(key_id.as_deref())
+            .map(|(sealed, key_id)| app.vault.open(&self.place(row.kind), key_id, sealed))
+            .transpose()
+            .map_err(Error::internal)
+    }
 }
 
 fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
@@ -237,8 +317,11 @@ fn overrides(app: &App, row: &Platform) -> Result<Overrides, Error> {
             .transpose()
             .map_err(Error::internal)?,
         client_id: row.client_id.clone(),
-        client_secret: client_secret(app, row)?,
-        access_token: access_token(app, row)?,
+        client_secret: PlatformSecret::ClientSecret.open(app, row)?,
+        access_token: PlatformSecret::AccessToken.open(app, row)?,
+        account_id: row.account_id.clone(),
+        ad_account: row.ad_account_id.clone(),
+        ad_access_token: PlatformSecret::AdAccessToken.open(app, row)?,
         api_version: row.api_version.clone(),
         enabled: row.enabled,
     })
@@ -306,10 +389,10 @@ pub async fn reencrypt(app: &App) -> Result<usize, Error> {
         connection
             .transaction::<_, Error, _>(async |connection| {
                 let mut row = platform::lock(connection, row.kind).await?;
-                let secret = client_secret(app, &row)?;
-                set_client_secret(app, &mut row, secret.as_ref())?;
-                let token = access_token(app, &row)?;
-                set_access_token(app, &mut row, token.as_ref())?;
+                for secret in PlatformSecret::ALL {
+                    let text = secret.open(app, &row)?;
+                    secret.seal(app, &mut row, text.as_ref())?;
+                }
                 platform::update(connection, &row).await?;
                 Ok(())
             })

@@ -3,6 +3,7 @@
 
 use super::access::{Principal, Viewer};
 use super::feed::Event;
+use super::platform::PlatformSecret;
 use crate::app::App;
 use crate::db::{Keyset, keyset::Slice};
 use crate::db::{
@@ -220,6 +221,16 @@ pub struct Platform {
     pub enabled: bool,
     /// The root of its API.
     pub base_url: String,
+    /// The version in the path of its API; none where it has none.
+    pub api_version: Option<String>,
+    /// How many batches of posts all processes together may ask for in a minute; none: as many as there are.
+    pub requests_per_minute: Option<i32>,
+    /// The account that the access token reads; none where none is set.
+    pub account_id: Option<String>,
+    /// The account whose advertisements are read; none where none is set.
+    pub ad_account_id: Option<String>,
+    /// The secrets that are set, by the environment or by an operator.
+    pub secrets: Vec<PlatformSecret>,
 }
 
 /// Every platform.
@@ -231,11 +242,19 @@ pub async fn platforms(app: &App) -> Result<Vec<Platform>, Error> {
     rows.sort_unstable_by_key(|row| row.kind);
     Ok(rows
         .into_iter()
-        .map(|row| Platform {
-            kind: row.kind,
-            enabled: row.enabled,
-            available: app.platforms.available(row.kind),
-            base_url: app.platforms.base_url(row.kind).into(),
+        .map(|row| {
+            let setup = app.platforms.setup(row.kind);
+            Platform {
+                kind: row.kind,
+                enabled: row.enabled,
+                available: app.platforms.available(row.kind),
+                secrets: PlatformSecret::there(&setup),
+                base_url: setup.base_url.into(),
+                api_version: setup.api_version,
+                requests_per_minute: row.requests_per_minute,
+                account_id: setup.account_id,
+                ad_account_id: setup.ad_account,
+            }
         })
         .collect())
 }

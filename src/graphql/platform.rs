@@ -1,6 +1,6 @@
 //! Platforms, and how this server is set up for them.
 
-use async_graphql::{Context, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use super::enums::{CircuitState, PlatformKind};
 use super::errors::{ToTop as _, UserError, outcome};
@@ -11,6 +11,18 @@ use super::update::Changes;
 use crate::domain::access::Principal;
 use crate::domain::{health, platform, read};
 use crate::model::{self, Secret};
+
+/// A secret that a platform may be set up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
+#[graphql(remote = "platform::PlatformSecret")]
+pub enum PlatformSecret {
+    /// That of this program's registration.
+    ClientSecret,
+    /// A token that reads the figures of one account; on YouTube an API key.
+    AccessToken,
+    /// A token that reads the insights of an ad account, where the access token does not.
+    AdAccessToken,
+}
 
 /// Where posts are published.
 pub struct Platform(read::Platform);
@@ -32,10 +44,34 @@ impl Platform {
     }
     /// The root of its API; to operators, null to others.
     async fn base_url(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<Url>> {
-        Ok(match viewer(ctx)?.principal {
-            Principal::Operator => Some(Url(self.0.base_url.clone())),
-            _ => None,
-        })
+        to_operators(ctx, Some(Url(self.0.base_url.clone())))
+    }
+    /// The version in the path of its API; null where it has none. To operators, null to others.
+    async fn api_version(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
+        to_operators(ctx, self.0.api_version.as_deref())
+    }
+    /// How many batches of posts all processes together may ask for in a minute; null: as many as there are. To operators,
+    /// null to others.
+    async fn requests_per_minute(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i32>> {
+        to_operators(ctx, self.0.requests_per_minute)
+    }
+    /// The account that the access token reads: the Instagram user's number or the Facebook page's; null where none is set. To
+    /// operators, null to others.
+    async fn account_id(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
+        to_operators(ctx, self.0.account_id.as_deref())
+    }
+    /// The ad account whose advertisements of the page's posts are read, `act_` and its number; null where none is set. To
+    /// operators, null to others.
+    async fn ad_account_id(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
+        to_operators(ctx, self.0.ad_account_id.as_deref())
+    }
+    /// Which secrets are set, by the environment or by an operator; what they are is never shown. To operators, null to others.
+    async fn secrets(
+        &self,
+        ctx: &Context<'_>,
+    ) -> async_graphql::Result<Option<Vec<PlatformSecret>>> {
+        let secrets = self.0.secrets.iter().copied().map(PlatformSecret::from);
+        to_operators(ctx, Some(secrets.collect()))
     }
     /// Whether it answers, and how much may still be asked; to operators, null to others.
     async fn health(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<PlatformHealth>> {
@@ -47,6 +83,14 @@ impl Platform {
             _ => Ok(None),
         }
     }
+}
+
+/// What operators are told, null to others.
+fn to_operators<T>(ctx: &Context<'_>, value: Option<T>) -> async_graphql::Result<Option<T>> {
+    Ok(match viewer(ctx)?.principal {
+        Principal::Operator => value,
+        Principal::Advertiser(_) | Principal::Affiliate(_) => None,
+    })
 }
 
 /// Whether a platform answers, as all processes together see it, and how much may still be asked.
@@ -131,6 +175,13 @@ pub struct UpdatePlatformConfigInput {
     /// A token that reads the figures of one account; on YouTube an API key and on X a bearer token, which read what is
     /// public. It is encrypted and never shown.
     access_token: MaybeUndefined<String>,
+    /// The account that the access token reads, 1 to 30 digits: on INSTAGRAM the Instagram user's number, on META the page's; on
+    /// no other platform.
+    account_id: MaybeUndefined<String>,
+    /// The ad account whose advertisements of the page's posts are read, `act_` and 1 to 20 digits or the digits alone; META only.
+    ad_account_id: MaybeUndefined<String>,
+    /// A token that reads that account (`ads_read`), where the access token does not; META only. It is encrypted and never shown.
+    ad_access_token: MaybeUndefined<String>,
     /// The version in the path of its API, such as v26.0 of Instagram and Meta.
     api_version: MaybeUndefined<String>,
     /// How many batches of posts all processes together may ask for in a minute, 1 to 1000000; null: as many as there are.
@@ -168,6 +219,9 @@ impl PlatformMutation {
             client_id: changes.optional("clientId", input.client_id),
             client_secret: secret(changes.optional("clientSecret", input.client_secret)),
             access_token: secret(changes.optional("accessToken", input.access_token)),
+            account_id: changes.optional("accountId", input.account_id),
+            ad_account_id: changes.optional("adAccountId", input.ad_account_id),
+            ad_access_token: secret(changes.optional("adAccessToken", input.ad_access_token)),
             api_version: changes.optional("apiVersion", input.api_version),
             requests_per_minute: changes.optional("requestsPerMinute", input.requests_per_minute),
         };

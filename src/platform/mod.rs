@@ -46,7 +46,7 @@ pub use self::discord::{
     Conversation, Discord, DiscordConfig, DiscordPace, DiscordSetupError, Unsaid,
 };
 pub use self::error::{Advice, PlatformError};
-pub use self::registry::{Overrides, PlatformSetupError, Platforms};
+pub use self::registry::{Overrides, PlatformSetupError, Platforms, Setup};
 pub use self::usage::{Usage, measured};
 
 /// A post to ask for.

@@ -41,16 +41,54 @@ pub struct Overrides {
     pub client_id: Option<String>,
     pub client_secret: Option<Secret>,
     pub access_token: Option<Secret>,
+    pub account_id: Option<String>,
+    /// In the form of [`PlatformConfig::ad_account_of`].
+    pub ad_account: Option<String>,
+    pub ad_access_token: Option<Secret>,
     pub api_version: Option<String>,
     /// Whether the platform is in use at all.
     pub enabled: bool,
+}
+
+/// How a platform is reached now, as operators may read it: no secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// The root of its API.
+    pub base_url: Url,
+    /// The version in the path of its API; none where it has none.
+    pub api_version: Option<String>,
+    /// The account that the access token reads; none where none is set.
+    pub account_id: Option<String>,
+    /// The account whose advertisements are read; none where none is set.
+    pub ad_account: Option<String>,
+    /// Whether there is a secret of this program's registration.
+    pub has_client_secret: bool,
+    /// Whether there is an access token.
+    pub has_access_token: bool,
+    /// Whether there is a token for the ad account alone.
+    pub has_ad_access_token: bool,
+}
+
+impl Setup {
+    fn of(config: &PlatformConfig) -> Self {
+        let has = |secret: &Option<Secret>| given_secret(secret.as_ref()).is_some();
+        Self {
+            base_url: config.base_url.clone(),
+            api_version: given(Some(&config.api_version)),
+            account_id: given(config.account_id.as_deref()),
+            ad_account: given(config.ad_account.as_deref()),
+            has_client_secret: has(&config.client_secret),
+            has_access_token: has(&config.access_token),
+            has_ad_access_token: has(&config.ad_access_token),
+        }
+    }
 }
 
 /// One platform as it is set up now.
 #[derive(Debug, Clone)]
 struct Entry {
     adapter: Option<Arc<dyn Adapter>>,
-    base_url: Url,
+    setup: Setup,
     enabled: bool,
 }
 
@@ -128,8 +166,15 @@ impl Platforms {
         };
         set(&mut config.client_secret, &overrides.client_secret);
         set(&mut config.access_token, &overrides.access_token);
-        if overrides.client_id.is_some() {
-            config.client_id.clone_from(&overrides.client_id);
+        set(&mut config.ad_access_token, &overrides.ad_access_token);
+        for (target, value) in [
+            (&mut config.client_id, &overrides.client_id),
+            (&mut config.account_id, &overrides.account_id),
+            (&mut config.ad_account, &overrides.ad_account),
+        ] {
+            if value.is_some() {
+                target.clone_from(value);
+            }
         }
         if let Some(version) = &overrides.api_version {
             config.api_version.clone_from(version);
@@ -159,10 +204,10 @@ impl Platforms {
             .unwrap_or(false)
     }
 
-    /// The root of a platform's API.
-    pub fn base_url(&self, kind: PlatformKind) -> Url {
-        self.entry(kind, |entry| entry.base_url.clone())
-            .unwrap_or_else(|| PlatformConfig::defaults(kind).base_url)
+    /// How a platform is reached now.
+    pub fn setup(&self, kind: PlatformKind) -> Setup {
+        self.entry(kind, |entry| entry.setup.clone())
+            .unwrap_or_else(|| Setup::of(&PlatformConfig::defaults(kind)))
     }
 
     /// These adapters and one more, in the place of the one of its kind.
@@ -176,7 +221,7 @@ impl Platforms {
         let kind = adapter.kind();
         let entry = Entry {
             adapter: Some(adapter),
-            base_url: self.base_url(kind),
+            setup: self.setup(kind),
             enabled: true,
         };
         entries.insert(kind, entry);
@@ -203,7 +248,7 @@ impl Entry {
         };
         Ok(Self {
             adapter,
-            base_url: config.base_url.clone(),
+            setup: Setup::of(config),
             enabled,
         })
     }
@@ -284,6 +329,57 @@ mod tests {
                 .iter()
                 .all(|kind| !platforms.available(*kind))
         );
+    }
+
+    #[test]
+    fn what_is_set_at_run_time_stands_over_the_environment_until_it_is_taken_away() {
+        let mut environment = complete(PlatformKind::Meta);
+        environment.account_id = None;
+        let platforms = Platforms::new([(PlatformKind::Meta, environment)]).unwrap();
+        assert!(!platforms.available(PlatformKind::Meta), "of which page?");
+        let nothing = Overrides {
+            base_url: None,
+            client_id: None,
+            client_secret: None,
+            access_token: None,
+            account_id: None,
+            ad_account: None,
+            ad_access_token: None,
+            api_version: None,
+            enabled: true,
+        };
+        let before = platforms.setup(PlatformKind::Meta);
+        let overrides = Overrides {
+            account_id: Some("100064000042001".to_owned()),
+            ad_account: Some("act_77".to_owned()),
+            ad_access_token: Some(Secret::new("ad-t0ken")),
+            api_version: Some("v27.0".to_owned()),
+            ..nothing.clone()
+        };
+        platforms.configure(PlatformKind::Meta, &overrides).unwrap();
+        assert!(platforms.available(PlatformKind::Meta));
+        assert_eq!(
+            platforms.setup(PlatformKind::Meta),
+            Setup {
+                api_version: Some("v27.0".to_owned()),
+                account_id: Some("100064000042001".to_owned()),
+                ad_account: Some("act_77".to_owned()),
+                has_ad_access_token: true,
+                ..before.clone()
+            }
+        );
+        platforms.configure(PlatformKind::Meta, &nothing).unwrap();
+        assert!(!platforms.available(PlatformKind::Meta));
+        assert_eq!(platforms.setup(PlatformKind::Meta), before);
+    }
+
+    #[test]
+    fn a_setup_says_which_secrets_there_are_and_not_what_they_are() {
+        let mut config = complete(PlatformKind::Reddit);
+        config.access_token = Some(Secret::new(" "));
+        let setup = Setup::of(&config);
+        assert!(setup.has_client_secret && !setup.has_access_token && !setup.has_ad_access_token);
+        assert_eq!(setup.api_version, None, "Reddit's API has none");
     }
 
     #[test]

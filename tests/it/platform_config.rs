@@ -7,13 +7,14 @@
 )]
 
 use countersign::domain::platform;
-use countersign::simulator::Platform;
+use countersign::model::PlatformKind;
+use countersign::simulator::{META_AD_ACCOUNT, Platform};
 use countersign::vault::Vault;
 use serde_json::{Value, json};
 
 use crate::authorization::everything;
 use crate::scene::{self, refusals, submitted};
-use crate::support::TestApp;
+use crate::support::{Client, TestApp};
 
 async fn update(app: &TestApp, input: Value) -> Value {
     let data = app
@@ -134,9 +135,30 @@ async fn what_is_no_setting_is_refused_by_its_field_and_changes_nothing() {
             "OUT_OF_RANGE requestsPerMinute",
         ),
         (json!({ "enabled": null }), "INVALID enabled"),
+        (json!({ "accountId": "1" }), "INVALID accountId"),
+        (json!({ "adAccountId": "act_1" }), "INVALID adAccountId"),
+        (json!({ "adAccessToken": "a" }), "INVALID adAccessToken"),
+        (
+            json!({ "kind": "INSTAGRAM", "adAccountId": "act_1" }),
+            "INVALID adAccountId",
+        ),
+        (
+            json!({ "kind": "META", "accountId": "my page" }),
+            "INVALID accountId",
+        ),
+        (
+            json!({ "kind": "META", "adAccountId": "act_1/ads" }),
+            "INVALID adAccountId",
+        ),
+        (
+            json!({ "kind": "META", "adAccessToken": long }),
+            "TOO_LONG adAccessToken",
+        ),
     ] {
-        let mut whole = input.clone();
-        whole["kind"] = json!("REDDIT");
+        let mut whole = json!({ "kind": "REDDIT" });
+        for (name, value) in input.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
         assert_eq!(refusals(&update(&app, whole).await), [refusal], "{input}");
     }
     let after = app
@@ -152,10 +174,18 @@ async fn secrets_are_encrypted_and_outlive_the_rotation_of_the_key() {
     let app = TestApp::start().await;
     let acme = app.advertiser("Acme").await;
     let webhook = scene::webhook_secret(&acme.client, json!({})).await;
-    let secrets = ["s3cret-of-the-client", "t0ken-of-the-account"];
+    let secrets = [
+        "s3cret-of-the-client",
+        "t0ken-of-the-account",
+        "t0ken-of-the-ad-account",
+    ];
     let input = json!({ "kind": "REDDIT", "clientId": "an id", "clientSecret": secrets[0], "accessToken": secrets[1] });
     let payload = update(&app, input).await;
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    let input = json!({ "kind": "META", "adAccessToken": secrets[2] });
+    let advertising = update(&app, input).await;
+    assert_eq!(advertising["userErrors"], json!([]), "{advertising}");
+    assert!(!advertising.to_string().contains(secrets[2]));
     let kept = everything(&app.database).await;
     assert!(kept.contains("an id"), "the rows were read");
     for secret in secrets.iter().copied().chain([webhook.as_str()]) {
@@ -174,14 +204,15 @@ async fn secrets_are_encrypted_and_outlive_the_rotation_of_the_key() {
     rotated.vault = Vault::parse(&keys).unwrap().into();
     let counted = platform::reencrypt(&rotated).await.unwrap();
     assert_eq!(
-        counted, 3,
-        "a platform, and two secrets that hold while one takes the place of the other"
+        counted, 4,
+        "two platforms, and two secrets that hold while one takes the place of the other"
     );
     let ids = app
         .database
         .text(
             "SELECT string_agg(DISTINCT id, ',') FROM (SELECT client_secret_key_id AS id FROM platforms \
-             UNION ALL SELECT access_token_key_id FROM platforms UNION ALL SELECT key_id FROM webhook_secrets) all_ids",
+             UNION ALL SELECT access_token_key_id FROM platforms UNION ALL SELECT ad_access_token_key_id FROM platforms \
+             UNION ALL SELECT key_id FROM webhook_secrets) all_ids",
         )
         .await;
     assert_eq!(ids, "new");
@@ -204,6 +235,103 @@ async fn secrets_are_encrypted_and_outlive_the_rotation_of_the_key() {
     let anew = json!({ "kind": "REDDIT", "clientSecret": "another", "accessToken": null });
     let payload = update(&app, anew).await;
     assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    app.finish().await;
+}
+
+/// How a platform is set up, as it is told to this caller.
+async fn setup(client: &Client, kind: &str) -> Value {
+    let query = "query($kind: PlatformKind!) { platform(kind: $kind) { available apiVersion requestsPerMinute accountId \
+        adAccountId secrets } }";
+    let data = client.ok(query, json!({ "kind": kind })).await;
+    data["platform"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_account_of_a_token_is_a_setting_and_operators_read_back_what_is_set() {
+    let app = TestApp::without(PlatformKind::Instagram).await;
+    let acme = app.advertiser("Acme").await;
+    let bare = json!({ "available": false, "apiVersion": "v26.0", "requestsPerMinute": null, "accountId": null,
+        "adAccountId": null, "secrets": [] });
+    assert_eq!(setup(&app.operator, "INSTAGRAM").await, bare);
+    update(
+        &app,
+        json!({ "kind": "INSTAGRAM", "accessToken": "a token", "baseUrl": "http://127.0.0.1:9/" }),
+    )
+    .await;
+    let token_alone = setup(&app.operator, "INSTAGRAM").await;
+    assert_eq!(token_alone["available"], false, "of which account?");
+
+    let input = json!({ "kind": "INSTAGRAM", "accountId": " 17841400000042001 ", "apiVersion": "v27.0",
+        "requestsPerMinute": 30 });
+    let payload = update(&app, input).await;
+    assert_eq!(payload["platform"]["available"], true, "{payload}");
+    assert_eq!(
+        setup(&app.operator, "INSTAGRAM").await,
+        json!({ "available": true, "apiVersion": "v27.0", "requestsPerMinute": 30,
+            "accountId": "17841400000042001", "adAccountId": null, "secrets": ["ACCESS_TOKEN"] })
+    );
+    assert_eq!(
+        setup(&acme.client, "INSTAGRAM").await,
+        json!({ "available": true, "apiVersion": null, "requestsPerMinute": null, "accountId": null,
+            "adAccountId": null, "secrets": null }),
+        "to others than operators"
+    );
+    // What is left out stays, and null gives the environment's back.
+    update(&app, json!({ "kind": "INSTAGRAM", "enabled": true })).await;
+    let kept = setup(&app.operator, "INSTAGRAM").await;
+    assert_eq!(kept["accountId"], "17841400000042001");
+    let input = json!({ "kind": "INSTAGRAM", "accountId": null, "accessToken": null, "baseUrl": null, "apiVersion": null,
+        "requestsPerMinute": null });
+    update(&app, input).await;
+    assert_eq!(setup(&app.operator, "INSTAGRAM").await, bare);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ad_account_that_is_set_is_read_from_then_on() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["META"]).await;
+    let posts = scene::samples(&app, Platform::Meta, 20, |figures| figures.clicks >= 200);
+    let cost = |native_id: &str| app.world.ad_spend_cents(native_id);
+    let post = posts.iter().find(|post| cost(&post.native_id).is_some());
+    let post = post.unwrap();
+    let claim = json!({ "claimedViews": 1 });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    let fetched = async || {
+        let query = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) { \
+            platformReport { spend currency rawData } userErrors { code } } }";
+        let data = acme.client.ok(query, json!({ "id": ids.post })).await;
+        data["fetchPlatformMetrics"]["platformReport"].clone()
+    };
+    let before = fetched().await;
+    assert_eq!(before["spend"], Value::Null, "{before}");
+    assert_eq!(before["rawData"].get("advertisements"), None, "{before}");
+
+    // A token of another page may not read the account: that is said, and there is no spend.
+    let wrong = app.world.access_token(Platform::Meta, 100_065_000_000_003);
+    let number = META_AD_ACCOUNT.to_string();
+    let input = json!({ "kind": "META", "adAccountId": number, "adAccessToken": wrong });
+    let payload = update(&app, input).await;
+    assert_eq!(payload["userErrors"], json!([]), "{payload}");
+    app.move_clock(1).await;
+    app.settled().await;
+    let refused = fetched().await;
+    assert_eq!(refused["spend"], Value::Null, "{refused}");
+    assert!(
+        refused["rawData"]["advertisements"]["error"].is_string(),
+        "{refused}"
+    );
+    // Without one of its own the page's token reads it.
+    update(&app, json!({ "kind": "META", "adAccessToken": null })).await;
+    app.move_clock(2).await;
+    app.settled().await;
+    let cents = cost(&post.native_id).unwrap();
+    let told = fetched().await;
+    assert_eq!(told["spend"], format!("{}.{:02}", cents / 100, cents % 100));
+    let shown = setup(&app.operator, "META").await;
+    assert_eq!(shown["adAccountId"], format!("act_{number}"));
+    assert_eq!(shown["secrets"], json!(["ACCESS_TOKEN"]));
     app.finish().await;
 }
 
