@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::client::text;
 use super::screen::Screen;
-use super::summary::{grouped, platform_name};
+use super::summary::grouped;
+use crate::model::PlatformKind;
 
 /// The alerts of a run.
 #[derive(Debug)]
@@ -135,7 +136,7 @@ fn line(event: &Value) -> String {
     }
     let mut whose: Vec<&str> = Vec::new();
     let platform = text(event, "/alert/post/platform").and_then(|name| name.parse().ok());
-    whose.extend(platform.map(platform_name));
+    whose.extend(platform.map(PlatformKind::brand));
     whose.extend(text(event, "/alert/campaign/name"));
     whose.extend(text(event, "/alert/affiliate/name"));
     let excess = excess(event);
@@ -190,7 +191,7 @@ mod tests {
     fn a_line_says_what_was_claimed_and_observed_of_what_is_over() {
         assert_eq!(
             line(&event("RAISED", "f", "p")),
-            "  alert raised: OVERCLAIM HIGH, provisional | Meta, First cup, Ann | \
+            "  alert raised: OVERCLAIM HIGH, provisional | Facebook, First cup, Ann | \
              views claimed 25,000, observed 10,000 (+150.00 %)"
         );
     }

@@ -98,7 +98,7 @@ pub async fn demo(options: DemoOptions, stop: CancellationToken) -> anyhow::Resu
     let simulator = Simulator::start_with(Arc::clone(&world), loopback()).await?;
     play(&mut config, &simulator)?;
     screen.line(&format!(
-        "Reddit, Instagram, Meta, YouTube, TikTok and X are played at http://{}.",
+        "Reddit, Instagram, Facebook, YouTube, TikTok and X are played at http://{}.",
         simulator.address()
     ));
     screen.line("Starting the database.");

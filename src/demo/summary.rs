@@ -118,7 +118,7 @@ pub(super) fn table(platforms: &[(PlatformKind, Column)]) -> String {
         .collect();
     let mut rows: Vec<Vec<String>> = vec![
         [""].into_iter()
-            .chain(platforms.iter().map(|(kind, _)| platform_name(*kind)))
+            .chain(platforms.iter().map(|(kind, _)| kind.brand()))
             .chain(["Total"])
             .map(str::to_owned)
             .collect(),
@@ -187,18 +187,6 @@ pub(super) fn grouped_length(number: usize) -> String {
     grouped(u64::try_from(number).unwrap_or(u64::MAX))
 }
 
-/// What people call a platform.
-pub(super) const fn platform_name(kind: PlatformKind) -> &'static str {
-    match kind {
-        PlatformKind::Reddit => "Reddit",
-        PlatformKind::Instagram => "Instagram",
-        PlatformKind::Meta => "Meta",
-        PlatformKind::YouTube => "YouTube",
-        PlatformKind::TikTok => "TikTok",
-        PlatformKind::X => "X",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +250,7 @@ mod tests {
         let lines: Vec<&str> = table.lines().collect();
         assert_eq!(
             lines[0],
-            "                        Reddit        Meta       Total"
+            "                        Reddit    Facebook       Total"
         );
         assert_eq!(
             lines[1],

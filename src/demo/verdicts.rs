@@ -16,7 +16,7 @@ use super::plan::Planned;
 use super::screen::Screen;
 use super::seed::Planted;
 use super::submit::Submitted;
-use super::summary::{Column, grouped_length, platform_name, sum};
+use super::summary::{Column, grouped_length, sum};
 use crate::model::PlatformKind;
 
 /// How long the verdicts, and the alerts after them, may take.
@@ -230,7 +230,7 @@ pub(super) fn differences(plan: &[Planned], submitted: &[Submitted], posts: &Pos
 
 /// What a planned post is called in what is printed.
 pub(super) fn name(nth: usize, planned: &Planned) -> String {
-    let platform = platform_name(planned.platform);
+    let platform = planned.platform.brand();
     format!("#{} {platform}, {}, {}", nth + 1, planned.kind, planned.url)
 }
 

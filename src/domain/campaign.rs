@@ -296,7 +296,7 @@ fn resolve_platforms(
     for (nth, (kind, definition)) in definitions.iter().enumerate() {
         let field = |name: &str| format!("viewsDefinitions.{nth}.{name}");
         if !kinds.contains(kind) {
-            let message = format!("{kind} is not among platforms");
+            let message = format!("{} is not among platforms", kind.brand());
             checks.refuse(RefusalCode::Invalid, &field("platform"), message);
         }
         let had = before
@@ -305,7 +305,8 @@ fn resolve_platforms(
         let reported = platform::definitions(*kind, Metric::Views);
         if !had && !reported.contains(&definition.as_str()) {
             let message = format!(
-                "views on {kind} are never reported under this definition, so that no claim could be checked: it can be {}",
+                "views on {} are never reported under this definition, so that no claim could be checked: it can be {}",
+                kind.brand(),
                 reported.join(" or ")
             );
             checks.refuse(RefusalCode::Invalid, &field("definition"), message);

@@ -88,7 +88,7 @@ pub async fn link(
         .get(kind)
         .filter(|_| app.platforms.serves(kind))
         .ok_or_else(|| {
-            let message = format!("{kind} cannot be asked at present");
+            let message = format!("{} cannot be asked at present", kind.brand());
             Refusal::field(RefusalCode::PlatformNotAvailable, "platform", message)
         })?;
     // What it shows is not enough to close a circuit: whatever token an affiliate gives is refused by a platform that works.
@@ -159,7 +159,7 @@ pub async fn unlink(
             let linked = credential::lock_linked(connection, affiliate_id, kind)
                 .await?
                 .ok_or_else(|| {
-                    let message = format!("no account on {kind} is linked");
+                    let message = format!("no account on {} is linked", kind.brand());
                     Refusal::field(RefusalCode::NotFound, "platform", message)
                 })?;
             forget(connection, &linked, now).await?;

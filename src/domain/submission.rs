@@ -408,11 +408,11 @@ pub(super) fn admit(
         return refuse(RefusalCode::CampaignNotActive, campaign, message);
     }
     let Some(views_definition) = admission.views_definition else {
-        let message = format!("the campaign takes no posts on {platform}");
+        let message = format!("the campaign takes no posts on {}", platform.brand());
         return refuse(RefusalCode::PlatformNotInCampaign, post, message);
     };
     if !admission.platform_enabled || !app.platforms.available(platform) {
-        let message = format!("posts on {platform} cannot be checked at present");
+        let message = format!("posts on {} cannot be checked at present", platform.brand());
         return refuse(RefusalCode::PlatformNotAvailable, post, message);
     }
     let policy_id = admission

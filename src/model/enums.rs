@@ -101,6 +101,21 @@ names! {
     }
 }
 
+impl PlatformKind {
+    /// What people call it, for sentences. In codes, settings and tables it has its name.
+    #[must_use]
+    pub const fn brand(self) -> &'static str {
+        match self {
+            Self::Reddit => "Reddit",
+            Self::Instagram => "Instagram",
+            Self::Meta => "Facebook",
+            Self::YouTube => "YouTube",
+            Self::TikTok => "TikTok",
+            Self::X => "X",
+        }
+    }
+}
+
 names! {
     /// How a claim reached the server.
     SubmissionMethod {

@@ -18,13 +18,13 @@ use url::Url;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformSetupError {
     /// A configured address has no host, or another scheme than `http` and `https`.
-    #[error("the addresses of {kind} must be http or https addresses with a host")]
+    #[error("the addresses of {} must be http or https addresses with a host", .kind.brand())]
     NotAWebAddress {
         /// The platform that is configured so.
         kind: PlatformKind,
     },
     /// The HTTP client cannot be made, such as on a machine without certificates.
-    #[error("no HTTP client for {kind}: {detail}")]
+    #[error("no HTTP client for {}: {detail}", .kind.brand())]
     Client {
         /// The platform that it would be for.
         kind: PlatformKind,

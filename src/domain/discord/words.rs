@@ -9,7 +9,7 @@ use crate::db::platform_report::PlatformReport;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
 use crate::domain::plain::{bracketed, is_unruly};
-use crate::domain::reconciliation::{counted, instant, platform_name};
+use crate::domain::reconciliation::{counted, instant};
 use crate::error::Refusal;
 use crate::model::{IdKind, Metrics, PostStatus};
 
@@ -158,9 +158,9 @@ pub(super) fn accepted(post: &Post, report: &AffiliateReport) -> String {
         "Submitted: your post {} on {}, with a claim of {}. {} is asked now; the result follows here, and /status tells \
          it as well.",
         code(IdKind::Post, post.id),
-        platform_name(post.platform),
+        post.platform.brand(),
         claims(&report.claimed()),
-        platform_name(post.platform),
+        post.platform.brand(),
     )
 }
 
@@ -169,7 +169,7 @@ pub(super) fn no_verdict_yet(post: &Post, report: &AffiliateReport) -> String {
     format!(
         "Submitted: your post {} on {}, with a claim of {}. There is no result yet; /status will tell it.",
         code(IdKind::Post, post.id),
-        platform_name(post.platform),
+        post.platform.brand(),
         claims(&report.claimed()),
     )
 }
@@ -199,7 +199,7 @@ pub(super) fn verdict(post: &Post, verdict: &Reconciliation) -> String {
     let text = format!(
         "The result for your post {} on {}: {}. {}",
         code(IdKind::Post, post.id),
-        platform_name(post.platform),
+        post.platform.brand(),
         judgement(verdict),
         escaped(&verdict.explanation),
     );
@@ -234,7 +234,7 @@ impl Standing<'_> {
     /// The post in at most so many characters; the verdict's own sentences give way first.
     fn told(&self, most: usize) -> String {
         let post = self.post;
-        let platform = platform_name(post.platform);
+        let platform = post.platform.brand();
         let head = format!(
             "**{platform}** {}{}",
             code(IdKind::Post, post.id),

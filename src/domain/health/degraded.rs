@@ -32,8 +32,9 @@ pub(super) async fn raise(
 ) -> Result<bool, Error> {
     let platform = health.platform;
     let message = format!(
-        "{platform} fails too often to be asked: {} of {} calls within a minute. The checks of its posts wait without losing \
+        "{} fails too often to be asked: {} of {} calls within a minute. The checks of its posts wait without losing \
          an attempt, and nobody is judged on it. The latest error: {}",
+        platform.brand(),
         health.failures,
         health.failures + health.successes,
         health.last_error.as_deref().unwrap_or("none was told"),
@@ -83,7 +84,8 @@ pub(super) async fn withdraw(
     alert.resolved_at = Some(now);
     alert.resolved_by = Some(ITSELF.to_owned());
     alert.resolution_notes = Some(format!(
-        "{platform} answers again: a call that was tried after {after} s did not fail."
+        "{} answers again: a call that was tried after {after} s did not fail.",
+        platform.brand()
     ));
     let event = NewAlertEvent {
         alert_id: alert.id,

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use super::finding::{Basis, Figure, Finding};
 use super::level::{self, Excess};
 use super::{Check, Comparison, Context, schedule};
-use crate::model::{EvidenceGrade, Finality, Metric, Metrics, PlatformKind, ReconciliationStatus};
+use crate::model::{EvidenceGrade, Finality, Metric, Metrics, ReconciliationStatus};
 
 /// The sentence of one metric.
 pub(super) fn sentence(
@@ -32,7 +32,7 @@ fn claimed_sentence(
     finding: &Finding<'_>,
     lag_end: DateTime<Utc>,
 ) -> String {
-    let platform = platform_name(context.claim.platform);
+    let platform = context.claim.platform.brand();
     let lead = format!("Claimed {}", counted(claimed, noun));
     match finding {
         Finding::NotClaimed | Finding::ClaimedZero => format!("{lead}: nothing to check."),
@@ -117,7 +117,7 @@ pub(super) fn explanation(
         && !says_unreachable
         && let Check::Unreachable { detail } = context.check
     {
-        let platform = platform_name(context.claim.platform);
+        let platform = context.claim.platform.brand();
         sentences.push(format!(
             "This check did not reach {platform}{}.",
             because(detail)
@@ -200,18 +200,6 @@ fn excess_words(context: &Context<'_>, claimed: u64, basis: &Basis<'_>, excess: 
         format!("{share}, but by no more than {floor} in number, {level}")
     } else {
         format!("{share}, {level}")
-    }
-}
-
-/// The name of a platform as its users write it.
-pub(crate) const fn platform_name(platform: PlatformKind) -> &'static str {
-    match platform {
-        PlatformKind::Reddit => "Reddit",
-        PlatformKind::Instagram => "Instagram",
-        PlatformKind::Meta => "Facebook",
-        PlatformKind::YouTube => "YouTube",
-        PlatformKind::TikTok => "TikTok",
-        PlatformKind::X => "X",
     }
 }
 

@@ -90,7 +90,7 @@ mod tests;
 mod verdict;
 
 pub use definition::default_definition;
-pub(crate) use explain::{count, counted, instant, platform_name};
+pub(crate) use explain::{count, counted, instant};
 pub use input::{Check, Claim, Context, Observation, OrderCount, SignedOrders};
 pub use orders::{Conversions, OrderPool, orders_for};
 pub use policy::{Policy, PolicyError, PolicyProblem};

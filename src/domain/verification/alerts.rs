@@ -155,7 +155,8 @@ pub(super) async fn write(
             Cause::Removed { task, reason } => {
                 let message = format!(
                     "The post {} is no longer on {}: {reason}",
-                    task.post.canonical_url, task.post.platform
+                    task.post.canonical_url,
+                    task.post.platform.brand()
                 );
                 desk.occurrence(key, || on_post(&task.post, kind, &message, now));
             }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use crate::db::platform_report::NewPlatformReport;
 use crate::db::reading::{self, Reading, Series};
 use crate::db::{Connection, QueryResult};
-use crate::domain::reconciliation::{count, platform_name};
+use crate::domain::reconciliation::count;
 use crate::model::{Metric, PlatformKind};
 use crate::platform::is_of_advertisements;
 
@@ -149,7 +149,7 @@ fn sentence(platform: PlatformKind, series: &Series, from: u64, to: u64) -> Stri
     let tenths = u128::from(lost) * 1000 / u128::from(from.max(1));
     format!(
         "{} reports {} {metric} ({}) where it reported {} before: {} fewer, {}.{} %.",
-        platform_name(platform),
+        platform.brand(),
         count(to),
         series.definition,
         count(from),

@@ -167,7 +167,7 @@ impl Adapter for Meta {
             .map(|post| match wire::graph_id(&post.native_id) {
                 Some(id) => results.get(id).cloned().unwrap_or_else(|| {
                     Err(PlatformError::unreachable(
-                        "Meta did not answer for this post",
+                        "Facebook did not answer for this post",
                     ))
                 }),
                 None => Err(PlatformError::refused("not an id of a page's post")),

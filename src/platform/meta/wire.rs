@@ -18,7 +18,7 @@ pub(super) const VIEWS: &str = "post_media_view";
 pub(super) const CLICKS: &str = "post_clicks";
 
 /// Unless its advertisements say what they led to: see [`super::ads`].
-const NO_CONVERSIONS: &str = "Meta does not tell what a page's post sold.";
+const NO_CONVERSIONS: &str = "Facebook does not tell what a page's post sold.";
 
 /// Reads the insights of one post, both metrics in one answer.
 pub(super) fn both(id: &str, answer: &Value) -> Result<Fetched, PlatformError> {
@@ -49,10 +49,12 @@ fn alone(metric: &str, answer: Result<Value, Fault>) -> Result<(Observed, Value)
     };
     let said = fault.said();
     let observed = match fault.kind {
-        FaultKind::BadMetric => unsupported(&format!("Meta has no {metric} of this post: {said}")),
-        FaultKind::Parameter => {
-            unavailable(&format!("Meta does not tell {metric} of this post: {said}"))
+        FaultKind::BadMetric => {
+            unsupported(&format!("Facebook has no {metric} of this post: {said}"))
         }
+        FaultKind::Parameter => unavailable(&format!(
+            "Facebook does not tell {metric} of this post: {said}"
+        )),
         FaultKind::Permission => unavailable(&format!(
             "This access may not see {metric} of this post: {said}"
         )),
@@ -70,7 +72,7 @@ pub(super) fn gone(id: &str, fault: &Fault) -> Fetched {
     let mut raw = fault.raw();
     raw["id"] = json!(id);
     Fetched::Gone {
-        reason: "Meta no longer has this post.".to_owned(),
+        reason: "Facebook no longer has this post.".to_owned(),
         raw,
     }
 }
@@ -78,7 +80,7 @@ pub(super) fn gone(id: &str, fault: &Fault) -> Fetched {
 /// A post whose figures this access may not see; it may well be there.
 pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
     let reason = format!(
-        "Meta tells the insights of a post only to its page, and not to this access: {}",
+        "Facebook tells the insights of a post only to its page, and not to this access: {}",
         fault.said()
     );
     untold(id, &reason, fault)
@@ -87,8 +89,8 @@ pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
 /// A post of another page than the one that an affiliate linked; it may well be there.
 pub(super) fn foreign(id: &str, fault: &Fault) -> Fetched {
     let reason = format!(
-        "This post is not among the posts of the linked page, and Meta does not tell its insights \
-         to another: {}",
+        "This post is not among the posts of the linked page, and Facebook does not tell its \
+         insights to another: {}",
         fault.said()
     );
     untold(id, &reason, fault)
@@ -164,7 +166,9 @@ fn observed(answer: &Value, metric: &str) -> Result<Observed, PlatformError> {
             definition: definition(metric).to_owned(),
             grade: EvidenceGrade::OwnerToken,
         },
-        None => unavailable(&format!("Meta has no {metric} of this post, or not yet.")),
+        None => unavailable(&format!(
+            "Facebook has no {metric} of this post, or not yet."
+        )),
     })
 }
 

@@ -125,7 +125,7 @@ async fn what_is_refused_says_what_to_do_about_it() {
         (
             5,
             one_view(&instagram.url, &campaign),
-            "The campaign takes no posts on INSTAGRAM.".to_owned(),
+            "The campaign takes no posts on Instagram.".to_owned(),
         ),
         (
             6,

@@ -85,7 +85,7 @@ async fn a_platform_that_fails_is_left_alone_until_a_call_that_is_tried_is_answe
     let alerts = scene::alerts(&app.operator, "PLATFORM_DEGRADED").await;
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["status"], "OPEN");
-    assert!(text(&alerts[0]["message"]).starts_with("REDDIT fails"));
+    assert!(text(&alerts[0]["message"]).starts_with("Reddit fails"));
     for about in ["campaign", "post", "affiliate", "level"] {
         assert_eq!(alerts[0][about], Value::Null, "{about}");
     }
@@ -126,7 +126,7 @@ async fn a_platform_that_fails_is_left_alone_until_a_call_that_is_tried_is_answe
     assert_eq!(withdrawn["alert"]["id"], alerts[0]["id"]);
     assert_eq!(withdrawn["alert"]["resolvedBy"], "countersign");
     let notes = text(&withdrawn["alert"]["resolutionNotes"]);
-    assert!(notes.starts_with("REDDIT answers again"), "{notes}");
+    assert!(notes.starts_with("Reddit answers again"), "{notes}");
     later(&app, 3).await;
     until("every claim is checked", async || finals(&app).await == 131).await;
     let alerts = scene::alerts(&app.operator, "PLATFORM_DEGRADED").await;
