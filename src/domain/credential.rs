@@ -99,7 +99,7 @@ pub async fn link(
     }
     let told = adapter.identify(&owner).await;
     health::saw(app, kind, permit, Seen::of([told.as_ref().err()], LINKING)).await?;
-    let told = told.map_err(|error| unidentified(kind, &error))?;
+    let told = told.map_err(|error| unidentified(kind, &owner.account, &error))?;
     check_account(&owner.account, &told)?;
     owner.account = told;
     let sealed = app
@@ -342,27 +342,42 @@ fn open(app: &App, row: &PlatformCredential) -> Result<Option<Secret>, Error> {
         .map_err(Error::internal)
 }
 
-fn unidentified(kind: PlatformKind, error: &PlatformError) -> Error {
+/// Why the platform did not say whose a token is. Instagram is asked for the account that the affiliate named, where one is
+/// named: what it then refuses may be for the one as for the other.
+fn unidentified(kind: PlatformKind, said: &Account, error: &PlatformError) -> Error {
+    let platform = kind.brand();
     let (code, field, message) = match error {
         PlatformError::Unauthorised { .. } => (
             RefusalCode::CredentialsRejected,
             "accessToken",
-            format!("{kind} does not accept this token: it is wrong, revoked or past its time"),
+            format!("{platform} does not accept this token: it is wrong, revoked or past its time"),
         ),
+        PlatformError::Refused { detail }
+            if kind == PlatformKind::Instagram && said.id.is_some() =>
+        {
+            (
+                RefusalCode::CredentialsRejected,
+                "accountId",
+                format!(
+                    "{platform} does not show the account of accountId to the token of accessToken: accountId is not that \
+                     account's number, or the token may not read it: {detail}"
+                ),
+            )
+        }
         PlatformError::Refused { detail } => (
             RefusalCode::CredentialsRejected,
             "accessToken",
-            format!("{kind} does not say whose account this token reads: {detail}"),
+            format!("{platform} does not say whose account this token reads: {detail}"),
         ),
         PlatformError::RateLimited { .. } => (
             RefusalCode::TryAgainLater,
             "platform",
-            format!("{kind} asks to wait: try again later"),
+            format!("{platform} asks to wait: try again later"),
         ),
         PlatformError::Unreachable { .. } => (
             RefusalCode::PlatformUnreachable,
             "platform",
-            format!("{kind} gave no usable answer: try again later"),
+            format!("{platform} gave no usable answer: try again later"),
         ),
     };
     Refusal::field(code, field, message).into()
@@ -410,6 +425,41 @@ fn compared(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_instagram_refuses_of_a_named_account_is_said_of_both_fields() {
+        let refused = PlatformError::Refused {
+            detail: "error 100/33: no such object".to_owned(),
+        };
+        let unauthorised = PlatformError::Unauthorised {
+            detail: String::new(),
+        };
+        let named = Account {
+            id: Some("1".to_owned()),
+            handle: None,
+        };
+        let unnamed = Account::default();
+        for (kind, said, error, field) in [
+            (PlatformKind::Instagram, &named, &refused, "accountId"),
+            (PlatformKind::Instagram, &unnamed, &refused, "accessToken"),
+            (
+                PlatformKind::Instagram,
+                &named,
+                &unauthorised,
+                "accessToken",
+            ),
+            (PlatformKind::Meta, &named, &refused, "accessToken"),
+        ] {
+            let Error::Refused(refusals) = unidentified(kind, said, error) else {
+                panic!("{kind} {said:?}");
+            };
+            assert_eq!(refusals[0].field, [field], "{kind} {said:?} {error}");
+            assert_eq!(refusals[0].code, RefusalCode::CredentialsRejected);
+            let message = &refusals[0].message;
+            let both = message.contains("accountId") && message.contains("accessToken");
+            assert_eq!(both, field == "accountId", "{message}");
+        }
+    }
 
     #[test]
     fn ids_decide_whether_two_accounts_are_one_and_handles_only_without_them() {
