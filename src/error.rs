@@ -84,6 +84,14 @@ pub enum Error {
     /// An argument is not what it must be.
     #[error("{0}")]
     BadInput(String),
+    /// One argument, or a field in one, is not what it must be.
+    #[error("{field}: {message}")]
+    BadArgument {
+        /// The path of what is wrong, with dots.
+        field: String,
+        /// What is wrong with it.
+        message: String,
+    },
     /// Too much was asked in too short a time.
     #[error("too many requests: try again later")]
     RateLimited,
@@ -104,6 +112,15 @@ fn sentences(refusals: &[Refusal]) -> String {
 }
 
 impl Error {
+    /// An argument, or a field in one, is not what it must be. `field` is its path, with dots, in the form of [`Refusal::field`].
+    #[must_use]
+    pub fn bad_argument(field: &str, message: impl Into<String>) -> Self {
+        Self::BadArgument {
+            field: field.to_owned(),
+            message: message.into(),
+        }
+    }
+
     /// Something that must not happen did.
     #[must_use]
     pub fn internal(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {

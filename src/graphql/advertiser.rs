@@ -403,7 +403,8 @@ impl AdvertiserMutation {
         let affiliates: Vec<i64> = input
             .affiliate_ids
             .iter()
-            .map(|id| Kind::Affiliate.row("affiliateIds", id))
+            .enumerate()
+            .map(|(nth, id)| Kind::Affiliate.row(&format!("affiliateIds.{nth}"), id))
             .collect::<Result<_, _>>()
             .top()?;
         let result = account::set_eligibility(

@@ -129,9 +129,8 @@ impl Paging {
         };
         let (name, size) = size;
         if !(0..=MAX_SIZE).contains(&size) {
-            return Err(Error::BadInput(format!(
-                "{name}: must be from 0 to {MAX_SIZE}"
-            )));
+            let message = format!("must be from 0 to {MAX_SIZE}");
+            return Err(Error::bad_argument(name, message));
         }
         Ok((size, from_end))
     }
@@ -158,7 +157,7 @@ pub fn parse_cursor(argument: &str, text: &str) -> Result<i64, Error> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|text| text.strip_prefix("after:")?.parse().ok())
-        .ok_or_else(|| Error::BadInput(format!("{argument}: this is not a cursor of this server")))
+        .ok_or_else(|| Error::bad_argument(argument, "this is not a cursor of this server"))
 }
 
 /// A page of a list by its loader, as a connection of objects.
@@ -254,7 +253,7 @@ pub fn read_cursor(argument: &str, cursor: &str) -> Result<String, Error> {
 
 /// What there is to say of a cursor that is none of this list.
 pub fn bad_cursor(argument: &str) -> Error {
-    Error::BadInput(format!("{argument}: this is not a cursor of this list"))
+    Error::bad_argument(argument, "this is not a cursor of this list")
 }
 
 /// From inclusive, to exclusive.

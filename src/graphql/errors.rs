@@ -1,6 +1,6 @@
 //! Errors as callers see them: what they can mend in `userErrors`, everything else at the top with `extensions.code`.
 
-use async_graphql::{Enum, ErrorExtensions as _, SimpleObject};
+use async_graphql::{Enum, ErrorExtensions as _, SimpleObject, Value};
 
 use crate::error::{Error, Refusal, RefusalCode};
 
@@ -93,7 +93,7 @@ impl From<Refusal> for UserError {
 #[allow(clippy::needless_pass_by_value, reason = "the end of an error")]
 pub fn top_level(error: Error) -> async_graphql::Error {
     let code = match &error {
-        Error::Refused(_) | Error::BadInput(_) => "BAD_USER_INPUT",
+        Error::Refused(_) | Error::BadInput(_) | Error::BadArgument { .. } => "BAD_USER_INPUT",
         Error::Unauthenticated => "UNAUTHENTICATED",
         Error::Forbidden(_) => "FORBIDDEN",
         Error::RateLimited => "RATE_LIMITED",
@@ -122,7 +122,14 @@ pub fn top_level(error: Error) -> async_graphql::Error {
             .join("; "),
         other => other.to_string(),
     };
-    async_graphql::Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+    async_graphql::Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code);
+        // As of a value that validation refuses: see `http::graphql_error`.
+        if let Error::BadArgument { field, .. } = &error {
+            let path: Vec<Value> = field.split('.').map(Value::from).collect();
+            extensions.set("field", Value::List(path));
+        }
+    })
 }
 
 /// Parts what a caller can mend from what goes to the top of the answer.
@@ -151,5 +158,22 @@ pub trait ToTop<T> {
 impl<T> ToTop<T> for Result<T, Error> {
     fn top(self) -> async_graphql::Result<T> {
         self.map_err(top_level)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_argument_that_is_wrong_is_named_by_its_path() {
+        let error = top_level(Error::bad_argument("filter.campaignId", "no id"));
+        assert_eq!(error.message, "filter.campaignId: no id");
+        let extensions = error.extensions.unwrap();
+        assert_eq!(extensions.get("code"), Some(&Value::from("BAD_USER_INPUT")));
+        let path = ["filter", "campaignId"].map(Value::from);
+        assert_eq!(extensions.get("field"), Some(&Value::List(path.to_vec())));
+        let whole = top_level(Error::BadInput("give one of them".to_owned()));
+        assert_eq!(whole.extensions.unwrap().get("field"), None);
     }
 }

@@ -12,21 +12,22 @@ impl Kind {
         ID(self.encode(row))
     }
 
-    /// The row that a global id of this kind names.
+    /// The row that a global id of this kind names. `argument` is the path of the id, with dots.
     ///
     /// # Errors
     /// It is not an id, or one of another kind.
     pub fn row(self, argument: &str, id: &ID) -> Result<i64, Error> {
         match parse(id) {
             Some((kind, row)) if kind == self => Ok(row),
-            Some((kind, _)) => Err(Error::BadInput(format!(
-                "{argument}: this is the id of {}, not of {}",
-                kind.described(),
-                self.described()
-            ))),
-            None => Err(Error::BadInput(format!(
-                "{argument}: this is not an id of this server"
-            ))),
+            Some((kind, _)) => Err(Error::bad_argument(
+                argument,
+                format!(
+                    "this is the id of {}, not of {}",
+                    kind.described(),
+                    self.described()
+                ),
+            )),
+            None => Err(no_id(argument)),
         }
     }
 
@@ -37,6 +38,12 @@ impl Kind {
     pub fn optional_row(self, argument: &str, id: Option<&ID>) -> Result<Option<i64>, Error> {
         id.map(|id| self.row(argument, id)).transpose()
     }
+}
+
+/// What there is to say of an argument that is no global id. `argument` is its path, with dots.
+#[must_use]
+pub fn no_id(argument: &str) -> Error {
+    Error::bad_argument(argument, "this is not an id of this server")
 }
 
 /// What a global id names, if it is one.
@@ -62,6 +69,11 @@ mod tests {
             error,
             "campaignId: this is the id of a Post, not of a Campaign"
         );
+        let named = matches!(
+            Kind::Campaign.row("filter.campaignId", &id),
+            Err(Error::BadArgument { field, .. }) if field == "filter.campaignId"
+        );
+        assert!(named);
         for text in ["", "7", "UG9zdDo", "UG9zdDowMDc", "UG9zdDorNw", "ä"] {
             assert!(
                 Kind::Post.row("postId", &ID(text.into())).is_err(),

@@ -12,7 +12,7 @@ use super::campaign::Campaign;
 use super::connection::times;
 use super::errors::ToTop as _;
 use super::guard::{app, viewer};
-use super::id::{Kind, parse};
+use super::id::{Kind, no_id, parse};
 use super::order::Order;
 use super::post::{AffiliateReport, PlatformReport, Post};
 use super::reconciliation::Reconciliation;
@@ -59,13 +59,12 @@ pub enum Node {
 
 /// What the ids name, in their order; none where there is nothing that the viewer may see. Things of one kind are read
 /// together.
-async fn find(app: &App, viewer: &Viewer, ids: &[ID]) -> Result<Vec<Option<Node>>, Error> {
-    let parsed: Vec<(Kind, i64)> = ids
-        .iter()
-        .map(parse)
-        .collect::<Option<_>>()
-        .ok_or_else(|| Error::BadInput("id: this is not an id of this server".into()))?;
-    let mut found: Vec<Option<Node>> = ids.iter().map(|_| None).collect();
+async fn find(
+    app: &App,
+    viewer: &Viewer,
+    parsed: &[(Kind, i64)],
+) -> Result<Vec<Option<Node>>, Error> {
+    let mut found: Vec<Option<Node>> = parsed.iter().map(|_| None).collect();
     macro_rules! of_kind {
         ($($kind:ident: $visible:ident,)+) => {$(
             let rows: Vec<i64> = parsed
@@ -75,7 +74,7 @@ async fn find(app: &App, viewer: &Viewer, ids: &[ID]) -> Result<Vec<Option<Node>
                 .collect();
             if !rows.is_empty() {
                 for row in visible::$visible(app, viewer, &rows).await? {
-                    for (place, _) in found.iter_mut().zip(&parsed).filter(|(_, wanted)| {
+                    for (place, _) in found.iter_mut().zip(parsed).filter(|(_, wanted)| {
                         **wanted == (Kind::$kind, row.id)
                     }) {
                         *place = Some($kind(row.clone()).into());
@@ -114,7 +113,8 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Its global id.")] id: ID,
     ) -> async_graphql::Result<Option<Node>> {
-        let mut found = find(app(ctx), viewer(ctx)?, &[id]).await.top()?;
+        let named = parse(&id).ok_or_else(|| no_id("id")).top()?;
+        let mut found = find(app(ctx), viewer(ctx)?, &[named]).await.top()?;
         Ok(found.pop().flatten())
     }
 
@@ -128,6 +128,12 @@ impl NodeQuery {
         if ids.len() > 100 {
             return Err(Error::BadInput("ids: at most 100".into())).top();
         }
-        find(app(ctx), viewer(ctx)?, &ids).await.top()
+        let named: Vec<(Kind, i64)> = ids
+            .iter()
+            .enumerate()
+            .map(|(nth, id)| parse(id).ok_or_else(|| no_id(&format!("ids.{nth}"))))
+            .collect::<Result<_, _>>()
+            .top()?;
+        find(app(ctx), viewer(ctx)?, &named).await.top()
     }
 }

@@ -185,7 +185,7 @@ fn parse_job_id(id: &ID) -> Result<Uuid, Error> {
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|text| text.strip_prefix("Job:")?.parse().ok())
         .filter(|uuid| job_id(*uuid) == *id)
-        .ok_or_else(|| Error::BadInput("jobId: this is not the id of a job".into()))
+        .ok_or_else(|| Error::bad_argument("jobId", "this is not the id of a job"))
 }
 
 /// Queries on the queue.

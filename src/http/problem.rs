@@ -91,7 +91,9 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let (status, code) = match &error {
-            Error::Refused(_) | Error::BadInput(_) => (StatusCode::BAD_REQUEST, "BAD_USER_INPUT"),
+            Error::Refused(_) | Error::BadInput(_) | Error::BadArgument { .. } => {
+                (StatusCode::BAD_REQUEST, "BAD_USER_INPUT")
+            }
             Error::Unauthenticated => (StatusCode::UNAUTHORIZED, "UNAUTHENTICATED"),
             Error::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
             Error::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"),

@@ -216,6 +216,57 @@ async fn a_value_of_another_kind_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_is_none_or_of_another_kind_is_refused_by_the_name_of_its_field() {
+    let app = TestApp::start().await;
+    let (post, affiliate) = (global_id("Post", 1), global_id("Affiliate", 1));
+    let advertiser = global_id("Advertiser", 1);
+    let eligible = format!(
+        "mutation($v: ID!) {{ setEligibility(input: {{ advertiserId: \"{advertiser}\", affiliateIds: \
+         [\"{affiliate}\", $v], eligible: true }}) {{ userErrors {{ code }} }} }}"
+    );
+    let nodes = format!("query($v: ID!) {{ nodes(ids: [\"{post}\", $v]) {{ id }} }}");
+    for (document, path, takes_any) in [
+        ("query($v: ID!) { post(id: $v) { id } }", "id", false),
+        (
+            "query($v: ID) { alerts(filter: { campaignId: $v }) { totalCount } }",
+            "filter.campaignId",
+            false,
+        ),
+        (
+            "mutation($v: ID!) { updateCampaign(input: { campaignId: $v }) { userErrors { code } } }",
+            "campaignId",
+            false,
+        ),
+        (
+            "mutation($v: ID) { runReconciliation(input: { postId: $v }) { userErrors { code } } }",
+            "postId",
+            false,
+        ),
+        (
+            "mutation($v: ID!) { retryJob(input: { jobId: $v }) { done } }",
+            "jobId",
+            false,
+        ),
+        (eligible.as_str(), "affiliateIds.1", false),
+        ("query($v: ID!) { node(id: $v) { id } }", "id", true),
+        (nodes.as_str(), "ids.1", true),
+    ] {
+        let path: Vec<&str> = path.split('.').collect();
+        let other = global_id("Order", 1);
+        for id in ["", "7", "not an id", other.as_str()] {
+            if takes_any && id == other {
+                continue;
+            }
+            let answer = app.operator.post(document, json!({ "v": id })).await;
+            let extensions = &answer["errors"][0]["extensions"];
+            assert_eq!(extensions["code"], "BAD_USER_INPUT", "{document}: {answer}");
+            assert_eq!(extensions["field"], json!(path), "{document}: {answer}");
+        }
+    }
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_number_past_32_bits_and_a_variable_that_is_left_out_are_no_faults() {
     let app = TestApp::start().await;
     let answer = app
