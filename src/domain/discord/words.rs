@@ -180,7 +180,7 @@ pub(super) fn verdict_untold(post: &Post, report: &AffiliateReport) -> String {
         "Submitted: your post {} on {}, with a claim of {}. Something went wrong here, so the result will not follow; \
          /status will tell it.",
         code(IdKind::Post, post.id),
-        platform_name(post.platform),
+        post.platform.brand(),
         claims(&report.claimed()),
     )
 }
