@@ -310,7 +310,7 @@ pub async fn find_by_native_id(
 }
 
 /// How a post shares its native post with others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Sharing {
     /// Which post.
     #[diesel(sql_type = diesel::sql_types::BigInt)]
@@ -324,10 +324,16 @@ pub struct Sharing {
     /// Whether another affiliate submitted it to another campaign.
     #[diesel(sql_type = diesel::sql_types::Bool)]
     pub by_another_elsewhere: bool,
+    /// Whether there was ever an alert on it that says that it is shared.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub is_told: bool,
+    /// Those of the others on which there was never one.
+    #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::BigInt>)]
+    pub newcomers: Vec<i64>,
 }
 
-/// Which of these posts, and of at most `most` others that name the same native post as one of them, share theirs, out of
-/// those on which there was never an alert that says so. In no order.
+/// Which of these posts, and of at most `most` others that name the same native post as one of them, share theirs, where on
+/// one of those that do there was never an alert that says so. In no order.
 pub async fn list_shared(
     connection: &mut Connection,
     ids: &[i64],
@@ -335,19 +341,23 @@ pub async fn list_shared(
 ) -> QueryResult<Vec<Sharing>> {
     use diesel::sql_types::{Array, BigInt, Text};
     diesel::sql_query(
-        "WITH pairs AS (SELECT p.id AS one, o.id AS other, o.affiliate_id = p.affiliate_id AS same_affiliate, \
-             o.campaign_id = p.campaign_id AS same_campaign \
+        "WITH others AS (SELECT p.id AS checked, o.id, o.affiliate_id, o.campaign_id \
              FROM posts p CROSS JOIN LATERAL (SELECT q.id, q.affiliate_id, q.campaign_id FROM posts q \
                  WHERE q.platform = p.platform AND q.platform_post_id = p.platform_post_id AND q.id <> p.id \
                  ORDER BY q.id LIMIT $2) o \
              WHERE p.id = ANY ($1)), \
-         sides AS (SELECT one AS post_id, same_affiliate, same_campaign FROM pairs \
-             UNION ALL SELECT other, same_affiliate, same_campaign FROM pairs) \
-         SELECT s.post_id, bool_or(s.same_affiliate) AS by_itself, \
-             bool_or(NOT s.same_affiliate AND s.same_campaign) AS by_another_here, \
-             bool_or(NOT s.same_affiliate AND NOT s.same_campaign) AS by_another_elsewhere \
-         FROM sides s WHERE NOT EXISTS (SELECT FROM alerts a WHERE a.dedupe_key = $3 || ':' || s.post_id) \
-         GROUP BY s.post_id",
+         members AS (SELECT checked, id, affiliate_id, campaign_id FROM others \
+             UNION ALL SELECT p.id, p.id, p.affiliate_id, p.campaign_id FROM posts p \
+             WHERE p.id IN (SELECT checked FROM others)), \
+         told AS (SELECT m.id, EXISTS (SELECT FROM alerts a WHERE a.dedupe_key = $3 || ':' || m.id) AS is_told \
+             FROM (SELECT DISTINCT id FROM members) m) \
+         SELECT m.id AS post_id, t.is_told, bool_or(o.affiliate_id = m.affiliate_id) AS by_itself, \
+             bool_or(o.affiliate_id <> m.affiliate_id AND o.campaign_id = m.campaign_id) AS by_another_here, \
+             bool_or(o.affiliate_id <> m.affiliate_id AND o.campaign_id <> m.campaign_id) AS by_another_elsewhere, \
+             coalesce(array_agg(DISTINCT o.id) FILTER (WHERE NOT u.is_told), '{}') AS newcomers \
+         FROM members m JOIN members o ON o.checked = m.checked AND o.id <> m.id \
+         JOIN told t ON t.id = m.id JOIN told u ON u.id = o.id \
+         GROUP BY m.id, t.is_told HAVING NOT t.is_told OR bool_or(NOT u.is_told)",
     )
     .bind::<Array<BigInt>, _>(ids)
     .bind::<BigInt, _>(most)

@@ -9,7 +9,7 @@ use super::Connection;
 use crate::model::PlatformKind;
 
 /// Which figure it is: one of these has one definition.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, QueryableByName)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, QueryableByName)]
 pub struct Series {
     /// Of which post.
     #[diesel(sql_type = BigInt)]
@@ -28,7 +28,7 @@ pub struct Reading {
     /// Which figure it is.
     #[diesel(embed)]
     pub series: Series,
-    /// The observation that it is from; for the highest of several, none of them in particular.
+    /// The observation that it is from.
     #[diesel(sql_type = BigInt)]
     pub platform_report_id: i64,
     /// The number, never negative.
@@ -36,20 +36,34 @@ pub struct Reading {
     pub value: i64,
 }
 
+/// What a series came to.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Highest {
+    /// Which figure it is.
+    #[diesel(embed)]
+    pub series: Series,
+    /// The highest number, never negative.
+    #[diesel(sql_type = BigInt)]
+    pub highest: i64,
+    /// The number that was told last.
+    #[diesel(sql_type = BigInt)]
+    pub latest: i64,
+}
+
 /// The reported figures of observations `o`, a row for each.
 const FIGURES: &str = "CROSS JOIN LATERAL (VALUES ('VIEWS', o.views_definition, o.views), \
      ('CLICKS', o.clicks_definition, o.clicks), \
      ('CONVERSIONS', o.conversions_definition, o.conversions)) AS f (metric, definition, value)";
 
-/// The highest figure of each series of these posts, leaving some observations out of account. Its `platform_report_id` is the
-/// newest observation of the series.
+/// The highest and the latest figure of each series of these posts, leaving some observations out of account.
 pub async fn list_highest(
     connection: &mut Connection,
     post_ids: &[i64],
     without: &[i64],
-) -> QueryResult<Vec<Reading>> {
+) -> QueryResult<Vec<Highest>> {
     diesel::sql_query(format!(
-        "SELECT o.post_id, f.metric, f.definition, max(o.id) AS platform_report_id, max(f.value) AS value \
+        "SELECT o.post_id, f.metric, f.definition, max(f.value) AS highest, \
+             (array_agg(f.value ORDER BY o.fetched_at DESC, o.id DESC))[1] AS latest \
          FROM platform_reports o {FIGURES} \
          WHERE o.post_id = ANY ($1) AND o.id <> ALL ($2) AND f.value IS NOT NULL \
          GROUP BY o.post_id, f.metric, f.definition"

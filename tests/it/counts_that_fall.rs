@@ -82,6 +82,48 @@ async fn a_purge_after_the_final_verdict_is_reported_once_and_a_further_one_agai
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counts_that_come_back_take_the_report_back_and_a_later_fall_is_another() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let mut watcher = Watcher::start(&acme.client, "").await;
+    let post = scene::sample(&app, Platform::Instagram);
+    let views = post.figures.views;
+    let claim = json!({ "claimedViews": views });
+    submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    app.world.purge(Platform::Instagram, &post.native_id, 60);
+    at_hour(&app, 2).await;
+    assert_eq!(brief(&watcher.next().await), "RAISED COUNT_FELL");
+
+    // A part of it back is less than there was.
+    app.world.purge(Platform::Instagram, &post.native_id, 10);
+    at_hour(&app, 25).await;
+    let alerts = scene::alerts(&acme.client, "COUNT_FELL").await;
+    assert_eq!((alerts.len(), &alerts[0]["status"]), (1, &json!("OPEN")));
+    app.world.restore(Platform::Instagram, &post.native_id);
+    at_hour(&app, 73).await;
+    let withdrawn = watcher.next().await;
+    assert_eq!(brief(&withdrawn), "WITHDRAWN COUNT_FELL");
+    assert_eq!(withdrawn["alert"]["status"], "RESOLVED");
+    assert_eq!(withdrawn["alert"]["resolvedBy"], "countersign");
+    let notes = scene::text(&withdrawn["alert"]["resolutionNotes"]);
+    assert!(notes.contains(&written_out(views)), "{notes}");
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+
+    app.world.purge(Platform::Instagram, &post.native_id, 60);
+    at_hour(&app, 169).await;
+    assert_eq!(brief(&watcher.next().await), "RAISED COUNT_FELL");
+    let alerts = scene::alerts(&acme.client, "COUNT_FELL").await;
+    let statuses: Vec<&Value> = alerts.iter().map(|alert| &alert["status"]).collect();
+    assert_eq!(statuses, ["RESOLVED", "OPEN"]);
+    let trusted = json!({ "trustScore": "1.00", "totalSubmissions": 1, "accurateSubmissions": 1 });
+    assert_eq!(scene::trust(&ann).await, trusted);
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+    drop(watcher);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_fall_by_no_more_than_the_floor_is_none_and_what_nobody_tells_has_not_fallen() {
     let app = TestApp::working().await;
     let (acme, ann, _) = app.program(&["INSTAGRAM", "META"]).await;

@@ -71,7 +71,7 @@ async fn each_of_those_who_share_a_post_hears_of_its_own_and_of_nobody_else() {
         assert_eq!(*occurrences, 1);
     }
 
-    // Another check of the same is no news. A third place is news to who is there: the others know.
+    // Another check of the same is no news. A third place is one more to those who are there.
     app.move_clock(2).await;
     app.settled().await;
     assert_eq!(seen(&acme.client).await, both);
@@ -82,7 +82,16 @@ async fn each_of_those_who_share_a_post_hears_of_its_own_and_of_nobody_else() {
     let all = seen(&app.operator).await;
     assert_eq!(all.len(), 3, "{all:?}");
     for (post, message, occurrences) in &all {
-        assert_eq!(*occurrences, 1, "{post}: {message}");
+        let places = if *post == elsewhere { 1 } else { 2 };
+        assert_eq!(*occurrences, places, "{post}: {message}");
+        let way = if *post == of_ann {
+            "by the same affiliate to another campaign, and by another affiliate to this campaign."
+        } else if *post == of_bob {
+            "by another affiliate to this campaign, and by another affiliate to another campaign."
+        } else {
+            "by the same affiliate to another campaign, and by another affiliate to another campaign."
+        };
+        assert!(message.ends_with(way), "{message}");
         for named in [
             "Ann",
             "Bob",
@@ -110,7 +119,56 @@ async fn each_of_those_who_share_a_post_hears_of_its_own_and_of_nobody_else() {
         );
     }
     assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+
+    // They know of three places by now, however often these are checked.
+    app.move_clock(25).await;
+    app.settled().await;
+    assert_eq!(seen(&app.operator).await, all);
     drop(watcher);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_more_is_another_alert_to_whom_the_first_is_resolved() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["REDDIT"]).await;
+    let sample = scene::sample(&app, Platform::Reddit);
+    let mut posts = Vec::new();
+    for name in ["Bob", "Carl", "Dora"] {
+        if name == "Dora" {
+            let alerts = scene::alerts(&acme.client, "DUPLICATE_POST").await;
+            let of_bob = alerts.iter().find(|alert| alert["post"]["id"] == posts[0]);
+            let input = json!({ "alertId": of_bob.unwrap()["id"], "notes": "They are one." });
+            let resolve = "mutation($input: ResolveAlertInput!) { resolveAlert(input: $input) { \
+                           userErrors { code } } }";
+            let data = acme.client.ok(resolve, json!({ "input": input })).await;
+            assert_eq!(data["resolveAlert"]["userErrors"], json!([]));
+        }
+        let party = scene::approved(&app, &acme, name).await;
+        let made = submitted(&party.client, &campaign, &sample.url, one_view()).await;
+        posts.push(made.post);
+        app.settled().await;
+    }
+    let alerts = scene::alerts(&acme.client, "DUPLICATE_POST").await;
+    let on = |post: &String| -> Vec<(String, i64)> {
+        let of_post = alerts
+            .iter()
+            .filter(|alert| alert["post"]["id"] == post.as_str());
+        of_post
+            .map(|alert| {
+                (
+                    text(&alert["status"]),
+                    alert["occurrences"].as_i64().unwrap(),
+                )
+            })
+            .collect()
+    };
+    let told = |status: &str, occurrences| (status.to_owned(), occurrences);
+    assert_eq!(on(&posts[0]), [told("RESOLVED", 1), told("OPEN", 1)]);
+    assert_eq!(on(&posts[1]), [told("OPEN", 2)]);
+    assert_eq!(on(&posts[2]), [told("OPEN", 1)]);
+    assert!(seen(&ann.client).await.is_empty());
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
     app.finish().await;
 }
 

@@ -10,11 +10,16 @@
 //! A figure is compared with the highest one told before of the same metric under the same definition. Once a fall was
 //! reported, what it fell to is what the next one is measured from, or what it has risen to since: the same number seen
 //! again is no news, and a further fall is another occurrence.
+//!
+//! What was taken away may be given back: some platforms withhold counts while they look into them. Where every figure of a
+//! post that fell is back at or above the level from which it fell first, the alert is taken back. A figure that is not told
+//! any more is not back, and one that rose by less is still short of what was shown. So after a purge that is for good the
+//! alert is open until somebody resolves it, or until the post has earned that much again and nothing is missing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::db::platform_report::NewPlatformReport;
-use crate::db::reading::{self, Reading, Series};
+use crate::db::reading::{self, Highest, Reading, Series};
 use crate::db::{Connection, QueryResult};
 use crate::domain::reconciliation::count;
 use crate::model::{Metric, PlatformKind};
@@ -32,6 +37,24 @@ pub(super) struct Fall {
     pub(super) sentence: String,
 }
 
+/// The counts of a post that had fallen are back, all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Regained {
+    /// Of which post.
+    pub(super) post_id: i64,
+    /// What came back with the last observation, in sentences with the numbers.
+    pub(super) sentences: String,
+}
+
+/// What observations show of counts that fell.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Moved {
+    /// The falls that were not reported before.
+    pub(super) falls: Vec<Fall>,
+    /// The posts of which nothing is missing any more. None of them has a fall.
+    pub(super) regained: Vec<Regained>,
+}
+
 /// Whether a number is so far below an earlier one that it is reported: by more than a fifth of the earlier one and by more
 /// than the policy's absolute floor.
 fn is_fall(from: u64, to: u64, floor: u64) -> bool {
@@ -39,22 +62,38 @@ fn is_fall(from: u64, to: u64, floor: u64) -> bool {
     lost > floor && u128::from(lost) * 100 > u128::from(from) * MOST_PERCENT
 }
 
-/// From what the last of these numbers, which are in order of time, fell; none where it is no fall that was not reported
-/// before.
-fn fell_from(values: impl IntoIterator<Item = u64>, floor: u64) -> Option<u64> {
+/// Where a series of numbers stands after the last of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Course {
+    /// From what the last one fell; none where it is no fall that was not reported before.
+    fell_from: Option<u64>,
+    /// The level from which the numbers fell and to which they have not come back.
+    lost: Option<u64>,
+    /// The level to which the last one came back.
+    regained: Option<u64>,
+}
+
+/// Where these numbers, which are in order of time, stand.
+fn course(values: impl IntoIterator<Item = u64>, floor: u64) -> Course {
     let mut from = None;
-    let mut last = None;
+    let mut course = Course::default();
     for value in values {
-        last = from.filter(|from| is_fall(*from, value, floor));
-        from = match (last, from) {
+        course.fell_from = from.filter(|from| is_fall(*from, value, floor));
+        course.regained = course.lost.filter(|lost| value >= *lost);
+        course.lost = match course.regained {
+            Some(_) => None,
+            // A further fall is from lower: the level is that of the first.
+            None => course.lost.max(course.fell_from),
+        };
+        from = match (course.fell_from, from) {
             (None, Some(from)) => Some(value.max(from)),
             _ => Some(value),
         };
     }
-    last
+    course
 }
 
-/// The falls in observations that were just written, given by their ids. The floors are those of the posts' policies.
+/// What observations that were just written, given by their ids, show of falls. The floors are those of the posts' policies.
 ///
 /// # Errors
 /// The database failed.
@@ -62,7 +101,7 @@ pub(super) async fn find(
     connection: &mut Connection,
     written: &[(i64, &NewPlatformReport)],
     floors: &HashMap<i64, u64>,
-) -> QueryResult<Vec<Fall>> {
+) -> QueryResult<Moved> {
     let floor = |post_id: i64| floors.get(&post_id).copied().unwrap_or_default();
     let new: HashMap<i64, (i64, &NewPlatformReport)> = written
         .iter()
@@ -70,54 +109,89 @@ pub(super) async fn find(
         .map(|(id, row)| (row.post_id, (*id, *row)))
         .collect();
     if new.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Moved::default());
     }
     let posts: Vec<i64> = new.keys().copied().collect();
     let ids: Vec<i64> = new.values().map(|(id, _)| *id).collect();
-    // What is not far below the highest of all is no fall from anything; nearly always nothing is left here.
-    let mut fallen: Vec<Series> = reading::list_highest(connection, &posts, &ids)
+    // Nearly always nothing is left here.
+    let mut posts: Vec<i64> = reading::list_highest(connection, &posts, &ids)
         .await?
         .into_iter()
         .filter(|highest| !is_of_advertisements(&highest.series.definition))
         .filter(|highest| {
+            let series = &highest.series;
             let now = new
-                .get(&highest.series.post_id)
-                .and_then(|(_, row)| figure(row, &highest.series));
-            now.is_some_and(|now| {
-                is_fall(number(highest.value), now, floor(highest.series.post_id))
-            })
+                .get(&series.post_id)
+                .and_then(|(_, row)| figure(row, series));
+            now.is_some_and(|now| may_have_moved(highest, now, floor(series.post_id)))
         })
-        .map(|highest| highest.series)
+        .map(|highest| highest.series.post_id)
         .collect();
-    if fallen.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut posts: Vec<i64> = fallen.iter().map(|series| series.post_id).collect();
     posts.sort_unstable();
     posts.dedup();
-    let mut readings: HashMap<Series, Vec<Reading>> = HashMap::new();
-    for row in reading::list_by_posts(connection, &posts).await? {
-        readings.entry(row.series.clone()).or_default().push(row);
+    if posts.is_empty() {
+        return Ok(Moved::default());
     }
-    fallen.sort_unstable_by(|a, b| {
-        (a.post_id, &a.metric, &a.definition).cmp(&(b.post_id, &b.metric, &b.definition))
-    });
-    let falls = fallen.iter().filter_map(|series| {
-        let (id, row) = new.get(&series.post_id)?;
-        let told = readings.get(series)?;
-        let last = told.last()?;
-        // What was told later was written before, and was looked at then.
-        if last.platform_report_id != *id {
-            return None;
+    let mut readings: BTreeMap<i64, BTreeMap<Series, Vec<Reading>>> = BTreeMap::new();
+    for row in reading::list_by_posts(connection, &posts).await? {
+        let of_post = readings.entry(row.series.post_id).or_default();
+        of_post.entry(row.series.clone()).or_default().push(row);
+    }
+    let mut moved = Moved::default();
+    for (post_id, series) in &readings {
+        if let Some((id, row)) = new.get(post_id) {
+            moved.add(*post_id, (*id, row.platform), series, floor(*post_id));
         }
-        let values = told.iter().map(|reading| number(reading.value));
-        let from = fell_from(values, floor(series.post_id))?;
-        Some(Fall {
-            post_id: series.post_id,
-            sentence: sentence(row.platform, series, from, number(last.value)),
-        })
-    });
-    Ok(falls.collect())
+    }
+    Ok(moved)
+}
+
+/// Whether a number may be a fall, or the end of one. What is not far below the highest of all is no fall from anything, and
+/// what the one before was the highest of all has lost nothing.
+fn may_have_moved(before: &Highest, now: u64, floor: u64) -> bool {
+    let (highest, latest) = (number(before.highest), number(before.latest));
+    is_fall(highest, now, floor) || (latest < highest && now > latest)
+}
+
+impl Moved {
+    /// Adds what the series of a post, whose readings are in order of time, show of the observation that was just written.
+    fn add(
+        &mut self,
+        post_id: i64,
+        (written, platform): (i64, PlatformKind),
+        series: &BTreeMap<Series, Vec<Reading>>,
+        floor: u64,
+    ) {
+        let mut back = Vec::new();
+        let mut is_short = false;
+        for (series, told) in series {
+            let Some(last) = told.last() else {
+                continue;
+            };
+            let course = course(told.iter().map(|reading| number(reading.value)), floor);
+            is_short |= course.lost.is_some();
+            // What was told later was written before, and was looked at then.
+            if last.platform_report_id != written {
+                continue;
+            }
+            let now = number(last.value);
+            if let Some(from) = course.fell_from {
+                self.falls.push(Fall {
+                    post_id,
+                    sentence: sentence(platform, series, from, now),
+                });
+            }
+            if let Some(level) = course.regained {
+                back.push(regained(platform, series, level, now));
+            }
+        }
+        if !is_short && !back.is_empty() {
+            self.regained.push(Regained {
+                post_id,
+                sentences: back.join(" "),
+            });
+        }
+    }
 }
 
 /// A count as it is stored, which is never negative.
@@ -140,11 +214,27 @@ fn figure(row: &NewPlatformReport, series: &Series) -> Option<u64> {
         .map(number)
 }
 
-fn sentence(platform: PlatformKind, series: &Series, from: u64, to: u64) -> String {
-    let metric = Metric::ALL
+/// What the numbers of a series count.
+fn noun(series: &Series) -> &'static str {
+    Metric::ALL
         .into_iter()
         .find(|metric| metric.as_str() == series.metric)
-        .map_or("counts", Metric::noun);
+        .map_or("counts", Metric::noun)
+}
+
+fn regained(platform: PlatformKind, series: &Series, level: u64, now: u64) -> String {
+    format!(
+        "{} reports {} {} ({}) again: no fewer than the {} from which they fell.",
+        platform_name(platform),
+        count(now),
+        noun(series),
+        series.definition,
+        count(level)
+    )
+}
+
+fn sentence(platform: PlatformKind, series: &Series, from: u64, to: u64) -> String {
+    let metric = noun(series);
     let lost = from.saturating_sub(to);
     let tenths = u128::from(lost) * 1000 / u128::from(from.max(1));
     format!(
@@ -187,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_same_number_again_is_no_further_fall_and_a_lower_one_is() {
-        let from = |values: &[u64]| fell_from(values.iter().copied(), 10);
+        let from = |values: &[u64]| course(values.iter().copied(), 10).fell_from;
         assert_eq!(from(&[]), None);
         assert_eq!(from(&[400]), None);
         assert_eq!(from(&[1000, 400]), Some(1000));
@@ -203,11 +293,86 @@ mod tests {
         assert_eq!(from(&[1000, 400, 500, 420]), None);
     }
 
+    #[test]
+    fn a_level_is_regained_at_the_number_from_which_the_first_fall_was() {
+        let stands = |values: &[u64]| {
+            let course = course(values.iter().copied(), 10);
+            (course.lost, course.regained)
+        };
+        assert_eq!(stands(&[1000]), (None, None));
+        assert_eq!(stands(&[1000, 900, 1000]), (None, None), "it was no fall");
+        assert_eq!(stands(&[1000, 400]), (Some(1000), None));
+        assert_eq!(stands(&[1000, 400, 999]), (Some(1000), None));
+        assert_eq!(stands(&[1000, 400, 1000]), (None, Some(1000)));
+        assert_eq!(stands(&[1000, 400, 1200]), (None, Some(1000)));
+        assert_eq!(stands(&[1000, 400, 1200, 1300]), (None, None), "once");
+        // From lower and lower: what was there first counts.
+        assert_eq!(stands(&[1000, 400, 300, 400]), (Some(1000), None));
+        assert_eq!(stands(&[1000, 400, 300, 1000]), (None, Some(1000)));
+        assert_eq!(stands(&[1000, 400, 1000, 400]), (Some(1000), None));
+    }
+
+    fn readings(metric: &str, definition: &str, told: &[(i64, i64)]) -> (Series, Vec<Reading>) {
+        let series = Series {
+            post_id: 7,
+            metric: metric.to_owned(),
+            definition: definition.to_owned(),
+        };
+        let reading = |(platform_report_id, value): &(i64, i64)| Reading {
+            series: series.clone(),
+            platform_report_id: *platform_report_id,
+            value: *value,
+        };
+        let told = told.iter().map(reading).collect();
+        (series, told)
+    }
+
+    #[test]
+    fn counts_of_a_post_are_back_when_all_that_fell_are() {
+        let moved = |views: &[(i64, i64)], clicks: &[(i64, i64)]| {
+            let series = BTreeMap::from([
+                readings("VIEWS", "meta.post_media_view", views),
+                readings("CLICKS", "meta.post_clicks", clicks),
+            ]);
+            let mut moved = Moved::default();
+            moved.add(7, (3, PlatformKind::Meta), &series, 10);
+            (moved.falls.len(), moved.regained.len())
+        };
+        let (fell, back) = (
+            [(1, 900), (2, 300), (3, 250)],
+            [(1, 900), (2, 300), (3, 900)],
+        );
+        assert_eq!(moved(&back, &back), (0, 1));
+        assert_eq!(moved(&back, &[(1, 900), (2, 900), (3, 900)]), (0, 1));
+        assert_eq!(moved(&back, &[]), (0, 1));
+        assert_eq!(moved(&fell, &back), (0, 0), "the views are short still");
+        assert_eq!(moved(&back, &[(1, 900), (2, 300)]), (0, 0), "not told");
+        assert_eq!(moved(&back, &[(1, 900), (2, 900), (3, 300)]), (1, 0));
+        // It was back before, or is said to be so by another observation.
+        assert_eq!(moved(&[(1, 900), (2, 900), (3, 900)], &[]), (0, 0));
+        let later = [(1, 900), (2, 300), (3, 900), (4, 900)];
+        assert_eq!(moved(&later, &[]), (0, 0));
+    }
+
+    #[test]
+    fn what_has_always_been_the_highest_needs_no_look_at_all_that_was_told() {
+        let before = |highest: i64, latest: i64| Highest {
+            series: readings("VIEWS", "x.impression_count", &[]).0,
+            highest,
+            latest,
+        };
+        assert!(!may_have_moved(&before(1000, 1000), 1200, 10));
+        assert!(!may_have_moved(&before(1000, 1000), 900, 10));
+        assert!(may_have_moved(&before(1000, 1000), 700, 10));
+        assert!(may_have_moved(&before(1000, 700), 1000, 10));
+        assert!(!may_have_moved(&before(1000, 900), 900, 10));
+    }
+
     proptest! {
         #[test]
         fn numbers_that_never_fall_report_nothing(mut values in prop::collection::vec(any::<u64>(), 0..20), floor in 0..100_u64) {
             values.sort_unstable();
-            prop_assert_eq!(fell_from(values, floor), None);
+            prop_assert_eq!(course(values, floor), Course::default());
         }
 
         #[test]
@@ -216,7 +381,8 @@ mod tests {
         ) {
             let last = *values.last().unwrap();
             let repeated = values.iter().copied().chain(std::iter::repeat_n(last, again));
-            prop_assert_eq!(fell_from(repeated, floor), None);
+            let repeated = course(repeated, floor);
+            prop_assert_eq!((repeated.fell_from, repeated.regained), (None, None));
         }
 
         #[test]
@@ -227,7 +393,7 @@ mod tests {
             let highest = *values.iter().max().unwrap();
             let series = values.iter().copied().chain([to]);
             let expected = is_fall(highest, to, floor).then_some(highest);
-            prop_assert_eq!(fell_from(series, floor), expected);
+            prop_assert_eq!(course(series, floor).fell_from, expected);
         }
 
         #[test]
@@ -236,8 +402,21 @@ mod tests {
         ) {
             let highest = *values.iter().max().unwrap();
             if !is_fall(highest, to, floor) {
-                prop_assert_eq!(fell_from(values.iter().copied().chain([to]), floor), None);
+                let series = values.iter().copied().chain([to]);
+                prop_assert_eq!(course(series, floor).fell_from, None);
             }
+        }
+
+        #[test]
+        fn what_is_at_least_the_highest_has_lost_nothing(
+            values in prop::collection::vec(0..100_000_u64, 1..20), more in 0..100_u64, floor in 0..100_u64,
+        ) {
+            let highest = *values.iter().max().unwrap();
+            let lost = course(values.iter().copied(), floor).lost;
+            let series = values.iter().copied().chain([highest + more]);
+            let after = course(series, floor);
+            prop_assert_eq!((after.lost, after.regained), (None, lost));
+            prop_assert!(lost.is_none_or(|level| level <= highest));
         }
     }
 }

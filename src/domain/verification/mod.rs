@@ -5,9 +5,9 @@
 //! which comes first and decides which of the jobs are still this worker's to finish. A crash anywhere leaves nothing
 //! half-done, and a job that ran twice has its effects once.
 //!
-//! Beside its claims a post is looked at for itself, also after their FINAL verdicts: whether it is gone, whether its counts
-//! fell, whether others submitted it, when it was published. Only the last of these changes what a verdict says, and none
-//! changes a verdict.
+//! Beside its claims a post is looked at for itself, also after their FINAL verdicts: whether it is gone or shown again, whether
+//! its counts fell or came back, whether others submitted it, when it was published. Only the last of these changes what a
+//! verdict says, and none changes a verdict.
 
 mod access;
 mod alerts;

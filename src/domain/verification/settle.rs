@@ -1,15 +1,16 @@
 //! Writes a batch of checks, all of it or nothing.
 
+mod presence;
 mod write;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
 use super::credit::Credits;
-use super::fell::{self, Fall};
+use super::fell::{self, Moved};
 use super::load::{Task, claim_of};
 use super::rows::{Evidence, platform_report};
 use super::totals::TotalsChange;
@@ -27,7 +28,7 @@ use crate::domain::publication;
 use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, schedule};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
-use crate::model::{DiscrepancyLevel, Finality, Observed, PostStatus, ReconciliationStatus};
+use crate::model::{DiscrepancyLevel, Finality, PostStatus, ReconciliationStatus};
 use crate::platform::{Fetched, Sighting};
 
 /// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
@@ -65,15 +66,6 @@ pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(),
     Ok(())
 }
 
-/// Whether an answer is about a post that is there: it has a number of it, or says who posted it or when.
-fn shows_the_post(sighting: &Sighting) -> bool {
-    let has_number = sighting
-        .metrics
-        .iter()
-        .any(|(_, observed)| matches!(observed, Observed::Reported { .. }));
-    has_number || sighting.author.is_some() || sighting.published_at.is_some()
-}
-
 /// A name of a platform as it is kept: as long as the column is.
 fn kept_name(name: &str) -> String {
     name.chars().filter(|c| *c != '\0').take(200).collect()
@@ -97,6 +89,7 @@ async fn write_observation(app: &App, checked: &Checked) -> Result<bool, Error> 
             let mut ledger = Ledger::read(connection, &batch, nobody, posts, now).await?;
             ledger.resolve(connection, checked).await?;
             ledger.observe(connection, &batch).await?;
+            ledger.note_returns(&batch);
             ledger.write(connection).await
         })
         .await
@@ -136,6 +129,7 @@ async fn write(
         ledger.resolve(connection, checked).await?;
     }
     ledger.observe(connection, &batch).await?;
+    ledger.note_returns(&batch);
     ledger.read_starts(connection).await?;
     for checked in &batch {
         ledger.judge(checked)?;
@@ -220,6 +214,8 @@ struct Ledger {
     trails: Trails,
     /// The posts as the batch changes them.
     posts: HashMap<i64, Post>,
+    /// The posts that were gone before.
+    gone: HashSet<i64>,
     /// For each claim, the observations of its post since it was made.
     evidence: HashMap<i64, Vec<Evidence>>,
     /// The verdict that stands on each claim on the posts.
@@ -231,7 +227,9 @@ struct Ledger {
     ended: Vec<RunEnd>,
     judged: Vec<Judged>,
     removed: Vec<(Task, String)>,
-    falls: Vec<Fall>,
+    /// The posts that were gone and are shown again, with when that was seen.
+    returned: BTreeMap<i64, DateTime<Utc>>,
+    moved: Moved,
     jobs: Vec<queue::NewJob>,
     /// When each claim whose own check this was is checked next.
     rechecks: HashMap<i64, Option<DateTime<Utc>>>,
@@ -268,6 +266,7 @@ impl Ledger {
         Ok(Self {
             now,
             trails,
+            gone: presence::gone(&posts),
             posts: posts.into_iter().map(|post| (post.id, post)).collect(),
             evidence,
             standing: reconciliation::list_standing_by_report(connection, &on_posts)
@@ -293,7 +292,8 @@ impl Ledger {
             ended: Vec::new(),
             judged: Vec::new(),
             removed: Vec::new(),
-            falls: Vec::new(),
+            returned: BTreeMap::new(),
+            moved: Moved::default(),
             jobs: Vec::new(),
             rechecks: HashMap::new(),
             starts: HashMap::new(),
@@ -387,7 +387,7 @@ impl Ledger {
                 .max();
             let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
             let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
-            self.note_removal(&checked.task, fetched)?;
+            self.note_presence(&checked.task, fetched, fetched_at)?;
             self.note_author(post_id, fetched)?;
             let post = self.post_mut(post_id)?;
             post.published_at = publication::told(post, fetched);
@@ -404,7 +404,7 @@ impl Ledger {
             .iter()
             .map(|row| (row.post_id, self.floor(row.post_id)))
             .collect();
-        self.falls = fell::find(connection, &written, &floors).await?;
+        self.moved = fell::find(connection, &written, &floors).await?;
         let mut fresh: HashMap<i64, Evidence> = HashMap::new();
         for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
             self.count(id, row);
@@ -526,25 +526,6 @@ impl Ledger {
         let post = self.posts.get(&post_id)?;
         let starts_at = self.starts.get(&post.campaign_id).copied();
         publication::note(post.published_at, starts_at)
-    }
-
-    /// A post that the platform no longer has is REMOVED at once; one that it has again is tracked again.
-    fn note_removal(&mut self, task: &Task, fetched: &Fetched) -> Result<(), Error> {
-        let post = self.post_mut(task.post.id)?;
-        match fetched {
-            Fetched::Gone { reason, .. } if post.status != PostStatus::Removed => {
-                post.status = PostStatus::Removed;
-                self.removed.push((task.clone(), reason.clone()));
-            }
-            // Only what shows the post says that it is back, not an answer that says nothing of it.
-            Fetched::Found(sighting)
-                if post.status == PostStatus::Removed && shows_the_post(sighting) =>
-            {
-                post.status = PostStatus::Tracking;
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     /// Reaches the verdict on one claim, unless it has its FINAL one, and queues its next check.

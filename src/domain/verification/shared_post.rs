@@ -3,12 +3,14 @@
 //! Nobody can see this at submission without reading what others submitted, so the job that checks a post looks: whenever it
 //! settles one whose native id is known. An alert `DUPLICATE_POST` is raised on each of the posts, once, to the advertiser of
 //! its own campaign and to its own affiliate. What it says names nobody else: neither who, nor which campaign, nor an id.
+//! Whoever comes later is another occurrence to those who were there: it counts their alerts up, and where one of them is
+//! resolved another is raised.
 //!
 //! The same post twice by one affiliate in one campaign is something else: refused, or a post with the status DUPLICATE,
 //! which has no native id of its own.
 //!
-//! Of two jobs that find each other's post at once both look, and the unique key of the alerts lets each be raised once. Two
-//! short links that are resolved in the same moment do not see each other yet; the next check of either does. However many
+//! Of two jobs that find each other's post at once both look, and the unique key of the alerts lets each be raised once; a
+//! newcomer counts where its own alert was raised, so once as well. Two short links that are resolved in the same moment do not see each other yet; the next check of either does. However many
 //! share a post, a check looks at a few of the others: each finds out at its own check at the latest.
 
 use std::collections::HashMap;
@@ -26,15 +28,19 @@ pub(super) struct Shared {
     pub(super) post: Post,
     /// Where else it was submitted, as a sentence that names nobody.
     pub(super) sentence: String,
+    /// Whether somebody was told so before.
+    pub(super) is_told: bool,
+    /// The posts that share it and of which nobody was told so yet.
+    pub(super) newcomers: Vec<i64>,
 }
 
-/// The posts that share theirs with one of these, these among them, on which nobody was told so yet; in the order of their ids.
-/// What is known of these has to be written before.
+/// The posts that share theirs with one of these, these among them, on which nobody was told so yet or that somebody new shares;
+/// in the order of their ids. What is known of these has to be written before.
 ///
 /// # Errors
 /// The database failed.
 pub(super) async fn find(connection: &mut Connection, checked: &[i64]) -> QueryResult<Vec<Shared>> {
-    let found: HashMap<i64, Sharing> = posts::list_shared(connection, checked, OTHERS)
+    let mut found: HashMap<i64, Sharing> = posts::list_shared(connection, checked, OTHERS)
         .await?
         .into_iter()
         .map(|sharing| (sharing.post_id, sharing))
@@ -47,9 +53,13 @@ pub(super) async fn find(connection: &mut Connection, checked: &[i64]) -> QueryR
         .await?
         .into_iter()
         .filter_map(|post| {
-            let sharing = found.get(&post.id)?;
-            let sentence = sentence(&post.canonical_url, sharing);
-            Some(Shared { post, sentence })
+            let sharing = found.remove(&post.id)?;
+            Some(Shared {
+                sentence: sentence(&post.canonical_url, &sharing),
+                post,
+                is_told: sharing.is_told,
+                newcomers: sharing.newcomers,
+            })
         })
         .collect();
     shared.sort_unstable_by_key(|shared| shared.post.id);
@@ -93,6 +103,8 @@ mod tests {
                 by_itself,
                 by_another_here,
                 by_another_elsewhere,
+                is_told: false,
+                newcomers: Vec::new(),
             };
             let whole = sentence("https://example.com/1", &sharing);
             whole

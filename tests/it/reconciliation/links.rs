@@ -6,6 +6,11 @@
     reason = "a test fails by panicking"
 )]
 
+use countersign::domain::dashboard;
+use countersign::domain::verification::{self, Outcome};
+use countersign::model::{Metrics, Observed};
+use countersign::platform::link::PostLink;
+use countersign::platform::{Account, Fetched, Sighting};
 use countersign::simulator::Platform;
 use serde_json::{Value, json};
 
@@ -136,6 +141,54 @@ async fn a_short_link_that_leads_nowhere_is_a_post_that_is_gone() {
     );
     assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_link_that_leads_to_a_post_again_takes_back_what_was_said_of_it() {
+    let app = TestApp::start().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let link = "https://www.instagram.com/share/AAAAAAAAAAA";
+    let ids = submitted(&ann.client, &campaign, link, json!({ "claimedViews": 1 })).await;
+    let named = PostLink::parse(&scene::sample(&app, Platform::Instagram).url).unwrap();
+    let gone = Fetched::Gone {
+        reason: "The link leads nowhere.".to_owned(),
+        raw: json!({}),
+    };
+    let shown = Fetched::Found(Sighting {
+        metrics: Metrics::from_fn(|_| Observed::Unavailable {
+            reason: "It is not told.".to_owned(),
+        }),
+        raw: json!({}),
+        context: None,
+        author: Some(Account {
+            id: Some("1".to_owned()),
+            handle: None,
+        }),
+        published_at: None,
+        spend: None,
+    });
+    // It leads nowhere; it leads to a post, which is gone; that post is shown.
+    for (fetched, leads_to, post, alert) in [
+        (&gone, None, "REMOVED", "OPEN"),
+        (&gone, Some(named), "REMOVED", "OPEN"),
+        (&shown, None, "TRACKING", "RESOLVED"),
+    ] {
+        let mut checks = scene::answered(&app, fetched).await;
+        for checked in &mut checks {
+            if let Outcome::Answered { resolved, .. } = &mut checked.outcome {
+                resolved.clone_from(&leads_to);
+            }
+        }
+        verification::settle(&app.app, &checks).await.unwrap();
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        assert_eq!(seen["status"], post, "{seen}");
+        let alerts = scene::alerts(&acme.client, "POST_REMOVED").await;
+        assert_eq!(alerts.len(), 1, "{alerts:?}");
+        assert_eq!(alerts[0]["occurrences"], 1);
+        assert_eq!(alerts[0]["status"], alert);
+    }
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+    app.abandon().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

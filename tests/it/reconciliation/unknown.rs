@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use countersign::config::Config;
+use countersign::domain::dashboard;
 use countersign::jobs::{Worker, WorkerOptions};
 use countersign::platform::Platforms;
 use countersign::simulator::{Platform, Simulator};
@@ -60,7 +61,7 @@ async fn views_on_reddit_are_unverifiable_for_good_and_shown_beside_score_and_co
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_post_that_is_gone_is_reported_at_once_and_once() {
+async fn a_post_that_is_gone_is_reported_at_once_and_once_and_taken_back_when_it_is_shown_again() {
     let app = TestApp::working().await;
     let (acme, ann, campaign) = app.program(&["REDDIT"]).await;
     let mut watcher = Watcher::start(&acme.client, "").await;
@@ -89,7 +90,7 @@ async fn a_post_that_is_gone_is_reported_at_once_and_once() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0]["occurrences"], 1);
 
-    // It comes back, and goes again, which is.
+    // It comes back: what was said of it is taken back, and says since when.
     app.world.restore(Platform::Reddit, &post.native_id);
     app.move_clock(25).await;
     app.settled().await;
@@ -97,12 +98,29 @@ async fn a_post_that_is_gone_is_reported_at_once_and_once() {
     assert_eq!(seen["status"], "TRACKING", "{seen}");
     assert_eq!(seen["latestReconciliation"]["status"], "UNVERIFIABLE");
     assert_eq!(seen["latestReconciliation"]["finality"], "FINAL");
+    let withdrawn = watcher.next().await;
+    assert_eq!(brief(&withdrawn), "WITHDRAWN POST_REMOVED");
+    let alert = &withdrawn["alert"];
+    assert_eq!(alert["id"], raised["alert"]["id"]);
+    assert_eq!(alert["status"], "RESOLVED");
+    assert_eq!(alert["resolvedBy"], "countersign");
+    let notes = scene::text(&alert["resolutionNotes"]);
+    assert!(
+        notes.starts_with("Reddit shows the post again, since 20"),
+        "{notes}"
+    );
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+
+    // It goes again, which is another cause.
     app.world.vanish(Platform::Reddit, &post.native_id);
     app.move_clock(73).await;
     app.settled().await;
+    assert_eq!(brief(&watcher.next().await), "RAISED POST_REMOVED");
     let alerts = scene::alerts(&acme.client, "POST_REMOVED").await;
-    assert_eq!(alerts.len(), 1);
-    assert_eq!(alerts[0]["occurrences"], 2);
+    let statuses: Vec<&Value> = alerts.iter().map(|alert| &alert["status"]).collect();
+    assert_eq!(statuses, ["RESOLVED", "OPEN"]);
+    assert!(alerts.iter().all(|alert| alert["occurrences"] == 1));
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
     assert!(is_untouched(&ann).await);
     drop(watcher);
     app.finish().await;

@@ -16,7 +16,7 @@ impl Ledger {
     /// What fell on each post, in sentences.
     fn falls_by_post(&self) -> BTreeMap<i64, String> {
         let mut by_post: BTreeMap<i64, String> = BTreeMap::new();
-        for fall in &self.falls {
+        for fall in &self.moved.falls {
             let sentences = by_post.entry(fall.post_id).or_default();
             if !sentences.is_empty() {
                 sentences.push(' ');
@@ -24,6 +24,39 @@ impl Ledger {
             sentences.push_str(&fall.sentence);
         }
         by_post
+    }
+
+    /// What was seen of posts beside their claims: that they are gone or back, and that their counts fell or came back.
+    fn on_posts(&self) -> Vec<Cause<'_>> {
+        let mut causes = Vec::new();
+        for (task, reason) in &self.removed {
+            causes.push(Cause::Removed {
+                task,
+                reason: reason.clone(),
+            });
+        }
+        for (post_id, since) in &self.returned {
+            if let Some(post) = self.posts.get(post_id) {
+                causes.push(Cause::Shown {
+                    post,
+                    since: *since,
+                });
+            }
+        }
+        for (post_id, sentences) in self.falls_by_post() {
+            if let Some(post) = self.posts.get(&post_id) {
+                causes.push(Cause::Fell { post, sentences });
+            }
+        }
+        for regained in &self.moved.regained {
+            if let Some(post) = self.posts.get(&regained.post_id) {
+                causes.push(Cause::Regained {
+                    post,
+                    sentences: &regained.sentences,
+                });
+            }
+        }
+        causes
     }
 
     /// What the batch changes in its posts.
@@ -94,18 +127,7 @@ impl Ledger {
                 }
             }
         }
-        for (task, reason) in &self.removed {
-            causes.push(Cause::Removed {
-                task,
-                reason: reason.clone(),
-            });
-        }
-        let falls = self.falls_by_post();
-        for (post_id, sentences) in falls {
-            if let Some(post) = self.posts.get(&post_id) {
-                causes.push(Cause::Fell { post, sentences });
-            }
-        }
+        causes.extend(self.on_posts());
         if !trust.is_empty() {
             trust_event::insert(connection, &trust).await?;
         }
@@ -120,10 +142,7 @@ impl Ledger {
         let checked: Vec<i64> = self.posts.keys().copied().collect();
         let shared = shared_post::find(connection, &checked).await?;
         for found in &shared {
-            causes.push(Cause::Shared {
-                post: &found.post,
-                sentence: &found.sentence,
-            });
+            causes.push(Cause::Shared(found));
         }
         let raised = alerts::write(connection, &causes, self.now).await?;
         for (post_id, change) in raised.open {
