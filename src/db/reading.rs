@@ -6,7 +6,7 @@ use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
-use crate::model::PlatformKind;
+use crate::model::{EvidenceGrade, PlatformKind};
 
 /// Which figure it is: one of these has one definition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, QueryableByName)]
@@ -101,8 +101,8 @@ pub struct Definitions {
     pub conversions: Option<&'static str>,
 }
 
-/// How far a post had come at the end of an interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, QueryableByName)]
+/// What was told of a post in an interval: of each metric the last figure under the one definition that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Grown {
     /// Which post.
     #[diesel(sql_type = BigInt)]
@@ -110,15 +110,33 @@ pub struct Grown {
     /// When the interval begins.
     #[diesel(sql_type = Timestamptz)]
     pub at: DateTime<Utc>,
-    /// The highest figure of views so far.
+    /// The last figure of views; none where none was told.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub views: Option<i64>,
-    /// The highest figure of clicks so far.
+    /// What is counted there.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub views_definition: Option<String>,
+    /// How strong the evidence behind the figure is.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub views_grade: Option<EvidenceGrade>,
+    /// The last figure of clicks; none where none was told.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub clicks: Option<i64>,
-    /// The highest figure of conversions so far.
+    /// What is counted there.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub clicks_definition: Option<String>,
+    /// How strong the evidence behind the figure is.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub clicks_grade: Option<EvidenceGrade>,
+    /// The last figure of conversions; none where none was told.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub conversions: Option<i64>,
+    /// What is counted there.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub conversions_definition: Option<String>,
+    /// How strong the evidence behind the figure is.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub conversions_grade: Option<EvidenceGrade>,
 }
 
 /// When which posts are looked at, and how closely.
@@ -128,7 +146,7 @@ pub struct Growth<'a> {
     pub definitions: &'a [Definitions],
     /// How long an interval is: `hour`, `day` or `week`, in UTC.
     pub unit: &'a str,
-    /// Only intervals with an observation made at or after.
+    /// Only observations made at or after.
     pub from: Option<DateTime<Utc>>,
     /// Only observations made before.
     pub to: Option<DateTime<Utc>>,
@@ -136,8 +154,8 @@ pub struct Growth<'a> {
     pub most: i64,
 }
 
-/// How each of these posts grew: a row for each interval in which it was observed, in the order of posts and times. Views are
-/// those under the campaign's definition.
+/// How each of these posts grew, or shrank: a row for each interval in which it was observed, in the order of posts and times.
+/// Views are those under the campaign's definition.
 pub async fn list_grown(
     connection: &mut Connection,
     post_ids: &[i64],
@@ -146,23 +164,31 @@ pub async fn list_grown(
     let definitions = growth.definitions;
     diesel::sql_query(
         "WITH told AS (SELECT o.post_id, date_trunc($5, o.fetched_at, 'UTC') AS starts, \
-             bool_or(o.fetched_at >= coalesce($6, '-infinity')) AS is_wanted, \
-             max(o.views) FILTER (WHERE o.views_definition = c.views_definition) AS views, \
-             max(o.clicks) FILTER (WHERE o.clicks_definition = d.clicks) AS clicks, \
-             max(o.conversions) FILTER (WHERE o.conversions_definition = d.conversions) AS conversions \
+             c.views_definition, d.clicks AS clicks_definition, d.conversions AS conversions_definition, \
+             array_agg(o.views ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.views_definition = c.views_definition) AS views, \
+             array_agg(o.views_grade ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.views_definition = c.views_definition) AS views_grades, \
+             array_agg(o.clicks ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.clicks_definition = d.clicks) AS clicks, \
+             array_agg(o.clicks_grade ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.clicks_definition = d.clicks) AS clicks_grades, \
+             array_agg(o.conversions ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.conversions_definition = d.conversions) AS conversions, \
+             array_agg(o.conversions_grade ORDER BY o.fetched_at DESC, o.id DESC) \
+                 FILTER (WHERE o.conversions_definition = d.conversions) AS conversions_grades \
              FROM posts p \
              JOIN campaign_platforms c ON c.campaign_id = p.campaign_id AND c.platform = p.platform \
              LEFT JOIN unnest($2, $3, $4) AS d (platform, clicks, conversions) ON d.platform = p.platform \
              JOIN platform_reports o ON o.post_id = p.id \
-             WHERE p.id = ANY ($1) AND o.fetched_at < coalesce($7, 'infinity') \
-             GROUP BY o.post_id, starts), \
-         grown AS (SELECT post_id, starts, is_wanted, max(views) OVER so_far AS views, \
-             max(clicks) OVER so_far AS clicks, max(conversions) OVER so_far AS conversions \
-             FROM told WINDOW so_far AS (PARTITION BY post_id ORDER BY starts)), \
-         numbered AS (SELECT *, row_number() OVER (PARTITION BY post_id ORDER BY starts) AS nth \
-             FROM grown WHERE is_wanted) \
-         SELECT post_id, starts AS at, views, clicks, conversions FROM numbered WHERE nth <= $8 \
-         ORDER BY post_id, starts",
+             WHERE p.id = ANY ($1) AND o.fetched_at >= coalesce($6, '-infinity') \
+                 AND o.fetched_at < coalesce($7, 'infinity') \
+             GROUP BY o.post_id, starts, c.views_definition, d.clicks, d.conversions), \
+         numbered AS (SELECT *, row_number() OVER (PARTITION BY post_id ORDER BY starts) AS nth FROM told) \
+         SELECT post_id, starts AS at, views[1] AS views, views_definition, views_grades[1] AS views_grade, \
+             clicks[1] AS clicks, clicks_definition, clicks_grades[1] AS clicks_grade, \
+             conversions[1] AS conversions, conversions_definition, conversions_grades[1] AS conversions_grade \
+         FROM numbered WHERE nth <= $8 ORDER BY post_id, starts",
     )
     .bind::<Array<BigInt>, _>(post_ids)
     .bind::<Array<Text>, _>(

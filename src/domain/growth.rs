@@ -1,4 +1,9 @@
-//! How a post grew: what its platform had reported by the end of each interval.
+//! How a post grew, or shrank: what its platform reported last in each interval.
+//!
+//! Each metric is one series under one definition, so that two numbers of it can be compared: views under the campaign's,
+//! clicks and conversions under the platform's own. What stands in for one of them, such as a public count in the place of the
+//! owner's, is another series and is left out here; `PlatformReport` has it. The grade may change from point to point. Where
+//! nothing was reported there is no number: neither 0, nor what was reported before.
 
 use std::collections::HashMap;
 
@@ -9,37 +14,64 @@ use super::reconciliation::default_definition;
 use crate::app::App;
 use crate::db::reading::{self, Definitions, Grown, Growth};
 use crate::error::Error;
-use crate::model::{Metric, Metrics, PlatformKind};
+use crate::model::{EvidenceGrade, Metric, Metrics, PlatformKind};
 
 /// Most points of a post's growth.
 pub const MAX_POINTS: usize = 1000;
 
+/// A reported number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// The number.
+    pub value: u64,
+    /// What was counted, such as `instagram.views`; the same at every point.
+    pub definition: String,
+    /// How strong the evidence is.
+    pub grade: EvidenceGrade,
+}
+
+impl Figure {
+    fn of(
+        value: Option<i64>,
+        definition: Option<String>,
+        grade: Option<EvidenceGrade>,
+    ) -> Option<Self> {
+        Some(Self {
+            value: u64::try_from(value?).ok()?,
+            definition: definition?,
+            grade: grade?,
+        })
+    }
+}
+
 /// One interval in which the post was observed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// When the interval begins.
     pub at: DateTime<Utc>,
-    /// Of each metric the highest number reported up to the end of the interval; none where there was none.
-    pub highest: Metrics<Option<u64>>,
+    /// Of each metric the last number that was reported in the interval; none where there was none.
+    pub told: Metrics<Option<Figure>>,
 }
 
 impl From<Grown> for Point {
     fn from(row: Grown) -> Self {
-        let number = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
         Self {
             at: row.at,
-            highest: Metrics {
-                views: number(row.views),
-                clicks: number(row.clicks),
-                conversions: number(row.conversions),
+            told: Metrics {
+                views: Figure::of(row.views, row.views_definition, row.views_grade),
+                clicks: Figure::of(row.clicks, row.clicks_definition, row.clicks_grade),
+                conversions: Figure::of(
+                    row.conversions,
+                    row.conversions_definition,
+                    row.conversions_grade,
+                ),
             },
         }
     }
 }
 
 /// How each of these posts grew, in order of time: a point for each interval with an observation in the range, no more than
-/// one above [`MAX_POINTS`]. Views are counted under the campaign's definition, clicks and conversions under the platform's
-/// own; a figure under another one is left out. What was reported before the range counts in it, as it still stood.
+/// one above [`MAX_POINTS`].
 ///
 /// # Errors
 /// The database failed.

@@ -185,8 +185,8 @@ impl Post {
         )
         .await
     }
-    /// How it grew: of each metric the highest number that its platform reported up to the end of each interval, views under
-    /// the campaign's definition. Intervals without an observation are left out. At most 1000 points.
+    /// How it grew, or shrank: of each metric the last number that its platform reported in each interval, under one
+    /// definition, which for views is the campaign's. Intervals without an observation are left out. At most 1000 points.
     #[graphql(complexity = "times(50, 10, child_complexity)")]
     async fn growth(
         &self,

@@ -1,4 +1,4 @@
-//! How a post grew, as a series: the highest number told so far, and nothing where none was told.
+//! How a post grew, as a series: what was told at each time, less than before included, and nothing where none was told.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,8 @@ use crate::support::{Client, TestApp};
 /// The points of a post's growth.
 async fn growth(client: &Client, post: &str, arguments: &str) -> Vec<Value> {
     let query = format!(
-        "query($id: ID!) {{ post(id: $id) {{ growth{arguments} {{ at views clicks conversions }} }} }}"
+        "query($id: ID!) {{ post(id: $id) {{ growth{arguments} {{ at views viewsDefinition viewsGrade \
+         clicks clicksGrade conversions }} }} }}"
     );
     let mut data = client.ok(&query, json!({ "id": post })).await;
     match data["post"]["growth"].take() {
@@ -29,7 +30,7 @@ fn views(points: &[Value]) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_growth_has_the_highest_number_so_far_of_each_interval_with_an_observation() {
+async fn a_growth_has_what_was_told_in_each_interval_with_an_observation_a_fall_included() {
     let app = TestApp::working().await;
     let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
     let post = scene::sample(&app, Platform::Instagram);
@@ -54,14 +55,16 @@ async fn a_growth_has_the_highest_number_so_far_of_each_interval_with_an_observa
 
     for client in [&ann.client, &acme.client, &app.operator] {
         let points = growth(client, &id, "").await;
-        assert_eq!(views(&points), [part, all, all].map(|views| json!(views)));
+        assert_eq!(views(&points), [part, all, part].map(|views| json!(views)));
         for point in &points {
+            assert_eq!(point["viewsDefinition"], "instagram.views");
+            assert_eq!(point["viewsGrade"], "OWNER_TOKEN");
             assert_eq!(point["clicks"], Value::Null, "what nobody tells is no 0");
+            assert_eq!(point["clicksGrade"], Value::Null);
             assert_eq!(point["conversions"], Value::Null);
         }
         assert_eq!(growth(client, &id, "(interval: DAY)").await, points);
         assert_eq!(growth(client, &id, "(interval: HOUR)").await.len(), 3);
-        // What was told before the range still stands in it.
         let begin = scene::text(&points[2]["at"]);
         let range = format!("(range: {{ from: \"{begin}\" }})");
         assert_eq!(growth(client, &id, &range).await, points[2..]);
@@ -83,7 +86,7 @@ async fn a_growth_has_the_highest_number_so_far_of_each_interval_with_an_observa
 #[tokio::test(flavor = "multi_thread")]
 async fn figures_under_another_definition_are_no_growth() {
     let app = TestApp::working().await;
-    let (_, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
     let reel = scene::foreign_sample(&app, "REELS");
     let claim = json!({ "claimedViews": 1, "accountHandle": reel.handle });
     let id = submitted(&ann.client, &campaign, &reel.url, claim)
@@ -96,7 +99,25 @@ async fn figures_under_another_definition_are_no_growth() {
         told["value"], reel.figures.views,
         "the public count was told"
     );
-    assert_eq!(views(&growth(&ann.client, &id, "").await), [Value::Null]);
+    let points = growth(&ann.client, &id, "").await;
+    assert_eq!(views(&points), [Value::Null]);
+    assert_eq!(points[0]["viewsDefinition"], Value::Null);
+    // In a campaign whose views are plays they are its growth, and say how they were told.
+    let definition = &told["definition"];
+    let plays = json!([{ "platform": "INSTAGRAM", "definition": definition }]);
+    let changed = acme
+        .client
+        .ok(
+            "mutation($input: UpdateCampaignPlatformsInput!) { updateCampaignPlatforms(input: $input) { \
+             userErrors { code message } } }",
+            json!({ "input": { "campaignId": campaign, "platforms": ["INSTAGRAM"], "viewsDefinitions": plays } }),
+        )
+        .await;
+    assert_eq!(changed["updateCampaignPlatforms"]["userErrors"], json!([]));
+    let points = growth(&ann.client, &id, "").await;
+    assert_eq!(views(&points), [json!(reel.figures.views)]);
+    assert_eq!(&points[0]["viewsDefinition"], definition);
+    assert_eq!(points[0]["viewsGrade"], "PUBLIC");
     app.finish().await;
 }
 
