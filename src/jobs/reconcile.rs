@@ -216,6 +216,7 @@ impl Gathering {
             canonical_url: post.canonical_url.clone(),
             account_handle: handle,
             seen_as_own: seen_as_own.contains(&None),
+            published_is_known: post.published_at.is_some(),
         };
         if let Some(native_id) = post.platform_post_id.clone() {
             let post = refer(native_id, post.account_handle.clone());

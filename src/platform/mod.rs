@@ -61,6 +61,9 @@ pub struct PostRef {
     /// Whether the platform told this post's figures to its owner before: then it was the connected account's own, and if
     /// it is not listed any more it is gone.
     pub seen_as_own: bool,
+    /// Whether it is known when the post was published: where that costs a request of its own, it is asked for only as long
+    /// as it is not.
+    pub published_is_known: bool,
 }
 
 /// What a platform said of a post.

@@ -47,9 +47,14 @@ pub struct Usage {
 pub async fn measured<F: Future>(call: F) -> (F::Output, Option<Usage>) {
     let within = async {
         let output = call.await;
-        (output, TOLD.try_with(Cell::get).ok().flatten())
+        (output, told())
     };
     TOLD.scope(Cell::new(None), within).await
+}
+
+/// What was told last within the measured call that this task makes; none outside of one.
+pub(super) fn told() -> Option<Usage> {
+    TOLD.try_with(Cell::get).ok().flatten()
 }
 
 /// Takes note of what an answer tells.

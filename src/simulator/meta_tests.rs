@@ -107,6 +107,24 @@ fn a_page_post_has_the_keys_of_a_recorded_one() {
 }
 
 #[test]
+fn a_post_says_when_it_was_published_and_no_more_where_that_is_all_that_is_asked() {
+    let world = World::new(7);
+    let id = first_post(&world);
+    let parts = json!([
+        {"method": "GET", "relative_url": format!("v26.0/{id}?fields=created_time")},
+        {"method": "GET", "relative_url": "v26.0/5_5?fields=created_time"},
+    ]);
+    let body = batch_body(&parts, false);
+    let ours = parsed(&call(&world, Platform::Meta, &Method::POST, "/", &body));
+    assert_eq!(ours[1]["code"], 400);
+    let told: Value = serde_json::from_str(ours[0]["body"].as_str().unwrap()).unwrap();
+    let created_s = super::meta_post::parse(&id).unwrap().created_s();
+    let created = super::graph::timestamp(created_s);
+    assert_eq!(told, json!({"created_time": created, "id": id}));
+    assert!(created.ends_with("+0000"), "{created}");
+}
+
+#[test]
 fn insights_of_a_post_can_be_expanded_and_match_its_figures() {
     let world = World::new(7).with_frozen_growth();
     let id = first_post(&world);

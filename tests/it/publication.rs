@@ -75,6 +75,40 @@ async fn a_post_that_its_platform_says_is_older_than_the_campaign_is_flagged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn facebook_is_asked_once_when_a_post_was_published() {
+    let mut app = TestApp::with_world(World::of_today(7).with_frozen_growth()).await;
+    app.start_worker();
+    let (acme, ann, _) = app.program(&["META"]).await;
+    let post = app
+        .world
+        .posts(Platform::Meta, 0, 50, None)
+        .into_iter()
+        .filter(|post| post.owned && !post.url.contains("pfbid"))
+        .min_by_key(|post| post.created_at_ms)
+        .unwrap();
+    let published = DateTime::from_timestamp_millis(post.created_at_ms).unwrap();
+    let later = Some(published + TimeDelta::seconds(1));
+    let campaign = campaign(&acme, "META", later).await;
+    let claim = json!({ "claimedViews": 1 });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    assert_eq!(app.world.calls("meta.batch.parts"), 2);
+    let query = "query($id: ID!) { post(id: $id) { publishedAt publishedBeforeCampaign } }";
+    let data = ann.client.ok(query, json!({ "id": ids.post })).await;
+    let told = scene::time(&data["post"]["publishedAt"]);
+    assert_eq!(told.timestamp(), published.timestamp());
+    assert_eq!(data["post"]["publishedBeforeCampaign"], true);
+    let verdict = scene::claim(&ann.client, &ids.report).await["reconciliation"].clone();
+    let said = text(&verdict["explanation"]);
+    assert!(said.contains("before the campaign began"), "{verdict}");
+
+    app.move_clock(2).await;
+    app.settled().await;
+    assert_eq!(app.world.calls("meta.batch.parts"), 3, "it is known");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_nobody_told_is_null() {
     let app = TestApp::start().await;
     let (acme, ann, _) = app.program(&["REDDIT"]).await;

@@ -147,6 +147,7 @@ impl Asking<'_> {
             canonical_url: self.post.canonical_url.clone(),
             account_handle: handle.clone(),
             seen_as_own: self.seen_as_own.contains(&credential),
+            published_is_known: self.post.published_at.is_some(),
         };
         let mut kept = None;
         if let Some(linked) = linked {

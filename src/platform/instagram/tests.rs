@@ -372,6 +372,7 @@ fn reference(code: &str, handle: Option<&str>) -> PostRef {
         canonical_url: format!("https://www.instagram.com/p/{code}/"),
         account_handle: handle.map(str::to_owned),
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 

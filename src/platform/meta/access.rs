@@ -6,15 +6,20 @@
 //!
 //! One metric that the API has retired fails a whole request, so a request that fails for its
 //! parameters is repeated with one metric at a time.
+//!
+//! When a post was published is a request of its own, in the same call as far as there is room. What comes of it does nothing to
+//! the figures: a post of which it was not told is asked again with its next figures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::wire::{self, CLICKS, VIEWS, page_of};
+use super::BATCH;
+use super::wire::{self, CLICKS, PUBLISHED, VIEWS, page_of};
 use crate::platform::Fetched;
 use crate::platform::error::PlatformError;
 use crate::platform::graph::{Fault, FaultKind, Graph};
+use crate::platform::usage;
 
 /// What came of each post, by its id.
 pub(super) type Results = BTreeMap<String, Result<Fetched, PlatformError>>;
@@ -47,13 +52,16 @@ impl Access {
         }
     }
 
-    /// Both metrics of each post.
-    pub(super) async fn insights(&self, ids: Vec<&str>) -> Results {
-        let paths: Vec<String> = ids
+    /// Both metrics of each post, and when those that are `undated` were published.
+    pub(super) async fn insights(&self, ids: Vec<&str>, undated: &BTreeSet<&str>) -> Results {
+        // A post of another page tells nothing to this token, or its page's own does.
+        let undated: Vec<&str> = ids
             .iter()
-            .map(|id| format!("{id}/insights?metric={VIEWS},{CLICKS}"))
+            .copied()
+            .filter(|id| undated.contains(id) && !self.is_foreign(id))
             .collect();
-        let answers = self.graph.batch(&paths).await;
+        let mut answers = self.ask(&ids, &undated).await;
+        let times = answers.split_off(ids.len().min(answers.len()));
 
         let mut results = Results::new();
         let mut again = Vec::new();
@@ -81,7 +89,30 @@ impl Access {
         }
         self.one_metric_at_a_time(&again, &mut results).await;
         self.decide(doubtful, &mut results).await;
+        for (id, told) in undated.into_iter().zip(times) {
+            if let (Some(Ok(fetched)), Ok(told)) = (results.get_mut(id), told) {
+                wire::date(fetched, &told);
+            }
+        }
         results
+    }
+
+    /// Asks for both metrics of each post and then for when the undated ones were published. The answers are in this order, and
+    /// there may be fewer of the latter: what has no room in the call of the figures is left out where that has come to nothing,
+    /// or has used up what may be asked.
+    async fn ask(&self, ids: &[&str], undated: &[&str]) -> Vec<Result<Value, Fault>> {
+        let figures = ids
+            .iter()
+            .map(|id| format!("{id}/insights?metric={VIEWS},{CLICKS}"));
+        let times = undated.iter().map(|id| format!("{id}?fields={PUBLISHED}"));
+        let mut paths: Vec<String> = figures.chain(times).collect();
+        let later = paths.split_off(paths.len().min(ids.len().max(BATCH)));
+        let mut answers = self.graph.batch(&paths).await;
+        let is_used_up = usage::told().is_some_and(|usage| usage.used_percent == Some(100));
+        if !later.is_empty() && !is_used_up && answers.iter().any(Result::is_ok) {
+            answers.extend(self.graph.batch(&later).await);
+        }
+        answers
     }
 
     /// Whether a post is of another page than the linked one.

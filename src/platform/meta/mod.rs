@@ -3,7 +3,8 @@
 //! A page's token sees the insights of that page's posts and nobody else's, whether it is the
 //! configured one or that of a page which an affiliate linked. Insights name no author but by the id
 //! that was asked for, which begins with the page's. They do not tell when a post was published, and
-//! asking for that would cost as much of the quota as the insights, so it stays unsaid.
+//! asking for that costs as much of the quota as the insights, so it is asked for only until it is known.
+//! A first look at fifty posts is two calls for that.
 //!
 //! Where an ad account is configured, what its advertisements of the posts have cost and brought is
 //! asked for as well; see [`ads`].
@@ -11,18 +12,20 @@
 mod access;
 mod ad_rows;
 mod ads;
+mod dates;
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde_json::Value;
 
 use self::access::Access;
 use self::ads::Advertisements;
+use self::dates::Dates;
 use self::wire::Listed;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
@@ -49,6 +52,7 @@ pub(super) struct Meta {
     graph: Graph,
     page: String,
     ads: Option<Advertisements>,
+    dates: Dates,
 }
 
 impl Meta {
@@ -72,6 +76,7 @@ impl Meta {
             graph,
             page,
             ads,
+            dates: Dates::default(),
         }))
     }
 
@@ -88,6 +93,7 @@ impl Meta {
         for _ in 0..MOST_PAGES {
             let posts = self.published(&page, &cursor).await?;
             if let Some(found) = wire::posts(&posts)?.iter().find(|post| post.is(&wanted)) {
+                self.dates.remember(&found.id, found.dated.clone());
                 return Ok(named(found));
             }
             match paging::next(&posts)? {
@@ -150,6 +156,19 @@ impl Adapter for Meta {
             .iter()
             .filter_map(|post| wire::graph_id(&post.native_id))
             .collect();
+        let undated: BTreeSet<&str> = posts
+            .iter()
+            .filter(|post| !post.published_is_known)
+            .filter_map(|post| wire::graph_id(&post.native_id))
+            .collect();
+        let listed: BTreeMap<&str, Value> = undated
+            .iter()
+            .filter_map(|id| Some((*id, self.dates.get(id)?)))
+            .collect();
+        let undated = undated
+            .into_iter()
+            .filter(|id| !listed.contains_key(id))
+            .collect();
         let access = match owner {
             Some(owner) => {
                 let token = owner.token.clone();
@@ -158,7 +177,13 @@ impl Adapter for Meta {
             }
             None => Access::configured(self.graph.clone(), self.page.clone()),
         };
-        let mut results = access.insights(distinct.into_iter().collect()).await;
+        let ids = distinct.into_iter().collect();
+        let mut results = access.insights(ids, &undated).await;
+        for (id, told) in &listed {
+            if let Some(Ok(fetched)) = results.get_mut(*id) {
+                wire::date(fetched, told);
+            }
+        }
         if let Some(ads) = &self.ads {
             ads.add_to(&mut results, owner.is_none()).await;
         }

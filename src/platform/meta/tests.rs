@@ -3,6 +3,7 @@
 #![allow(clippy::match_same_arms, reason = "each arm is a case of its own")]
 
 mod ads;
+mod dates;
 mod identify;
 mod owner;
 
@@ -245,6 +246,7 @@ fn reference(id: &str) -> PostRef {
         canonical_url: format!("https://www.facebook.com/{id}"),
         account_handle: None,
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the Graph API's answers say about posts of pages.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -8,7 +9,7 @@ use crate::platform::definition::{META_CLICKS, META_VIEWS};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::paging;
 use crate::platform::graph::{Fault, FaultKind, insights};
-use crate::platform::lenient::text;
+use crate::platform::lenient::{pick, text};
 use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// Meta's name for how often a post was seen.
@@ -16,6 +17,9 @@ pub(super) const VIEWS: &str = "post_media_view";
 
 /// Meta's name for how often something in a post was clicked.
 pub(super) const CLICKS: &str = "post_clicks";
+
+/// Meta's name for when a post was published.
+pub(super) const PUBLISHED: &str = "created_time";
 
 /// Unless its advertisements say what they led to: see [`super::ads`].
 const NO_CONVERSIONS: &str = "Facebook does not tell what a page's post sold.";
@@ -106,6 +110,23 @@ fn untold(id: &str, reason: &str, fault: &Fault) -> Fetched {
     )
 }
 
+/// Adds when a post was published to what is said of it, from an answer that tells that of the post. One that does not leaves
+/// all as it is.
+pub(super) fn date(fetched: &mut Fetched, told: &Value) {
+    if let (Fetched::Found(sighting), Some(published_at)) = (fetched, published_at(told)) {
+        sighting.published_at = Some(published_at);
+        sighting.raw[PUBLISHED] = told[PUBLISHED].clone();
+    }
+}
+
+/// When a post was published. The Graph API writes a time without a colon in its zone, `2021-07-26T10:45:19+0000`, which is not
+/// that of RFC 3339.
+fn published_at(post: &Value) -> Option<DateTime<Utc>> {
+    let time = text(post.get(PUBLISHED))?;
+    let time = DateTime::parse_from_str(&time, "%Y-%m-%dT%H:%M:%S%z").ok()?;
+    Some(time.with_timezone(&Utc))
+}
+
 /// The page's part of a post's id.
 pub(super) fn page_of(id: &str) -> &str {
     id.split_once('_').map_or(id, |(page, _)| page)
@@ -184,6 +205,8 @@ pub(super) fn graph_id(native_id: &str) -> Option<&str> {
 pub(super) struct Listed {
     /// The id that the API takes.
     pub(super) id: String,
+    /// When it was published, as the list tells it: for [`date`].
+    pub(super) dated: Value,
     key: Option<String>,
 }
 
@@ -207,7 +230,8 @@ pub(super) fn posts(page: &Value) -> Result<Vec<Listed>, PlatformError> {
                 PlatformError::unreachable("a list of posts has one without an id")
             })?;
             let key = text(row.get("permalink_url")).and_then(|address| permalink_key(&address));
-            Ok(Listed { id, key })
+            let dated = pick(row, &[PUBLISHED]);
+            Ok(Listed { id, dated, key })
         })
         .collect()
 }

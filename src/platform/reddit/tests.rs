@@ -447,6 +447,7 @@ fn reference(id: &str) -> PostRef {
         canonical_url: format!("https://www.reddit.com/comments/{id}"),
         account_handle: None,
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 

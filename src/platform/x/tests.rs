@@ -378,6 +378,7 @@ fn reference(id: &str) -> PostRef {
         canonical_url: format!("https://x.com/i/status/{id}"),
         account_handle: None,
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 

@@ -66,6 +66,7 @@ fn reference(id: &str) -> PostRef {
         canonical_url: format!("https://www.youtube.com/watch?v={id}"),
         account_handle: None,
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 

@@ -105,7 +105,11 @@ async fn a_platform_that_tells_percentages_is_left_alone_when_all_is_used_up() {
     })
     .await;
     app.settled().await;
-    assert_eq!(app.world.calls("meta.batch.parts"), 50);
+    assert_eq!(
+        app.world.calls("meta.batch.parts"),
+        50,
+        "when they were published is left for another time"
+    );
 
     submit_all(&affiliate, &campaign, &posts[50..]).await;
     app.settled().await;

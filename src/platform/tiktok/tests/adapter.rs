@@ -9,6 +9,7 @@ fn reference(id: &str) -> PostRef {
         canonical_url: format!("https://www.tiktok.com/@_/video/{id}"),
         account_handle: None,
         seen_as_own: false,
+        published_is_known: true,
     }
 }
 
