@@ -208,6 +208,30 @@ pub async fn count_named(connection: &mut Connection, name: &str) -> QueryResult
         .await
 }
 
+/// A job that was not finished yet.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = mq_msgs, check_for_backend(diesel::pg::Pg))]
+pub struct Waiting {
+    /// Its id.
+    pub id: Uuid,
+    /// How many attempts it has left; while one is made, after it.
+    pub attempts: i32,
+    /// Not before; while it is worked on, when its lease ends.
+    pub attempt_at: DateTime<Utc>,
+}
+
+/// The jobs of a channel, due or not, in no order.
+pub async fn list_waiting(
+    connection: &mut Connection,
+    channel_name: &str,
+) -> QueryResult<Vec<Waiting>> {
+    mq_msgs::table
+        .filter(mq_msgs::channel_name.eq(channel_name))
+        .select(Waiting::as_select())
+        .load(connection)
+        .await
+}
+
 /// A job that was given up.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = dead_jobs, check_for_backend(diesel::pg::Pg))]

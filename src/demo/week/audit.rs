@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use chrono::DateTime;
 use serde_json::{Value, json};
 
+use super::refusal::{Refusal, milliseconds};
 use super::script::{Deed, Script};
 use crate::demo::alerts::Heard;
 use crate::demo::catalogue::CAMPAIGNS;
@@ -25,7 +25,7 @@ const BEFORE_MS: i64 = 2_000;
 const AFTER_MS: i64 = 60_000;
 
 const VERDICTS: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { id \
-    reconciliations(first: 30) { nodes { status level finality \
+    reconciliations(first: 30) { nodes { status level finality processedAt \
     comparisons { metric actual platformReport { fetchedAt } } } } } } }";
 
 const SEEN: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Post { \
@@ -37,6 +37,7 @@ pub(super) struct Verdict {
     status: ReconciliationStatus,
     level: Option<DiscrepancyLevel>,
     finality: Finality,
+    processed_ms: i64,
     numbers: Vec<Number>,
 }
 
@@ -62,14 +63,22 @@ pub(super) struct Findings {
     pub(super) differences: Vec<String>,
 }
 
+/// The week that was played.
+#[derive(Clone, Copy)]
+pub(super) struct Played<'a> {
+    pub(super) world: &'a World,
+    pub(super) script: &'a Script,
+    /// The hours in which a platform refused this server's credential.
+    pub(super) refusal: Option<&'a Refusal>,
+}
+
 /// Reads every verdict on the accepted posts and looks its numbers up.
 ///
 /// # Errors
 /// The API does not answer.
 pub(super) async fn audit(
     operator: &Caller,
-    world: &World,
-    script: &Script,
+    played: Played<'_>,
     submitted: &[Submitted],
 ) -> anyhow::Result<Findings> {
     let mut findings = Findings::default();
@@ -82,7 +91,7 @@ pub(super) async fn audit(
         let ids: Vec<&str> = chunk.iter().map(|(_, id)| *id).collect();
         let data = operator.query(VERDICTS, json!({ "ids": ids })).await?;
         for (nth, id) in chunk {
-            let Some(planned) = script.plan.get(*nth) else {
+            let Some(planned) = played.script.plan.get(*nth) else {
                 continue;
             };
             let history = nodes(&data)
@@ -90,8 +99,7 @@ pub(super) async fn audit(
                 .map(history)
                 .unwrap_or_default();
             let of_post = Of {
-                world,
-                script,
+                played,
                 nth: *nth,
                 planned,
             };
@@ -146,11 +154,10 @@ fn history(node: &Value) -> Vec<Verdict> {
 fn verdict(node: &Value) -> Option<Verdict> {
     let comparisons = node.get("comparisons").and_then(Value::as_array);
     let numbers = comparisons.into_iter().flatten().filter_map(|comparison| {
-        let at = text(comparison, "/platformReport/fetchedAt")?;
         Some(Number {
             metric: text(comparison, "/metric")?.to_owned(),
             actual: comparison.get("actual")?.as_u64()?,
-            observed_ms: DateTime::parse_from_rfc3339(at).ok()?.timestamp_millis(),
+            observed_ms: milliseconds(comparison, "/platformReport/fetchedAt")?,
         })
     });
     Some(Verdict {
@@ -160,14 +167,14 @@ fn verdict(node: &Value) -> Option<Verdict> {
             None => None,
         },
         finality: text(node, "/finality")?.parse().ok()?,
+        processed_ms: milliseconds(node, "/processedAt")?,
         numbers: numbers.collect(),
     })
 }
 
 /// A post that is examined.
 struct Of<'a> {
-    world: &'a World,
-    script: &'a Script,
+    played: Played<'a>,
     nth: usize,
     planned: &'a Planned,
 }
@@ -179,6 +186,12 @@ impl Of<'_> {
         for verdict in history {
             if verdict.status == ReconciliationStatus::Failed {
                 findings.unreached += 1;
+                if self.was_refused(verdict.processed_ms) {
+                    let name = name(self.nth, self.planned);
+                    findings.differences.push(format!(
+                        "{name}: it was judged while its platform refused this server's credential"
+                    ));
+                }
             }
             for number in &verdict.numbers {
                 findings.numbers += 1;
@@ -195,7 +208,7 @@ impl Of<'_> {
         for what in overclaim(history, alert_from) {
             expect("OVERCLAIM", what);
         }
-        let stroke = self.script.stroke_on(self.nth);
+        let stroke = self.played.script.stroke_on(self.nth);
         match stroke.filter(|stroke| stroke.done_ms.is_some()) {
             Some(stroke) if stroke.deed == Deed::Vanish => expect("POST_REMOVED", "RAISED"),
             Some(_) => expect("COUNT_FELL", "RAISED"),
@@ -203,13 +216,19 @@ impl Of<'_> {
         }
     }
 
+    /// Whether its platform refused this server's credential at a time.
+    fn was_refused(&self, at_ms: i64) -> bool {
+        let refusal = self.played.refusal;
+        refusal.is_some_and(|refusal| refusal.covers(self.planned.platform, at_ms))
+    }
+
     /// What the platform showed when a number was observed, where that is another one.
     fn look_up(&self, number: &Number) -> Option<String> {
         let on = played(self.planned.platform);
         let id = self.planned.native_id.as_str();
         let shown = |at_ms: i64| -> Option<u64> {
-            let earned = self.world.untouched(on, id, at_ms)?;
-            let figures = match self.script.stroke_on(self.nth) {
+            let earned = self.played.world.untouched(on, id, at_ms)?;
+            let figures = match self.played.script.stroke_on(self.nth) {
                 Some(stroke) => stroke.shown(earned, number.observed_ms),
                 None => earned,
             };
@@ -281,6 +300,7 @@ mod tests {
             } else {
                 Finality::Provisional
             },
+            processed_ms: 0,
             numbers: Vec::new(),
         }
     }
@@ -321,18 +341,21 @@ mod tests {
     #[test]
     fn verdicts_are_read_oldest_first_and_a_number_that_is_missing_is_none() {
         let node = json!({ "id": "p", "reconciliations": { "nodes": [
-            { "status": "DISCREPANCY", "level": "HIGH", "finality": "FINAL", "comparisons": [
+            { "status": "DISCREPANCY", "level": "HIGH", "finality": "FINAL",
+                "processedAt": "2026-11-21T07:30:02Z", "comparisons": [
                 { "metric": "VIEWS", "actual": 100,
                     "platformReport": { "fetchedAt": "2026-11-21T07:30:00.500000Z" } },
                 { "metric": "CLICKS", "actual": null,
                     "platformReport": { "fetchedAt": "2026-11-21T07:30:00.500000Z" } },
                 { "metric": "CONVERSIONS", "actual": null, "platformReport": null },
             ] },
-            { "status": "FAILED", "level": null, "finality": "PROVISIONAL", "comparisons": [] },
+            { "status": "FAILED", "level": null, "finality": "PROVISIONAL",
+                "processedAt": "2026-11-21T06:30:00.250000Z", "comparisons": [] },
         ] } });
         let history = history(&node);
         assert_eq!(history.len(), 2);
         assert_eq!(history[0].status, ReconciliationStatus::Failed);
+        assert_eq!(history[0].processed_ms % 1_000, 250);
         assert_eq!(history[1].numbers.len(), 1);
         assert_eq!(history[1].numbers[0].actual, 100);
         assert_eq!(history[1].numbers[0].observed_ms % 1_000, 500);
@@ -348,8 +371,11 @@ mod tests {
             .untouched(played(planned.platform), &planned.native_id, now_ms)
             .unwrap();
         let of_post = Of {
-            world: &world,
-            script: &script,
+            played: Played {
+                world: &world,
+                script: &script,
+                refusal: None,
+            },
             nth: 0,
             planned,
         };

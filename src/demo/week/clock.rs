@@ -6,7 +6,7 @@ use anyhow::ensure;
 use diesel_async::{AsyncConnection as _, RunQueryDsl as _};
 
 use crate::app::App;
-use crate::db::queue;
+use crate::db::queue::{self, Waiting};
 use crate::domain::task;
 use crate::error::Error;
 use crate::model::PlatformKind;
@@ -85,6 +85,16 @@ impl<'a> WeekClock<'a> {
     pub(super) async fn checks_left(&self) -> Result<i64, Error> {
         let mut connection = self.app.db.get().await?;
         Ok(queue::count_named(&mut connection, task::RECONCILE).await?)
+    }
+
+    /// The checks of a platform's posts that are still to come.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn checks_on(&self, platform: PlatformKind) -> Result<Vec<Waiting>, Error> {
+        let mut connection = self.app.db.get().await?;
+        let channel = task::reconcile_channel(platform);
+        Ok(queue::list_waiting(&mut connection, channel).await?)
     }
 
     /// How many jobs were given up.

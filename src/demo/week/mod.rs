@@ -1,15 +1,19 @@
 //! `countersign demo --week`: seven days of checks in minutes, on a clock that is moved.
 //!
 //! Claims are submitted as in the short demo, but figures grow, and for six days thirty of a hundred calls go wrong: too many
-//! calls, server errors, garbage, answers that break off; for some hours all of them. Posts vanish and counts fall on the way.
+//! calls, server errors, garbage, answers that break off; for some hours all of them. For some hours one platform refuses this
+//! server's credential, so that its circuit opens. Posts vanish and counts fall on the way.
 //! The clock moves by an hour at most, and only when no job is due, so that every check is made at its time. At the end every
 //! verdict has to be there, final, and what the figures say, and none may rest on anything that the platform did not show.
+//!
+//! An open circuit holds nothing up: what it makes wait is not due, and the call that tries it is due long before the next hour.
 //!
 //! It fails as the short demo does, and where the jobs of an hour do not come to an end.
 
 mod audit;
 mod clock;
 mod database;
+mod refusal;
 mod script;
 mod told;
 mod weather;
@@ -18,17 +22,18 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use self::audit::Findings;
+use self::audit::{Findings, Played};
 use self::clock::WeekClock;
+use self::refusal::{Begun, Refusal};
 use self::script::{Deed, HORIZON_HOURS, Script, terms};
-use self::weather::Weather;
+use self::weather::{REFUSING, Weather};
 use super::alerts::Alerts;
 use super::client::Caller;
 use super::screen::Screen;
 use super::seed::Planted;
 use super::story::{Cast, Opened, Told, conclude, open, trust_table};
 use super::submit::{Submitted, submit};
-use super::summary::{aligned, grouped, grouped_length, table};
+use super::summary::{aligned, grouped, grouped_length, platform_name, table};
 use super::trust::{self, Trust};
 use super::verdicts;
 use crate::model::PlatformKind;
@@ -60,7 +65,7 @@ pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::
     Weather::at(0).come(cast.world);
     let submitted = submit(&script.plan, &planted, cast.screen).await;
     clock.settled().await?;
-    pass(cast, &mut clock, &mut script, &submitted).await?;
+    let refusal = pass(cast, &mut clock, &mut script, &submitted).await?;
     let passing = begun.elapsed();
     script.conclude();
     let end = End {
@@ -70,6 +75,7 @@ pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::
         submitted: &submitted,
         planted: &planted,
         alerts: &alerts,
+        refusal: refusal.as_ref(),
     };
     let differences = end.tell(passing).await?;
     alerts.show_all();
@@ -79,15 +85,16 @@ pub(super) async fn tell(cast: &Cast<'_>, ended: &CancellationToken) -> anyhow::
     })
 }
 
-/// Lets the week go by, until no check is left.
+/// Lets the week go by, until no check is left. Gives what the hours were in which a platform refused.
 async fn pass(
     cast: &Cast<'_>,
     clock: &mut WeekClock<'_>,
     script: &mut Script,
     submitted: &[Submitted],
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Refusal>> {
     let mut weather = Weather::at(0);
     let mut steps = FIRST_STEPS.into_iter();
+    let (mut begun, mut refusal) = (None, None);
     while clock.minutes() < HORIZON_HOURS * 60 {
         if clock.minutes() >= WEEK && clock.checks_left().await? == 0 {
             break;
@@ -96,6 +103,12 @@ async fn pass(
         let step = steps.next().unwrap_or(STEP);
         let next = Weather::at((clock.minutes() + step) / 60);
         if next != weather {
+            // Nothing is due now, so what is there is what the last weather has left.
+            if next == Weather::Refusal {
+                begun = Some(Begun::look(clock, cast.world).await?);
+            } else if let Some(begun) = begun.take() {
+                refusal = Some(begun.end(clock, cast.world).await?);
+            }
             next.come(cast.world);
             weather = next;
         }
@@ -103,7 +116,7 @@ async fn pass(
         clock.settled().await?;
         report(cast.screen, clock.minutes());
     }
-    Ok(())
+    Ok(refusal)
 }
 
 /// Does what is due to posts of which the platforms were heard.
@@ -161,6 +174,8 @@ struct End<'a> {
     submitted: &'a [Submitted],
     planted: &'a Planted,
     alerts: &'a Alerts,
+    /// The hours in which a platform refused.
+    refusal: Option<&'a Refusal>,
 }
 
 impl End<'_> {
@@ -170,13 +185,20 @@ impl End<'_> {
         let operator = self.cast.api.sign_in(self.cast.operator_key).await?;
         let posts = verdicts::read(&operator, &self.planted.campaigns).await?;
         let mut differences = verdicts::differences(plan, self.submitted, &posts);
-        let findings =
-            audit::audit(&operator, self.cast.world, self.script, self.submitted).await?;
+        let played = Played {
+            world: self.cast.world,
+            script: self.script,
+            refusal: self.refusal,
+        };
+        let findings = audit::audit(&operator, played, self.submitted).await?;
         self.wait_for_alerts(&findings).await;
         let heard = self.alerts.heard();
         differences.extend(findings.differences.iter().cloned());
         differences.extend(told::differences(&findings.expected, &heard));
         differences.extend(self.loose_ends().await?);
+        if let Some(refusal) = self.refusal {
+            differences.extend(refusal.differences(&operator).await?);
+        }
 
         let columns =
             verdicts::columns(&operator, self.planted, plan, self.submitted, &posts).await?;
@@ -262,6 +284,11 @@ impl End<'_> {
                 grouped(world.requests())
             ),
             format!(
+                "While {} refused this server's credential, {} of its checks were due and waited, with all their attempts.",
+                platform_name(REFUSING),
+                grouped_length(self.refusal.map_or(0, |refusal| refusal.waited))
+            ),
+            format!(
                 "{} verdicts were reached on the way, {} of them that the platform was not reached; each of the {} numbers that \
                  they rest on was looked up.",
                 grouped_length(findings.verdicts),
@@ -293,7 +320,7 @@ mod tests {
 
     #[test]
     fn every_hour_of_the_week_has_its_weather_before_its_checks_are_made() {
-        use Weather::{Fair, Faulty, Outage, Storm};
+        use Weather::{Fair, Faulty, Outage, Refusal, Storm};
         let mut minutes = 0;
         let mut steps = FIRST_STEPS.into_iter();
         let mut seen = Vec::new();
@@ -304,6 +331,7 @@ mod tests {
                 seen.push(weather);
             }
         }
-        assert_eq!(seen, [Faulty, Outage, Faulty, Storm, Faulty, Fair]);
+        let expected = [Faulty, Outage, Faulty, Refusal, Faulty, Storm, Faulty, Fair];
+        assert_eq!(seen, expected);
     }
 }

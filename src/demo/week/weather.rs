@@ -1,5 +1,7 @@
 //! What befalls the calls of a week, by the hour.
 
+use crate::demo::plan::played;
+use crate::model::PlatformKind;
 use crate::simulator::{Fault, FaultKind, Platform, World};
 
 /// How the platforms answer.
@@ -9,6 +11,8 @@ pub(super) enum Weather {
     Faulty,
     /// Not one call is answered.
     Outage,
+    /// One platform refuses this server's own credential; the others are faulty.
+    Refusal,
     /// Every call is one too many.
     Storm,
     /// Every call is answered.
@@ -26,6 +30,11 @@ const FAULTS: [(FaultKind, f64); 4] = [
 
 /// The hours in which no platform answers: the checks a day after the claims are due in them.
 const OUTAGE: std::ops::Range<i64> = 24..28;
+/// The hours in which one platform refuses this server's credential: where figures take two days to settle, the checks at the
+/// end of that are due in them.
+const REFUSAL: std::ops::Range<i64> = 48..52;
+/// The platform that does.
+pub(super) const REFUSING: PlatformKind = PlatformKind::Instagram;
 /// The hours in which there is no call left: the checks three days after the claims are due in them.
 const STORM: std::ops::Range<i64> = 71..76;
 /// From when on every call is answered.
@@ -38,6 +47,8 @@ impl Weather {
             Self::Fair
         } else if OUTAGE.contains(&hour) {
             Self::Outage
+        } else if REFUSAL.contains(&hour) {
+            Self::Refusal
         } else if STORM.contains(&hour) {
             Self::Storm
         } else {
@@ -53,7 +64,10 @@ impl Weather {
                 Self::Fair => {}
                 Self::Outage => world.add_fault(Fault::new(platform, FaultKind::ServerError)),
                 Self::Storm => world.add_fault(Fault::new(platform, FaultKind::RateLimited)),
-                Self::Faulty => {
+                Self::Refusal if platform == played(REFUSING) => {
+                    world.add_fault(Fault::new(platform, FaultKind::TokenRefused));
+                }
+                Self::Faulty | Self::Refusal => {
                     for (kind, share) in FAULTS {
                         world.add_fault(Fault::new(platform, kind).for_share(share));
                     }
@@ -82,6 +96,9 @@ mod tests {
         assert_eq!(Weather::at(0), Weather::Faulty);
         assert_eq!(Weather::at(24), Weather::Outage);
         assert_eq!(Weather::at(28), Weather::Faulty);
+        assert_eq!(Weather::at(48), Weather::Refusal);
+        assert_eq!(Weather::at(51), Weather::Refusal);
+        assert_eq!(Weather::at(52), Weather::Faulty);
         assert_eq!(Weather::at(72), Weather::Storm);
         assert_eq!(Weather::at(143), Weather::Faulty);
         assert_eq!(Weather::at(144), Weather::Fair);

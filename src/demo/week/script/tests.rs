@@ -1,6 +1,7 @@
 //! Weeks as they are written.
 
 use super::*;
+use crate::demo::week::weather::{self, Weather};
 
 fn script(submissions: usize) -> (World, Script) {
     let world = World::of_today(1);
@@ -148,4 +149,17 @@ fn every_campaign_checks_after_the_days_on_which_calls_go_wrong() {
         let last = hours.iter().copied().max().unwrap_or(0);
         assert!(i64::from(last) >= crate::demo::week::weather::FAIR_FROM);
     }
+}
+
+#[test]
+fn a_short_week_has_checks_that_are_due_while_a_platform_refuses() {
+    let (_, script) = script(61);
+    let due = script.plan.iter().filter(|planned| {
+        let lag_hours = i64::from(CAMPAIGNS[planned.campaign].terms.lag_hours);
+        let is_late = planned.claim.views > Some(0) || planned.claim.clicks > Some(0);
+        planned.platform == weather::REFUSING
+            && is_late
+            && Weather::at(lag_hours) == Weather::Refusal
+    });
+    assert!(due.count() > 0);
 }
