@@ -348,7 +348,7 @@ pub async fn list_shared(
              WHERE p.id = ANY ($1)), \
          members AS (SELECT checked, id, affiliate_id, campaign_id FROM others \
              UNION ALL SELECT p.id, p.id, p.affiliate_id, p.campaign_id FROM posts p \
-             WHERE p.id IN (SELECT checked FROM others)), \
+             WHERE p.id = ANY ($1) AND p.id IN (SELECT checked FROM others)), \
          told AS (SELECT m.id, EXISTS (SELECT FROM alerts a WHERE a.dedupe_key = $3 || ':' || m.id) AS is_told \
              FROM (SELECT DISTINCT id FROM members) m) \
          SELECT m.id AS post_id, t.is_told, bool_or(o.affiliate_id = m.affiliate_id) AS by_itself, \

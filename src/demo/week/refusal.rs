@@ -137,7 +137,8 @@ impl Refusal {
         let is_taken_back = text(alert, "/status") == Some("RESOLVED")
             && text(alert, "/resolvedBy") == Some("countersign")
             && milliseconds(alert, "/resolvedAt").is_some_and(|at_ms| at_ms >= self.until_ms);
-        (!is_once || !is_taken_back).then(|| {
+        let is_as_expected = is_once && is_taken_back;
+        (!is_as_expected).then(|| {
             format!(
                 "that {REFUSING} refuses this server's credential was not told once and taken back when it was over"
             )

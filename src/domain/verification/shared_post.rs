@@ -10,8 +10,9 @@
 //! which has no native id of its own.
 //!
 //! Of two jobs that find each other's post at once both look, and the unique key of the alerts lets each be raised once; a
-//! newcomer counts where its own alert was raised, so once as well. Two short links that are resolved in the same moment do not see each other yet; the next check of either does. However many
-//! share a post, a check looks at a few of the others: each finds out at its own check at the latest.
+//! newcomer counts where its own alert was raised, so once as well. Two short links that are resolved in the same moment do
+//! not see each other yet; the next check of either does. However many share a post, a check looks at a few of the others:
+//! each finds out at its own check at the latest, and of somebody more only those few hear.
 
 use std::collections::HashMap;
 

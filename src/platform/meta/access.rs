@@ -54,7 +54,7 @@ impl Access {
 
     /// Both metrics of each post, and when those that are `undated` were published.
     pub(super) async fn insights(&self, ids: Vec<&str>, undated: &BTreeSet<&str>) -> Results {
-        // A post of another page tells nothing to this token, or its page's own does.
+        // A linked page is told nothing of another's posts: this program's own access is asked for them next.
         let undated: Vec<&str> = ids
             .iter()
             .copied()

@@ -156,9 +156,9 @@ fn a_short_week_has_checks_that_are_due_while_a_platform_refuses() {
     let (_, script) = script(61);
     let due = script.plan.iter().filter(|planned| {
         let lag_hours = i64::from(CAMPAIGNS[planned.campaign].terms.lag_hours);
-        let is_late = planned.claim.views > Some(0) || planned.claim.clicks > Some(0);
+        let has_lag = planned.claim.views > Some(0) || planned.claim.clicks > Some(0);
         planned.platform == weather::REFUSING
-            && is_late
+            && has_lag
             && Weather::at(lag_hours) == Weather::Refusal
     });
     assert!(due.count() > 0);
