@@ -310,6 +310,10 @@ pub async fn find_by_native_id(
 }
 
 /// How a post shares its native post with others.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an answer of its own"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
 pub struct Sharing {
     /// Which post.

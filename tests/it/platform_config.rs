@@ -308,8 +308,8 @@ async fn an_ad_account_that_is_set_is_read_from_then_on() {
     assert_eq!(before["spend"], Value::Null, "{before}");
     assert_eq!(before["rawData"].get("advertisements"), None, "{before}");
 
-    // A token of another page may not read the account: that is said, and there is no spend.
-    let wrong = app.world.access_token(Platform::Meta, 100_065_000_000_003);
+    // A token that does not hold reads nothing: that is said, and there is no spend.
+    let wrong = "expired-token";
     let number = META_AD_ACCOUNT.to_string();
     let input = json!({ "kind": "META", "adAccountId": number, "adAccessToken": wrong });
     let payload = update(&app, input).await;

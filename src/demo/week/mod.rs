@@ -33,7 +33,7 @@ use super::screen::Screen;
 use super::seed::Planted;
 use super::story::{Cast, Opened, Told, conclude, open, trust_table};
 use super::submit::{Submitted, submit};
-use super::summary::{aligned, grouped, grouped_length, platform_name, table};
+use super::summary::{aligned, grouped, grouped_length, table};
 use super::trust::{self, Trust};
 use super::verdicts;
 use crate::model::PlatformKind;
@@ -285,7 +285,7 @@ impl End<'_> {
             ),
             format!(
                 "While {} refused this server's credential, {} of its checks were due and waited, with all their attempts.",
-                platform_name(REFUSING),
+                REFUSING.brand(),
                 grouped_length(self.refusal.map_or(0, |refusal| refusal.waited))
             ),
             format!(

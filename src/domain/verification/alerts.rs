@@ -16,7 +16,7 @@ use super::trail::Movement;
 use crate::db::Connection;
 use crate::db::alert::{self, NewAlert, NewAlertEvent};
 use crate::db::post::Post;
-use crate::domain::reconciliation::{ReasonCode, Verdict, instant, platform_name};
+use crate::domain::reconciliation::{ReasonCode, Verdict, instant};
 use crate::domain::trust::shown;
 use crate::error::Error;
 use crate::model::{AlertKind, DiscrepancyLevel};
@@ -140,7 +140,7 @@ pub(super) async fn write(
             Cause::Shown { post, since } => {
                 let notes = format!(
                     "{} shows the post again, since {} at the latest.",
-                    platform_name(post.platform),
+                    post.platform.brand(),
                     instant(*since)
                 );
                 desk.withdraw(key, notes);

@@ -225,7 +225,7 @@ fn noun(series: &Series) -> &'static str {
 fn regained(platform: PlatformKind, series: &Series, level: u64, now: u64) -> String {
     format!(
         "{} reports {} {} ({}) again: no fewer than the {} from which they fell.",
-        platform_name(platform),
+        platform.brand(),
         count(now),
         noun(series),
         series.definition,

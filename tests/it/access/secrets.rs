@@ -74,6 +74,8 @@ async fn only_what_hands_a_secret_out_once_has_a_field_for_one() {
         "CreateApiKeyPayload.apiKey",
         "IssueTokenPayload.accessToken",
         "IssueTokenPayload.refreshToken",
+        // The names of those that are set.
+        "Platform.secrets",
         "RotateAlertChannelSecretPayload.signingSecret",
         "RotateWebhookSecretPayload.webhookSecret",
     ];
