@@ -98,7 +98,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// Whether something happened to a platform's posts that could not be asked for then.
     pub(super) fn covers(&self, platform: PlatformKind, at_ms: i64) -> bool {
-        platform == REFUSING && (self.from_ms - SLACK_MS..self.until_ms + SLACK_MS).contains(&at_ms)
+        platform == REFUSING && (self.from_ms + SLACK_MS..self.until_ms + SLACK_MS).contains(&at_ms)
     }
 
     /// What is not as it should be.
@@ -115,7 +115,7 @@ impl Refusal {
 
     /// What is wrong with the alerts about platforms.
     fn told(&self, alerts: &[Value]) -> Option<String> {
-        let name = format!("{REFUSING} ");
+        let name = format!("{} ", REFUSING.brand());
         let raised: Vec<&Value> = alerts
             .iter()
             .filter(|alert| {
@@ -128,8 +128,9 @@ impl Refusal {
         let expected = usize::from(self.waited > 0);
         if raised.len() != expected {
             return Some(format!(
-                "operators were told {} times that {REFUSING} refuses this server's credential, and not {expected} times",
-                raised.len()
+                "operators were told {} times that {} refuses this server's credential, and not {expected} times",
+                raised.len(),
+                REFUSING.brand()
             ));
         }
         let alert = raised.first()?;
@@ -198,7 +199,7 @@ mod tests {
     fn operators_are_told_once_and_again_when_it_is_over() {
         let time = |at_ms: i64| DateTime::from_timestamp_millis(at_ms).unwrap().to_rfc3339();
         let alert = |raised_ms: i64, resolved_ms: i64| {
-            json!({ "message": "INSTAGRAM fails too often to be asked.", "status": "RESOLVED", "occurrences": 1,
+            json!({ "message": "Instagram fails too often to be asked.", "status": "RESOLVED", "occurrences": 1,
                 "createdAt": time(raised_ms), "resolvedAt": time(resolved_ms), "resolvedBy": "countersign" })
         };
         let good = alert(FROM_MS + 3_600_000, UNTIL_MS + 3_600_000);
@@ -215,7 +216,7 @@ mod tests {
         // Another time, and another platform.
         let outage = alert(FROM_MS - 80_000_000, FROM_MS - 70_000_000);
         let mut other = good.clone();
-        other["message"] = json!("META fails too often to be asked.");
+        other["message"] = json!("Facebook fails too often to be asked.");
         assert!(told(3, &[&outage, &good, &other]));
         for (field, value) in [
             ("status", json!("OPEN")),
