@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -12,7 +12,8 @@ use crate::model::PlatformKind;
 /// What asking for a call came to.
 #[derive(Debug, Clone, Copy, PartialEq, QueryableByName)]
 pub struct Taken {
-    /// Whether the platform's circuit is not closed. Then a call that need not wait is one to be tried, by whoever claims it.
+    /// Whether the platform's circuit holds this credential back. Then a call that need not wait is one to be tried, by
+    /// whoever claims it.
     #[diesel(sql_type = Bool)]
     pub is_open: bool,
     /// In how many seconds to ask again; none where the call was taken.
@@ -20,15 +21,18 @@ pub struct Taken {
     pub wait: Option<f64>,
 }
 
-/// Takes one of the calls that all processes together may make with a credential.
+/// Takes one of the calls that all processes together may make with a credential. Whoever tries a call while the circuit is
+/// open passes it with the further requests of that call (`past_circuit`).
 pub async fn take(
     connection: &mut Connection,
     platform: PlatformKind,
     credential: &str,
+    past_circuit: bool,
 ) -> QueryResult<Taken> {
-    diesel::sql_query("SELECT is_open, wait FROM take_platform_call($1, $2)")
+    diesel::sql_query("SELECT is_open, wait FROM take_platform_call($1, $2, $3)")
         .bind::<Text, _>(platform)
         .bind::<Text, _>(credential)
+        .bind::<Bool, _>(past_circuit)
         .get_result(connection)
         .await
 }
@@ -78,27 +82,73 @@ pub async fn note(
     .await
 }
 
-/// How much may still be asked with a credential.
-#[derive(Debug, Clone, Queryable, Selectable)]
-#[diesel(table_name = platform_budgets, check_for_backend(diesel::pg::Pg))]
-pub struct Budget {
+/// How a platform's budgets stand: that of this program's own credential, that of its registration, and how many of the
+/// affiliates' credentials can be used.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Standing {
     /// Of which platform.
+    #[diesel(sql_type = Text)]
     pub platform: PlatformKind,
-    /// Calls that are left until `resets_at`; none where the platform does not say.
+    /// Calls that are left to the own credential until `resets_at`; none where the platform does not say.
+    #[diesel(sql_type = Nullable<BigInt>)]
     pub remaining: Option<i64>,
     /// When there are more.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
     pub resets_at: Option<DateTime<Utc>>,
-    /// Until when the platform asked to be left alone.
+    /// Until when the platform asked to leave it alone with the own credential.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
     pub snoozed_until: Option<DateTime<Utc>>,
+    /// Until when the whole registration may ask nothing, where that was ever so.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub registration_until: Option<DateTime<Utc>>,
+    /// Linked credentials whose token works as far as is known.
+    #[diesel(sql_type = BigInt)]
+    pub working: i64,
+    /// Those whose token is past its time.
+    #[diesel(sql_type = BigInt)]
+    pub expired: i64,
+    /// Those whose token the platform does not accept.
+    #[diesel(sql_type = BigInt)]
+    pub revoked: i64,
+    /// Those whose token lacks a permission.
+    #[diesel(sql_type = BigInt)]
+    pub insufficient: i64,
+    /// Those, in whatever state, whose own budget is used up or which are to be left alone now.
+    #[diesel(sql_type = BigInt)]
+    pub waiting: i64,
 }
 
-/// Every platform's budget of a credential, where anything is known of it.
-pub async fn list(connection: &mut Connection, credential: &str) -> QueryResult<Vec<Budget>> {
-    platform_budgets::table
-        .filter(platform_budgets::credential.eq(credential))
-        .select(Budget::as_select())
-        .load(connection)
-        .await
+/// How the budgets of every platform stand at a time; `own` and `registration` are the names under which two of them are kept.
+pub async fn list_standings(
+    connection: &mut Connection,
+    own: &str,
+    registration: &str,
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<Standing>> {
+    diesel::sql_query(
+        "SELECT p.kind AS platform, own.remaining, own.resets_at, own.snoozed_until, \
+             greatest(CASE WHEN app.remaining = 0 THEN app.resets_at END, app.snoozed_until) AS registration_until, \
+             coalesce(l.working, 0) AS working, coalesce(l.expired, 0) AS expired, coalesce(l.revoked, 0) AS revoked, \
+             coalesce(l.insufficient, 0) AS insufficient, coalesce(l.waiting, 0) AS waiting \
+         FROM platforms p \
+         LEFT JOIN platform_budgets own ON own.platform = p.kind AND own.credential = $1 \
+         LEFT JOIN platform_budgets app ON app.platform = p.kind AND app.credential = $2 \
+         LEFT JOIN (SELECT c.platform, \
+             count(*) FILTER (WHERE c.state = 'WORKING' AND (c.expires_at > $3 OR c.expires_at IS NULL)) AS working, \
+             count(*) FILTER (WHERE c.state = 'EXPIRED' OR (c.state = 'WORKING' AND c.expires_at <= $3)) AS expired, \
+             count(*) FILTER (WHERE c.state = 'REVOKED') AS revoked, \
+             count(*) FILTER (WHERE c.state = 'INSUFFICIENT') AS insufficient, \
+             count(*) FILTER (WHERE (b.remaining = 0 AND b.resets_at > $3) OR b.snoozed_until > $3) AS waiting \
+             FROM platform_credentials c \
+             LEFT JOIN platform_budgets b ON b.platform = c.platform AND b.credential = 'credential:' || c.id \
+             WHERE c.unlinked_at IS NULL GROUP BY c.platform) l ON l.platform = p.kind \
+         ORDER BY p.kind",
+    )
+    .bind::<Text, _>(own)
+    .bind::<Text, _>(registration)
+    .bind::<Timestamptz, _>(now)
+    .get_results(connection)
+    .await
 }
 
 /// Forgets what was told of a credential, which another one has taken the place of.

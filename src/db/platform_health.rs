@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Text};
+use diesel::sql_types::{Bool, Double, Text};
 use diesel_async::RunQueryDsl;
 
 use super::Connection;
@@ -33,6 +33,8 @@ pub struct PlatformHealth {
     pub last_success_at: Option<DateTime<Utc>>,
     /// What the latest call that failed was told.
     pub last_error: Option<String>,
+    /// Whether a circuit that is not closed holds back only what is asked with this program's own credential.
+    pub only_own: bool,
 }
 
 /// Every platform's.
@@ -70,25 +72,28 @@ pub async fn update(connection: &mut Connection, health: &PlatformHealth) -> Que
             platform_health::failures.eq(health.failures),
             platform_health::last_success_at.eq(health.last_success_at),
             platform_health::last_error.eq(&health.last_error),
+            platform_health::only_own.eq(health.only_own),
         ))
         .execute(connection)
         .await
 }
 
-/// Claims the one call that may be tried now, and says whether it is the caller's. Whoever is not heard of for
-/// `lease_seconds` loses it to the next.
+/// Claims the one call that may be tried now, and says whether it is the caller's, who asks with this program's own credential
+/// or not. Whoever is not heard of for `lease_seconds` loses it to the next.
 pub async fn claim_probe(
     connection: &mut Connection,
     platform: PlatformKind,
+    is_own: bool,
     lease_seconds: f64,
 ) -> QueryResult<bool> {
     let claimed = diesel::sql_query(
         "UPDATE platform_health SET circuit = 'HALF_OPEN', probe_at = countersign_now() + make_interval(secs => $2) \
-         WHERE platform = $1 AND circuit <> 'CLOSED' \
+         WHERE platform = $1 AND circuit <> 'CLOSED' AND ($3 OR NOT only_own) \
          AND probe_at <= countersign_now() + (clock_timestamp() - now())",
     )
     .bind::<Text, _>(platform)
     .bind::<Double, _>(lease_seconds)
+    .bind::<Bool, _>(is_own)
     .execute(connection)
     .await?;
     Ok(claimed > 0)

@@ -317,6 +317,7 @@ diesel::table! {
         failures -> Int8,
         last_success_at -> Nullable<Timestamptz>,
         last_error -> Nullable<Text>,
+        only_own -> Bool,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::db::{Connection, affiliate, platform_budget};
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::{CredentialState, PlatformKind, Secret};
 pub use crate::platform::Account;
-use crate::platform::{Owner, PlatformError};
+use crate::platform::{Owner, PlatformError, gated};
 
 /// How long a token that was refused is left alone.
 const TRY_AGAIN: TimeDelta = TimeDelta::hours(6);
@@ -97,8 +97,11 @@ pub async fn link(
         let message = "this platform cannot be asked just now: try again in a moment";
         return Err(Refusal::field(RefusalCode::TryAgainLater, "platform", message).into());
     }
-    let told = adapter.identify(&owner).await;
-    health::saw(app, kind, permit, Seen::of([told.as_ref().err()], LINKING)).await?;
+    let gate = health::gate(app, kind, LINKING, permit);
+    let call = gated(gate, adapter.identify(&owner)).await;
+    let told = call.output;
+    let seen = Seen::of([told.as_ref().err()], LINKING).by(call.requests);
+    health::saw(app, kind, LINKING, permit, seen).await?;
     let told = told.map_err(|error| unidentified(kind, &owner.account, &error))?;
     check_account(&owner.account, &told)?;
     owner.account = told;

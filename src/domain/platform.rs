@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::alert_channel;
-use super::health::OWN;
+use super::health::{OWN, REGISTRATION};
 use super::input::Checks;
 use super::{discord, read};
 use crate::app::App;
@@ -227,6 +227,7 @@ pub async fn update_config(
     if is_other_access {
         // What was told of the access before says nothing of this one, and whether it is answered is tried at once.
         platform_budget::forget(&mut connection, kind, OWN).await?;
+        platform_budget::forget(&mut connection, kind, REGISTRATION).await?;
         platform_health::hasten_probe(&mut connection, kind).await?;
     }
     drop(connection);

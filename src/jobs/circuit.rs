@@ -11,10 +11,10 @@ use tokio::time::Instant;
 
 use super::writer::describe;
 use crate::app::App;
-use crate::domain::health::{self, Permit, Seen, Tally};
+use crate::domain::health::{self, Alone, Open, Permit, Seen, Tally};
 use crate::error::Error;
 use crate::model::PlatformKind;
-use crate::platform::{Fetched, PlatformError, Usage};
+use crate::platform::{Fetched, Gate, Measured, PlatformError, Usage};
 
 /// Answered calls are written this often at most.
 const EVERY: Duration = Duration::from_secs(1);
@@ -36,8 +36,8 @@ struct Pending {
     written_at: Option<Instant>,
     /// Whether somebody is waiting to write this one.
     is_scheduled: bool,
-    /// Until when the circuit was last seen to be open.
-    open_until: Option<Instant>,
+    /// Until when the circuit was last seen to be open, and whether for this program's own credential only.
+    open_until: Option<(Instant, bool)>,
 }
 
 impl Watch {
@@ -57,48 +57,56 @@ impl Watch {
         health::permit(&self.app, self.platform, credential, may_probe).await
     }
 
-    /// Takes in the answers to a call. Gives how long the circuit stays open where it is known to be, so that jobs whose posts
-    /// failed wait for so long and lose no attempt.
+    /// Lets the further requests of a call through that was permitted so; see [`health::gate()`].
+    pub(super) fn gate(&self, permit: Permit, credential: &str) -> Arc<dyn Gate> {
+        health::gate(&self.app, self.platform, credential, permit)
+    }
+
+    /// Takes in what came of a call. Gives how long the circuit stays open for its credential where it is known to be, so that
+    /// jobs whose posts failed wait for so long and lose no attempt.
     pub(super) async fn saw_answers(
         self: &Arc<Self>,
         permit: Permit,
         credential: &str,
-        answers: &[Result<Fetched, PlatformError>],
-        usage: Option<Usage>,
+        call: &Measured<Vec<Result<Fetched, PlatformError>>>,
     ) -> Option<Duration> {
-        let alone = health::alone(answers.iter().filter_map(|answer| answer.as_ref().err()));
-        let outcomes = answers.iter().map(|answer| answer.as_ref().err());
-        let seen = Seen::of(outcomes, credential);
-        self.note(credential, usage, alone).await;
-        self.saw(permit, seen).await
+        let outcomes = || call.output.iter().map(|answer| answer.as_ref().err());
+        let seen = Seen::of(outcomes(), credential).by(call.requests);
+        let alone = health::alone(outcomes().flatten());
+        self.note(credential, call.usage, alone).await;
+        let open = self.saw(permit, credential, seen).await;
+        open.filter(|open| open.holds(credential))
+            .map(|open| open.wait)
     }
 
     /// Takes in what came of opening a link, as [`Watch::saw_answers`]. Links are opened at the platform's web site by
     /// whatever address an affiliate gave, so one that fails says nothing of the platform, unless it was the call that was
     /// tried. Links that are found by listing posts use the API all the same, so what is told of its budget is kept.
-    pub(super) async fn saw_link(
+    pub(super) async fn saw_link<T>(
         self: &Arc<Self>,
         permit: Permit,
         credential: &str,
-        error: Option<&PlatformError>,
-        usage: Option<Usage>,
+        call: &Measured<Result<T, PlatformError>>,
     ) {
-        self.note(credential, usage, health::alone(error)).await;
+        let error = call.output.as_ref().err();
+        let seen = Seen::of([error], credential).by(call.requests);
+        self.note(credential, call.usage, health::alone(error))
+            .await;
         if permit == Permit::Probe {
-            self.saw(permit, Seen::of([error], credential)).await;
+            self.saw(permit, credential, seen).await;
         }
     }
 
-    async fn note(&self, credential: &str, usage: Option<Usage>, alone: Option<Duration>) {
+    async fn note(&self, credential: &str, usage: Option<Usage>, alone: Alone) {
         let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
         if let Err(error) = noted {
             tracing::warn!(platform = %self.platform, error = %describe(&error), "a budget was not written");
         }
     }
 
-    async fn saw(self: &Arc<Self>, permit: Permit, seen: Seen) -> Option<Duration> {
+    async fn saw(self: &Arc<Self>, permit: Permit, credential: &str, seen: Seen) -> Option<Open> {
         if permit == Permit::Probe {
-            let written = health::saw(&self.app, self.platform, permit, seen).await;
+            let written = health::saw(&self.app, self.platform, credential, permit, seen).await;
             return self.learn(written);
         }
         let has_failed = seen.is_failure();
@@ -114,9 +122,9 @@ impl Watch {
                     tokio::time::sleep(wait).await;
                     watch.write().await;
                 });
-                self.open_for()
+                self.open()
             }
-            None => self.open_for(),
+            None => self.open(),
         }
     }
 
@@ -134,8 +142,8 @@ impl Watch {
         Some(wait)
     }
 
-    /// Writes what is not written yet, and gives how long the circuit stays open.
-    async fn write(&self) -> Option<Duration> {
+    /// Writes what is not written yet, and gives the circuit where it is open.
+    async fn write(&self) -> Option<Open> {
         let tally = {
             let mut pending = self.pending();
             pending.is_scheduled = false;
@@ -143,30 +151,32 @@ impl Watch {
             std::mem::take(&mut pending.tally)
         };
         if tally.is_empty() {
-            return self.open_for();
+            return self.open();
         }
         let written = health::record(&self.app, self.platform, &tally).await;
         self.learn(written)
     }
 
     /// Remembers how long the circuit stays open.
-    fn learn(&self, written: Result<Option<Duration>, Error>) -> Option<Duration> {
+    fn learn(&self, written: Result<Option<Open>, Error>) -> Option<Open> {
         match written {
-            Ok(open_for) => {
-                self.pending().open_until = open_for.map(|wait| Instant::now() + wait);
-                open_for
+            Ok(open) => {
+                self.pending().open_until =
+                    open.map(|open| (Instant::now() + open.wait, open.only_own));
+                open
             }
             Err(error) => {
                 tracing::debug!(platform = %self.platform, error = %describe(&error), "calls were not written");
-                self.open_for()
+                self.open()
             }
         }
     }
 
-    /// How long the circuit stays open, as far as this process knows.
-    fn open_for(&self) -> Option<Duration> {
-        let until = self.pending().open_until?;
-        Some(until.saturating_duration_since(Instant::now())).filter(|wait| !wait.is_zero())
+    /// The circuit where it is open, as far as this process knows.
+    fn open(&self) -> Option<Open> {
+        let (until, only_own) = self.pending().open_until?;
+        let wait = until.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(Open { wait, only_own })
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {

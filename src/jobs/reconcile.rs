@@ -24,7 +24,7 @@ use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
 use crate::platform::link::PostLink;
 use crate::platform::{
-    Adapter, Advice, Fetched, PlatformError, PostRef, Resolved, Sighting, measured,
+    Adapter, Advice, Fetched, PlatformError, PostRef, Resolved, Sighting, gated,
 };
 
 /// Most jobs that are gathered at once.
@@ -232,11 +232,10 @@ impl Gathering {
         let answer = {
             let _slot = self.calls.acquire().await.ok()?;
             let permit = self.permit(&job_ids(&on_post), OWN, may_probe).await?;
-            let (answer, usage) = measured(adapter.resolve(&link)).await;
-            self.watch
-                .saw_link(permit, OWN, answer.as_ref().err(), usage)
-                .await;
-            answer
+            let gate = self.watch.gate(permit, OWN);
+            let call = gated(gate, adapter.resolve(&link)).await;
+            self.watch.saw_link(permit, OWN, &call).await;
+            call.output
         };
         let gone = |reason: String| Fetched::Gone {
             reason,
@@ -300,12 +299,10 @@ impl Gathering {
                 return Vec::new();
             };
             let asked_at = self.app.clock.now();
-            let (answers, usage) = measured(adapter.fetch(&refs, Some(&linked.owner))).await;
-            let open_for = self
-                .watch
-                .saw_answers(permit, &credential, &answers, usage)
-                .await;
-            (asked_at, answers, open_for)
+            let gate = self.watch.gate(permit, &credential);
+            let call = gated(gate, adapter.fetch(&refs, Some(&linked.owner))).await;
+            let open_for = self.watch.saw_answers(permit, &credential, &call).await;
+            (asked_at, call.output, open_for)
         };
         verification::note_token(&self.app, linked, &answers).await;
         let mut left = Vec::new();
@@ -342,10 +339,10 @@ impl Gathering {
             };
             // A claim that is made while the platform answers is not held to a figure from before it.
             let asked_at = self.app.clock.now();
-            let (answers, usage) = measured(adapter.fetch(&refs, None)).await;
+            let call = gated(self.watch.gate(permit, OWN), adapter.fetch(&refs, None)).await;
             // Whoever takes the slot next is to know what this call has shown.
-            let open_for = self.watch.saw_answers(permit, OWN, &answers, usage).await;
-            (asked_at, answers, open_for)
+            let open_for = self.watch.saw_answers(permit, OWN, &call).await;
+            (asked_at, call.output, open_for)
         };
         for (asking, answer) in chunk.into_iter().zip(answers) {
             let (kept, credential_id) = asking.kept.unzip();

@@ -23,6 +23,8 @@ pub enum PlatformError {
     RateLimited {
         /// How long the platform asks to wait, where it says so.
         retry_after: Option<Duration>,
+        /// Whose calls are too many.
+        limit: Limit,
         /// What happened, at most 300 characters.
         detail: String,
     },
@@ -46,6 +48,17 @@ pub enum PlatformError {
     },
 }
 
+/// Whose limit of calls there is: who else has to wait where it is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// That of the credential which was asked with. Others may be asked with.
+    Credential,
+    /// That of this program's registration, whatever it is asked with.
+    Application,
+    /// None of the platform's, which was not asked: this program holds its own calls back.
+    Program,
+}
+
 /// What the caller does about a [`PlatformError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
@@ -67,6 +80,14 @@ impl PlatformError {
         }
     }
 
+    /// Whose limit was reached; none where it is about something else.
+    pub const fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::RateLimited { limit, .. } => Some(*limit),
+            Self::Unreachable { .. } | Self::Unauthorised { .. } | Self::Refused { .. } => None,
+        }
+    }
+
     /// What happened, without the class that [`std::fmt::Display`] puts before it.
     pub fn detail(&self) -> &str {
         match self {
@@ -77,10 +98,50 @@ impl PlatformError {
         }
     }
 
+    /// A limit of the credential; see [`PlatformError::with_limit`] for another.
     pub(super) fn rate_limited(retry_after: Option<Duration>, detail: &str) -> Self {
         Self::RateLimited {
             retry_after,
+            limit: Limit::Credential,
             detail: clean(detail),
+        }
+    }
+
+    /// This program makes no further call for so long. The platform was not asked.
+    pub(super) fn held_back(wait: Duration) -> Self {
+        Self::rate_limited(Some(wait), "no further call may be made at present")
+            .with_limit(Limit::Program)
+    }
+
+    /// The same error; where it is about a limit, about this one.
+    pub(super) fn with_limit(self, limit: Limit) -> Self {
+        match self {
+            Self::RateLimited {
+                retry_after,
+                detail,
+                ..
+            } => Self::RateLimited {
+                retry_after,
+                limit,
+                detail,
+            },
+            error => error,
+        }
+    }
+
+    /// The same error; where it asks to wait and does not say how long, for so long.
+    pub(super) fn or_wait(self, wait: Option<Duration>) -> Self {
+        match self {
+            Self::RateLimited {
+                retry_after,
+                limit,
+                detail,
+            } => Self::RateLimited {
+                retry_after: retry_after.or(wait),
+                limit,
+                detail,
+            },
+            error => error,
         }
     }
 

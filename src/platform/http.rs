@@ -12,15 +12,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::{HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, Method, Request, RequestBuilder, Response};
 use serde_json::Value;
 use url::Url;
 
+use super::call;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::guard::Guard;
 use super::registry::PlatformSetupError;
-use super::usage;
 use crate::model::{PlatformKind, Secret};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -105,14 +105,40 @@ impl Http {
         self.client.request(method, url)
     }
 
-    /// Sends a request and reads the whole answer, whatever its status. What it tells of the usage
-    /// goes to whoever measures the call.
+    /// Sends a request to the API and reads the whole answer, whatever its status. What it tells of
+    /// the usage goes to whoever measures the call, and where that is not the first request of the
+    /// call, its gate is asked before.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, PlatformError> {
+        let request = self.checked(request)?;
+        if self.kind.is_some() {
+            call::pass().await?;
+        }
+        self.execute(request).await
+    }
+
+    /// Sends a request that takes nothing of what the API allows: one that opens a link at the
+    /// platform's web site, or that asks for a token. No gate is asked.
+    pub(super) async fn send_beside(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Answer, PlatformError> {
+        let request = self.checked(request)?;
+        self.execute(request).await
+    }
+
+    fn checked(&self, request: RequestBuilder) -> Result<Request, PlatformError> {
         let request = request.build().map_err(network)?;
         self.guard.check(request.url())?;
+        Ok(request)
+    }
+
+    async fn execute(&self, request: Request) -> Result<Answer, PlatformError> {
+        if self.kind.is_some() {
+            call::count();
+        }
         let response = self.client.execute(request).await.map_err(network)?;
         if let Some(kind) = self.kind {
-            usage::note(kind, response.headers());
+            call::note(kind, response.headers());
         }
         read(response).await
     }

@@ -9,6 +9,7 @@
 //! This module knows the model and HTTP, nothing else of the product.
 
 mod batch;
+mod call;
 mod callback;
 mod config;
 mod definition;
@@ -39,15 +40,16 @@ use serde_json::Value;
 use self::link::PostLink;
 use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
+pub use self::call::{Gate, Measured, gated, measured};
 pub use self::callback::{Callbacks, Reply};
 pub use self::config::PlatformConfig;
 pub use self::definition::{definitions, is_of_advertisements};
 pub use self::discord::{
     Conversation, Discord, DiscordConfig, DiscordPace, DiscordSetupError, Unsaid,
 };
-pub use self::error::{Advice, PlatformError};
+pub use self::error::{Advice, Limit, PlatformError};
 pub use self::registry::{Overrides, PlatformSetupError, Platforms, Setup};
-pub use self::usage::{Usage, measured};
+pub use self::usage::Usage;
 
 /// A post to ask for.
 #[derive(Debug, Clone)]

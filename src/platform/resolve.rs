@@ -76,7 +76,7 @@ pub(super) async fn follow(
     let mut link = link.clone();
     for _ in 0..HOPS {
         let address = address_of(config, &link)?;
-        let answer = http.send(http.get(address.clone())).await?;
+        let answer = http.send_beside(http.get(address.clone())).await?;
         let web = Web {
             config,
             kind: link.platform,

@@ -1,11 +1,9 @@
 //! What platforms tell, beside their answers, of how much may still be asked.
 //!
-//! Each says it in headers of its own and in units of its own; here they become a [`Usage`]. It
-//! belongs to the credential that the call was made with, so it is not kept where the calls of
-//! several credentials meet: whoever makes a call wraps it in [`measured`] and is given what was
-//! told within it, and nothing of what other calls are told meanwhile.
+//! Each says it in headers of its own and in units of its own; here they become a [`Usage`], which
+//! says as well whether it is about the credential or about the whole application. Whoever made the
+//! call is given it, see [`super::call`].
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use reqwest::header::HeaderMap;
@@ -13,6 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::error::Limit;
 use super::http::{header, header_seconds, http_date};
 use super::lenient::integer;
 use crate::model::PlatformKind;
@@ -25,12 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 const REGAIN_MINUTES: &str = "estimated_time_to_regain_access";
 const RESET_SECONDS: &str = "reset_time_duration";
 
-tokio::task_local! {
-    /// What was told last within the call that this task makes.
-    static TOLD: Cell<Option<Usage>>;
-}
-
-/// How much may still be asked with one credential.
+/// How much may still be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
     /// Calls left until the window ends, where the platform counts them.
@@ -40,42 +34,28 @@ pub struct Usage {
     pub used_percent: Option<u8>,
     /// How long until there is more, at most a day.
     pub resets_in: Option<Duration>,
+    /// Whose it is.
+    pub limit: Limit,
 }
 
-/// Makes a call and gives what the platform told of the usage within it, if it told any. Of several
-/// answers within the call, the last that told counts.
-pub async fn measured<F: Future>(call: F) -> (F::Output, Option<Usage>) {
-    let within = async {
-        let output = call.await;
-        (output, told())
-    };
-    TOLD.scope(Cell::new(None), within).await
-}
-
-/// What was told last within the measured call that this task makes; none outside of one.
-pub(super) fn told() -> Option<Usage> {
-    TOLD.try_with(Cell::get).ok().flatten()
-}
-
-/// Takes note of what an answer tells.
-pub(super) fn note(kind: PlatformKind, headers: &HeaderMap) {
-    if let Some(usage) = read(kind, headers) {
-        // Outside of a measured call nobody asks.
-        let _nobody = TOLD.try_with(|told| told.set(Some(usage)));
-    }
-}
-
-fn read(kind: PlatformKind, headers: &HeaderMap) -> Option<Usage> {
+/// What the headers of an answer tell, if anything.
+pub(super) fn read(kind: PlatformKind, headers: &HeaderMap) -> Option<Usage> {
     match kind {
+        // Reddit counts by registration, which is this program's own credential there: no other one is
+        // ever asked with.
         PlatformKind::Reddit => Some(Usage {
             remaining: Some(whole(header(headers, "x-ratelimit-remaining")?)?),
             used_percent: None,
             resets_in: header_seconds(headers, "x-ratelimit-reset"),
+            limit: Limit::Credential,
         }),
+        // X counts the calls of each user's token, and those of a registration's bearer token by
+        // themselves.
         PlatformKind::X => Some(Usage {
             remaining: Some(whole(header(headers, "x-rate-limit-remaining")?)?),
             used_percent: None,
             resets_in: until_reset(headers),
+            limit: Limit::Credential,
         }),
         PlatformKind::Instagram | PlatformKind::Meta => graph(headers),
         // These two tell nothing.
@@ -104,17 +84,16 @@ pub(super) fn until_reset(headers: &HeaderMap) -> Option<Duration> {
 
 /// The usage headers of the Graph API. Their names and the names of their fields differ from host to
 /// host, so every number in them is taken for a percentage, but for the two that are times.
+/// `X-App-Usage` is the application's; the others are of what it does with one account.
 fn graph(headers: &HeaderMap) -> Option<Usage> {
-    let mut objects = Vec::new();
-    for name in [
-        "x-app-usage",
-        "x-ad-account-usage",
-        "x-fb-ads-insights-throttle",
-    ] {
-        let object: Option<Value> =
-            header(headers, name).and_then(|text| serde_json::from_str(text).ok());
-        objects.extend(object);
-    }
+    let object = |name: &str| -> Option<Value> {
+        header(headers, name).and_then(|text| serde_json::from_str(text).ok())
+    };
+    let application = object("x-app-usage");
+    let mut objects: Vec<Value> = ["x-ad-account-usage", "x-fb-ads-insights-throttle"]
+        .into_iter()
+        .filter_map(object)
+        .collect();
     let resets_in = objects
         .iter()
         .filter_map(|object| integer(object.get(RESET_SECONDS)))
@@ -123,11 +102,18 @@ fn graph(headers: &HeaderMap) -> Option<Usage> {
         .filter(|seconds| *seconds > 0)
         .map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
     objects.extend(business_usage(headers));
-    let used_percent = objects.iter().filter_map(percent).max();
-    used_percent.map(|used| Usage {
+    let of_application = application.as_ref().and_then(percent);
+    let of_account = objects.iter().filter_map(percent).max();
+    let used_percent = of_application.max(of_account)?;
+    Some(Usage {
         remaining: None,
-        used_percent: Some(used),
+        used_percent: Some(used_percent),
         resets_in: time_to_regain_access(headers).or(resets_in),
+        limit: if of_application >= of_account {
+            Limit::Application
+        } else {
+            Limit::Credential
+        },
     })
 }
 
@@ -203,8 +189,6 @@ mod tests {
     use reqwest::header::{HeaderName, HeaderValue};
 
     use super::*;
-    use crate::platform::http::Http;
-    use crate::platform::stub::{Reply, Stub};
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs
@@ -227,6 +211,7 @@ mod tests {
             remaining: Some(remaining),
             used_percent: None,
             resets_in: seconds.map(Duration::from_secs),
+            limit: Limit::Credential,
         })
     }
 
@@ -234,11 +219,12 @@ mod tests {
         clippy::unnecessary_wraps,
         reason = "it is compared with what may be nothing"
     )]
-    fn used(percent: u8, seconds: Option<u64>) -> Option<Usage> {
+    fn used(percent: u8, seconds: Option<u64>, limit: Limit) -> Option<Usage> {
         Some(Usage {
             remaining: None,
             used_percent: Some(percent),
             resets_in: seconds.map(Duration::from_secs),
+            limit,
         })
     }
 
@@ -288,24 +274,28 @@ mod tests {
             (
                 "x-app-usage",
                 r#"{"call_count":28,"total_cputime":25,"total_time":29}"#,
-                used(29, None),
+                used(29, None, Limit::Application),
             ),
             (
                 "x-app-usage",
                 r#"{"call_volume":0,"cpu_time":0}"#,
-                used(0, None),
+                used(0, None, Limit::Application),
             ),
-            ("x-app-usage", r#"{"call_count":131}"#, used(100, None)),
+            (
+                "x-app-usage",
+                r#"{"call_count":131}"#,
+                used(100, None, Limit::Application),
+            ),
             (
                 "x-ad-account-usage",
                 r#"{"acc_id_util_pct":9.67,"reset_time_duration":100,"ads_api_access_tier":"standard_access"}"#,
-                used(9, Some(100)),
+                used(9, Some(100), Limit::Credential),
             ),
             (
                 "x-business-use-case-usage",
                 r#"{"1":[{"type":"pages","call_count":4,"estimated_time_to_regain_access":0}],
                     "1":[{"type":"instagram","call_count":100,"estimated_time_to_regain_access":7}],"2":[]}"#,
-                used(100, Some(420)),
+                used(100, Some(420), Limit::Credential),
             ),
             ("x-app-usage", "{}", None),
             ("x-app-usage", "28", None),
@@ -322,7 +312,15 @@ mod tests {
             ("x-app-usage", r#"{"call_count":12}"#),
             ("x-business-use-case-usage", r#"{"1":[{"call_count":40}]}"#),
         ]);
-        assert_eq!(read(PlatformKind::Meta, &both), used(40, None));
+        let expected = used(40, None, Limit::Credential);
+        assert_eq!(read(PlatformKind::Meta, &both), expected);
+        // Where both are used up, it is all credentials that have to wait.
+        let both = headers(&[
+            ("x-app-usage", r#"{"call_count":100}"#),
+            ("x-business-use-case-usage", r#"{"1":[{"call_count":100}]}"#),
+        ]);
+        let expected = used(100, None, Limit::Application);
+        assert_eq!(read(PlatformKind::Instagram, &both), expected);
     }
 
     #[test]
@@ -335,35 +333,5 @@ mod tests {
         for kind in [PlatformKind::YouTube, PlatformKind::TikTok] {
             assert_eq!(read(kind, &told), None);
         }
-    }
-
-    #[tokio::test]
-    async fn a_call_is_given_what_was_told_within_it_and_nothing_of_others() {
-        let stub = Stub::start(|asked| {
-            let left = asked.query("left").unwrap_or_default();
-            Reply::new(200, "{}").header("X-Ratelimit-Remaining", left)
-        })
-        .await;
-        let config = stub.config(PlatformKind::Reddit);
-        let http = Http::new(PlatformKind::Reddit, &config).unwrap();
-        let ask = async |left: &str| {
-            let mut url = stub.url.clone();
-            url.set_query(Some(&format!("left={left}")));
-            http.send(http.get(url)).await.unwrap();
-        };
-        let one = measured(async {
-            ask("9.0").await;
-            ask("8.0").await;
-        });
-        let other = measured(async {
-            ask("500.0").await;
-            ask("").await;
-        });
-        let (((), one), ((), other)) = tokio::join!(one, other);
-        assert_eq!(one, counted(8, None));
-        assert_eq!(other, counted(500, None));
-        let ((), silent) = measured(async {}).await;
-        assert_eq!(silent, None);
-        ask("7.0").await;
     }
 }

@@ -24,21 +24,34 @@ fn dedupe_key(platform: PlatformKind) -> String {
     format!("{}:{platform}", AlertKind::PlatformDegraded)
 }
 
-/// Tells operators that a circuit opened; says whether there is an event. Where the alert is not resolved yet it counts up.
+/// What is wrong with a platform.
+fn message(health: &PlatformHealth) -> String {
+    let platform = health.platform.brand();
+    let error = health.last_error.as_deref().unwrap_or("none was told");
+    if health.only_own {
+        return format!(
+            "{platform} does not accept this server's own credentials. The checks of posts that are asked for with them wait \
+             without losing an attempt, and nobody is judged on it; those with affiliates' own access go on. The latest error: \
+             {error}"
+        );
+    }
+    format!(
+        "{platform} fails too often to be asked: {} of {} calls within a minute. The checks of its posts wait without losing \
+         an attempt, and nobody is judged on it. The latest error: {error}",
+        health.failures,
+        health.failures + health.successes,
+    )
+}
+
+/// Tells operators that a circuit opened, or that it is open for another reason; says whether there is an event. Where the
+/// alert is not resolved yet it counts up.
 pub(super) async fn raise(
     connection: &mut Connection,
     health: &PlatformHealth,
     now: DateTime<Utc>,
 ) -> Result<bool, Error> {
     let platform = health.platform;
-    let message = format!(
-        "{} fails too often to be asked: {} of {} calls within a minute. The checks of its posts wait without losing \
-         an attempt, and nobody is judged on it. The latest error: {}",
-        platform.brand(),
-        health.failures,
-        health.failures + health.successes,
-        health.last_error.as_deref().unwrap_or("none was told"),
-    );
+    let message = message(health);
     if let Some(mut alert) = unresolved(connection, platform).await? {
         alert.occurrences = alert.occurrences.saturating_add(1);
         alert.message = message;

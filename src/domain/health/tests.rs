@@ -1,9 +1,14 @@
 //! The rules of circuit and budget, without a database.
 
+use bigdecimal::BigDecimal;
 use chrono::TimeDelta;
 
+use super::budget::{SNOOZE, remaining};
 use super::rule::{LAST_PROBE, WINDOW, until_probe};
+use super::standing::{error_rate, left, waiting_until};
 use super::*;
+use crate::db::platform_budget::Standing;
+use crate::platform::{Limit, Usage};
 
 fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_000_000, 0).unwrap()
@@ -21,6 +26,7 @@ fn quiet() -> PlatformHealth {
         failures: 0,
         last_success_at: None,
         last_error: None,
+        only_own: false,
     }
 }
 
@@ -46,8 +52,13 @@ fn unauthorised() -> PlatformError {
 }
 
 fn limited(seconds: Option<u64>) -> PlatformError {
+    limited_by(Limit::Credential, seconds)
+}
+
+fn limited_by(limit: Limit, seconds: Option<u64>) -> PlatformError {
     PlatformError::RateLimited {
         retry_after: seconds.map(Duration::from_secs),
+        limit,
         detail: "HTTP 429".to_owned(),
     }
 }
@@ -128,7 +139,7 @@ fn calls_are_tried_after_times_that_double_up_to_ten_minutes() {
     let waits = [60, 120, 240, 480, 600, 600, 600];
     for (failed, seconds) in (0..).zip(waits) {
         let seen = Seen::Fails("unreachable: HTTP 502".to_owned());
-        let health = tried(half_open(failed), seen, now());
+        let health = tried(half_open(failed), seen, failed % 2 == 0, now());
         assert_eq!(health.circuit, CircuitState::Open);
         let probe_at = now() + TimeDelta::seconds(seconds);
         assert_eq!(health.probe_at, Some(probe_at), "after {failed}");
@@ -141,8 +152,12 @@ fn calls_are_tried_after_times_that_double_up_to_ten_minutes() {
 
 #[test]
 fn an_answer_closes_the_circuit_and_so_does_a_limit() {
-    for (seen, successes) in [(Seen::Answers, 1), (Seen::Limits, 0)] {
-        let health = tried(half_open(3), seen, now());
+    for (seen, is_own, successes) in [
+        (Seen::Answers, true, 1),
+        (Seen::Answers, false, 1),
+        (Seen::Limits, true, 0),
+    ] {
+        let health = tried(half_open(3), seen, is_own, now());
         assert_eq!(health.circuit, CircuitState::Closed);
         assert_eq!((health.opened_at, health.probe_at), (None, None));
         assert_eq!((health.successes, health.failures), (successes, 0));
@@ -153,11 +168,152 @@ fn an_answer_closes_the_circuit_and_so_does_a_limit() {
         circuit: CircuitState::Open,
         ..half_open(1)
     };
-    let late = tried(open.clone(), Seen::Answers, now());
+    let late = tried(open.clone(), Seen::Answers, true, now());
     assert_eq!(
         (late.circuit, late.probe_at),
         (CircuitState::Open, open.probe_at)
     );
+}
+
+fn rejects() -> Seen {
+    Seen::Rejects("not authorised: HTTP 401".to_owned())
+}
+
+/// The circuit after the own credential was refused.
+fn open_for_own() -> PlatformHealth {
+    let mut tally = Tally::default();
+    tally.add(rejects());
+    counted(quiet(), &tally, now())
+}
+
+fn own_is_tried(failed_probes: i64) -> PlatformHealth {
+    PlatformHealth {
+        circuit: CircuitState::HalfOpen,
+        probe_at: Some(now()),
+        failed_probes,
+        ..open_for_own()
+    }
+}
+
+#[test]
+fn a_refusal_of_the_own_credential_opens_the_circuit_for_that_one_at_once() {
+    let health = open_for_own();
+    assert_eq!(health.circuit, CircuitState::Open);
+    assert!(health.only_own);
+    assert_eq!(health.opened_at, Some(now()));
+    assert_eq!(health.probe_at, Some(now() + TimeDelta::seconds(30)));
+    let error = health.last_error.as_deref();
+    assert_eq!(error, Some("not authorised: HTTP 401"));
+    assert_eq!((health.successes, health.failures), (0, 0));
+
+    // Where too many fail besides, nobody is answered.
+    let both = Tally {
+        rejected: true,
+        ..tally(0, 10)
+    };
+    assert!(!counted(quiet(), &both, now()).only_own);
+
+    let open = |only_own| Open {
+        wait: Duration::from_secs(30),
+        only_own,
+    };
+    assert!(open(true).holds(OWN) && !open(true).holds("credential:7"));
+    assert!(open(false).holds(OWN) && open(false).holds("credential:7"));
+}
+
+#[test]
+fn calls_with_other_credentials_neither_close_the_own_ones_circuit_nor_are_stopped_by_it() {
+    let open = open_for_own();
+    // However many refusals come in late, and answers to others.
+    let mut late = tally(50, 3);
+    late.rejected = true;
+    let health = counted(open.clone(), &late, now());
+    assert_eq!(
+        (health.circuit, health.only_own),
+        (CircuitState::Open, true)
+    );
+    assert_eq!(health.probe_at, open.probe_at);
+
+    // One of another's that was tried before is no answer to the own.
+    let health = tried(own_is_tried(1), Seen::Answers, false, now());
+    assert_eq!(health.circuit, CircuitState::HalfOpen);
+    assert!(health.only_own);
+    assert_eq!(health.last_success_at, Some(now()));
+
+    let health = tried(own_is_tried(1), Seen::Answers, true, now());
+    assert_eq!(
+        (health.circuit, health.only_own),
+        (CircuitState::Closed, false)
+    );
+}
+
+#[test]
+fn the_own_ones_circuit_stays_open_until_that_one_is_answered() {
+    for (seen, failed_probes, seconds) in [
+        (rejects(), 3, 240),
+        (Seen::Fails("unreachable".to_owned()), 3, 240),
+        // That it is told to wait says nothing of whether it is accepted.
+        (Seen::Limits, 2, 120),
+        (Seen::Nothing, 2, 0),
+    ] {
+        let health = tried(own_is_tried(2), seen.clone(), true, now());
+        assert_eq!(health.circuit, CircuitState::Open, "{seen:?}");
+        assert!(health.only_own, "{seen:?}");
+        assert_eq!(health.failed_probes, failed_probes, "{seen:?}");
+        let probe_at = now() + TimeDelta::seconds(seconds);
+        assert_eq!(health.probe_at, Some(probe_at), "{seen:?}");
+        assert_eq!(health.opened_at, Some(now()), "{seen:?}");
+    }
+}
+
+#[test]
+fn a_platform_that_fails_altogether_holds_back_everybody() {
+    let later = now() + TimeDelta::seconds(20);
+    for open in [open_for_own(), own_is_tried(4)] {
+        let health = counted(open, &tally(4, 6), later);
+        assert_eq!(health.circuit, CircuitState::Open);
+        assert!(!health.only_own);
+        assert_eq!(health.failed_probes, 0);
+        assert_eq!(health.probe_at, Some(later + TimeDelta::seconds(30)));
+        assert_eq!(health.opened_at, Some(now()), "it has been open since");
+        // Those that come in late change nothing any more.
+        let late = counted(health.clone(), &tally(0, 10), later + TimeDelta::seconds(1));
+        assert_eq!(late.probe_at, health.probe_at);
+    }
+
+    // Once it answers that it does not accept the own credential, others are asked with again, and what failed before does
+    // not count against them.
+    let health = tried(half_open(1), rejects(), true, later);
+    assert_eq!(health.circuit, CircuitState::Open);
+    assert!(health.only_own);
+    assert_eq!(health.failed_probes, 2);
+    let health = counted(health, &tally(1, 0), later);
+    assert!(health.only_own);
+}
+
+#[test]
+fn a_call_that_was_none_leaves_its_turn_to_the_next() {
+    let health = tried(half_open(3), Seen::Nothing, true, now());
+    assert_eq!(health.circuit, CircuitState::Open);
+    assert_eq!(health.probe_at, Some(now()));
+    assert_eq!(health.failed_probes, 3);
+    assert_eq!(health.successes, half_open(3).successes);
+
+    let mut nothing = Tally::default();
+    nothing.add(Seen::Nothing);
+    assert!(nothing.is_empty());
+    let fails = Seen::Fails("unreachable".to_owned());
+    for (seen, requests, expected) in [
+        (Seen::Answers, 1, Seen::Answers),
+        (Seen::Answers, 0, Seen::Nothing),
+        (Seen::Limits, 0, Seen::Nothing),
+        (Seen::Limits, 2, Seen::Limits),
+        // A credential that nobody can send is refused, if by nobody.
+        (rejects(), 0, rejects()),
+        (fails.clone(), 0, fails),
+    ] {
+        assert_eq!(seen.by(requests), expected);
+    }
 }
 
 #[test]
@@ -187,11 +343,27 @@ fn a_call_fails_where_most_of_its_posts_did() {
 }
 
 #[test]
-fn the_longest_time_that_was_asked_for_counts() {
-    assert_eq!(alone([&no_answer(), &refused()]), None);
-    assert_eq!(alone([&limited(None)]), Some(SNOOZE));
+fn the_longest_time_that_was_asked_for_counts_for_whoever_it_was_asked_of() {
+    assert_eq!(alone([&no_answer(), &refused()]), Alone::default());
+    let credential = |wait| Alone {
+        credential: Some(wait),
+        application: None,
+    };
+    assert_eq!(alone([&limited(None)]), credential(SNOOZE));
     let several = [limited(Some(4)), limited(Some(90)), no_answer()];
-    assert_eq!(alone(&several), Some(Duration::from_secs(90)));
+    assert_eq!(alone(&several), credential(Duration::from_secs(90)));
+    let several = [
+        limited_by(Limit::Application, Some(60)),
+        limited(Some(1)),
+        limited_by(Limit::Application, Some(7)),
+        // No word of the platform's.
+        limited_by(Limit::Program, Some(900)),
+    ];
+    let both = Alone {
+        credential: Some(LEAST_WAIT),
+        application: Some(Duration::from_mins(1)),
+    };
+    assert_eq!(alone(&several), both);
 }
 
 #[test]
@@ -200,6 +372,7 @@ fn a_budget_is_known_only_where_the_platform_tells_it() {
         remaining,
         used_percent,
         resets_in: seconds.map(Duration::from_secs),
+        limit: Limit::Credential,
     };
     for (told, expected) in [
         (usage(Some(7), None, Some(60)), Some((7, 60.0))),
@@ -220,14 +393,35 @@ fn what_operators_are_shown_is_of_the_current_window() {
     assert_eq!(error_rate(&health, now() + WINDOW), None);
     assert_eq!(error_rate(&quiet(), now()), None);
 
-    let budget = |remaining, resets: i64, snoozed: Option<i64>| Budget {
+    let after = |seconds| now() + TimeDelta::seconds(seconds);
+    let standing = |remaining: Option<i64>,
+                    resets,
+                    snoozed: Option<i64>,
+                    registration: Option<i64>| Standing {
         platform: PlatformKind::Reddit,
         remaining,
-        resets_at: remaining.map(|_| now() + TimeDelta::seconds(resets)),
-        snoozed_until: snoozed.map(|seconds| now() + TimeDelta::seconds(seconds)),
+        resets_at: remaining.map(|_| after(resets)),
+        snoozed_until: snoozed.map(after),
+        registration_until: registration.map(after),
+        working: 0,
+        expired: 0,
+        revoked: 0,
+        insufficient: 0,
+        waiting: 0,
     };
-    assert_eq!(left(&budget(Some(7), 60, None), now()), Some(7));
-    assert_eq!(left(&budget(Some(7), 0, None), now()), None);
-    assert_eq!(left(&budget(Some(7), 60, Some(4)), now()), Some(0));
-    assert_eq!(left(&budget(None, 0, Some(-4)), now()), None);
+    for (standing, expected, waits) in [
+        (standing(Some(7), 60, None, None), Some(7), None),
+        (standing(Some(7), 0, None, None), None, None),
+        (standing(Some(0), 60, None, None), Some(0), Some(60)),
+        (standing(Some(0), 60, Some(4), None), Some(0), Some(60)),
+        (standing(Some(7), 60, Some(4), None), Some(0), Some(4)),
+        (standing(Some(7), 60, None, Some(9)), Some(0), Some(9)),
+        (standing(None, 0, Some(-4), Some(-4)), None, None),
+    ] {
+        assert_eq!(left(&standing, now()), expected, "{standing:?}");
+        let until = waiting_until(&quiet(), Some(&standing), now());
+        assert_eq!(until, waits.map(after), "{standing:?}");
+    }
+    let open = open_for_own();
+    assert_eq!(waiting_until(&open, None, now()), open.probe_at);
 }

@@ -16,7 +16,7 @@ use crate::domain::visible;
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::PostStatus;
 use crate::platform::link::PostLink;
-use crate::platform::{Adapter, Fetched, PlatformError, PostRef, Resolved, measured};
+use crate::platform::{Adapter, Fetched, PlatformError, PostRef, Resolved, gated};
 
 /// An observation younger than this is given instead of asking the platform.
 const REUSE: TimeDelta = TimeDelta::seconds(60);
@@ -183,15 +183,18 @@ impl Asking<'_> {
         let credential = linked.map_or_else(|| OWN.to_owned(), Linked::budget);
         let permit = self.permit(&credential, true).await?;
         let owner = linked.map(|linked| &linked.owner);
-        let (mut answers, usage) = measured(self.adapter.fetch(&[post], owner)).await;
+        let gate = health::gate(self.app, platform, &credential, permit);
+        let posts = [post];
+        let call = gated(gate, self.adapter.fetch(&posts, owner)).await;
+        let mut answers = call.output;
         let errors: Vec<&PlatformError> = answers
             .iter()
             .filter_map(|answer| answer.as_ref().err())
             .collect();
         let alone = health::alone(errors.iter().copied());
-        health::note(self.app, platform, &credential, usage, alone).await?;
-        let seen = Seen::of([errors.first().copied()], &credential);
-        health::saw(self.app, platform, permit, seen).await?;
+        health::note(self.app, platform, &credential, call.usage, alone).await?;
+        let seen = Seen::of([errors.first().copied()], &credential).by(call.requests);
+        health::saw(self.app, platform, &credential, permit, seen).await?;
         if let Some(linked) = linked {
             note_token(self.app, linked, &answers).await;
         }
@@ -221,8 +224,13 @@ impl Asking<'_> {
             };
             unanswered(self.post, &error)
         })?;
-        self.permit(OWN, false).await?;
-        let found = self.adapter.resolve(&link).await;
+        let permit = self.permit(OWN, false).await?;
+        let platform = self.post.platform;
+        let gate = health::gate(self.app, platform, OWN, permit);
+        let call = gated(gate, self.adapter.resolve(&link)).await;
+        let found = call.output;
+        let alone = health::alone(found.as_ref().err());
+        health::note(self.app, platform, OWN, call.usage, alone).await?;
         Ok(
             match found.map_err(|error| unanswered(self.post, &error))? {
                 Resolved::Post(named) => Ok(named),

@@ -316,9 +316,11 @@ fn check(answer: &Answer, secret: &Secret) -> Result<(), PlatformError> {
         None => Ok(()),
         Some(PlatformError::RateLimited {
             retry_after,
+            limit,
             detail,
         }) => Err(PlatformError::RateLimited {
             retry_after: wait(&body).or(retry_after),
+            limit,
             detail,
         }),
         Some(error) => Err(error),

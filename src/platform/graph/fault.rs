@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::platform::error::{PlatformError, clean, hide};
+use crate::platform::error::{Limit, PlatformError, clean, hide};
 use crate::platform::http::{retry_after, status_error};
 use crate::platform::lenient::{flag, integer, text};
 use crate::platform::usage::time_to_regain_access;
@@ -49,6 +49,8 @@ pub(in crate::platform) struct Fault {
     class: Option<String>,
     message: String,
     retry_after: Option<Duration>,
+    /// Whose calls are too many, where it is a throttle.
+    limit: Limit,
 }
 
 impl Fault {
@@ -83,6 +85,7 @@ impl Fault {
             class,
             message,
             retry_after,
+            limit: limit_of(code),
         })
     }
 
@@ -146,7 +149,8 @@ fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
     };
     match code {
         1 | 2 => FaultKind::Temporary,
-        // The last two stop the whole application for a while, which says nothing of any post.
+        // The last two stop the application and the account for a while, which says nothing of any
+        // post.
         4 | 17 | 32 | 613 | 80_000..=80_999 | 341 | 368 => FaultKind::Throttled,
         10 | 200..=299 => FaultKind::Permission,
         100 if subcode == Some(NO_SUCH_OBJECT) => FaultKind::Missing,
@@ -154,6 +158,16 @@ fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
         100 => FaultKind::Parameter,
         102 | 190 => FaultKind::Token,
         _ => FaultKind::Refused,
+    }
+}
+
+/// Whose limit a throttle is about: 4 and 341 are the application's. All others are of whoever the
+/// token stands for: 17 of a user, 32 of a page, those from 80000 of an application's use of one
+/// account, 613 of one kind of call, 368 of an account that is blocked.
+fn limit_of(code: Option<i64>) -> Limit {
+    match code {
+        Some(4 | 341) => Limit::Application,
+        _ => Limit::Credential,
     }
 }
 
@@ -168,11 +182,13 @@ fn names_bad_metric(message: &str) -> bool {
 impl From<PlatformError> for Fault {
     fn from(error: PlatformError) -> Self {
         let message = error.detail().to_owned();
-        let (kind, retry_after) = match error {
-            PlatformError::RateLimited { retry_after, .. } => (FaultKind::Throttled, retry_after),
-            PlatformError::Unreachable { .. } => (FaultKind::Temporary, None),
-            PlatformError::Unauthorised { .. } => (FaultKind::Token, None),
-            PlatformError::Refused { .. } => (FaultKind::Refused, None),
+        let (kind, retry_after, limit) = match error {
+            PlatformError::RateLimited {
+                retry_after, limit, ..
+            } => (FaultKind::Throttled, retry_after, limit),
+            PlatformError::Unreachable { .. } => (FaultKind::Temporary, None, Limit::Credential),
+            PlatformError::Unauthorised { .. } => (FaultKind::Token, None, Limit::Credential),
+            PlatformError::Refused { .. } => (FaultKind::Refused, None, Limit::Credential),
         };
         Self {
             kind,
@@ -181,6 +197,7 @@ impl From<PlatformError> for Fault {
             class: None,
             message,
             retry_after,
+            limit,
         }
     }
 }
@@ -189,7 +206,9 @@ impl From<Fault> for PlatformError {
     fn from(fault: Fault) -> Self {
         let detail = fault.to_string();
         match fault.kind {
-            FaultKind::Throttled => Self::rate_limited(fault.retry_after, &detail),
+            FaultKind::Throttled => {
+                Self::rate_limited(fault.retry_after, &detail).with_limit(fault.limit)
+            }
             FaultKind::Temporary => Self::unreachable(&detail),
             FaultKind::Token => Self::unauthorised(&detail),
             FaultKind::Missing

@@ -11,7 +11,7 @@ use super::insights::{evidence, lifetime};
 use super::*;
 use crate::model::PlatformKind;
 use crate::platform::stub::{Reply, Stub};
-use crate::platform::{Advice, PlatformError};
+use crate::platform::{Advice, Limit, PlatformError};
 
 fn fault(status: u16, body: &Value) -> Fault {
     parse_answer(status, &HeaderMap::new(), body.to_string().as_bytes()).unwrap_err()
@@ -73,6 +73,36 @@ fn each_kind_of_error_has_its_advice() {
     assert_eq!(advice(10, None), Advice::GiveUp);
     assert_eq!(advice(100, Some(33)), Advice::GiveUp);
     assert_eq!(advice(2500, None), Advice::GiveUp);
+}
+
+#[test]
+fn a_throttle_says_whether_it_is_the_applications_also_in_a_batch() {
+    for (code, limit) in [
+        (4, Limit::Application),
+        (341, Limit::Application),
+        (17, Limit::Credential),
+        (32, Limit::Credential),
+        (613, Limit::Credential),
+        (80_002, Limit::Credential),
+        (368, Limit::Credential),
+    ] {
+        let body = error(code, None, "x");
+        let fault = fault(400, &body);
+        let told = PlatformError::from(fault.clone());
+        assert_eq!(told.limit(), Some(limit), "{code}");
+        // What went through a fault once more is the same.
+        let again = PlatformError::from(Fault::from(told));
+        assert_eq!(again.limit(), Some(limit), "{code}");
+        let answer = Answer {
+            status: 200,
+            headers: HeaderMap::new(),
+            body: json!([{"code": 400, "body": body.to_string()}])
+                .to_string()
+                .into_bytes(),
+        };
+        let part = parse_batch(&answer, 1).remove(0).unwrap_err();
+        assert_eq!(PlatformError::from(part).limit(), Some(limit), "{code}");
+    }
 }
 
 #[test]

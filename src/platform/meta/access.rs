@@ -17,9 +17,9 @@ use serde_json::Value;
 use super::BATCH;
 use super::wire::{self, CLICKS, PUBLISHED, VIEWS, page_of};
 use crate::platform::Fetched;
+use crate::platform::call;
 use crate::platform::error::PlatformError;
 use crate::platform::graph::{Fault, FaultKind, Graph};
-use crate::platform::usage;
 
 /// What came of each post, by its id.
 pub(super) type Results = BTreeMap<String, Result<Fetched, PlatformError>>;
@@ -108,7 +108,7 @@ impl Access {
         let mut paths: Vec<String> = figures.chain(times).collect();
         let later = paths.split_off(paths.len().min(ids.len().max(BATCH)));
         let mut answers = self.graph.batch(&paths).await;
-        let is_used_up = usage::told().is_some_and(|usage| usage.used_percent == Some(100));
+        let is_used_up = call::told().is_some_and(|usage| usage.used_percent == Some(100));
         if !later.is_empty() && !is_used_up && answers.iter().any(Result::is_ok) {
             answers.extend(self.graph.batch(&later).await);
         }

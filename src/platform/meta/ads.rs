@@ -21,7 +21,8 @@
 //! post, so what they brought does not show that it is there.
 //!
 //! Nothing here fails an observation: where the account cannot be read there is no spend, the evidence
-//! says why, and the account is left alone for a while. What is told of its quota holds back no posts.
+//! says why, and the account is left alone for a while. What is told of its quota holds back no posts;
+//! but each of these requests takes one of the calls that all of this program may make.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
@@ -34,12 +35,13 @@ use tokio::time::{Instant, timeout};
 use super::access::Results;
 use super::ad_rows::{Advertised, FIELDS};
 use crate::model::{EvidenceGrade, Observed};
+use crate::platform::call::measured;
 use crate::platform::definition::{META_AD_CLICKS, META_AD_PURCHASES};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::Graph;
 use crate::platform::graph::paging::{self, Cursor};
 use crate::platform::lenient::text;
-use crate::platform::usage::{Usage, measured};
+use crate::platform::usage::Usage;
 use crate::platform::{Fetched, Sighting};
 
 /// The states of an advertisement that are asked for. Archived ones are left out unless named, and

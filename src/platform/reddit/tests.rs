@@ -12,7 +12,7 @@ use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
 use crate::platform::http::Answer;
 use crate::platform::stub::{Reply, Stub, recorded};
-use crate::platform::{Advice, Sighting};
+use crate::platform::{Advice, Limit, Sighting};
 
 fn answer(status: u16, body: &str) -> Answer {
     Answer {
@@ -306,6 +306,7 @@ fn a_429_waits_as_long_as_reddit_says() {
         let answer = answer_with(429, page, &headers);
         let error = parse_info(&answer, &asked(&["a"]), &[]).unwrap_err();
         assert_eq!(error.advice(), Advice::Snooze(expected), "{headers:?}");
+        assert_eq!(error.limit(), Some(Limit::Application));
     }
 }
 

@@ -48,7 +48,7 @@ impl Tokens {
             .post(self.endpoint.clone())
             .basic_auth(&self.client_id, Some(self.client_secret.expose()))
             .form(&[("grant_type", "client_credentials")]);
-        let answer = http.send(request).await?;
+        let answer = http.send_beside(request).await?;
         let grant = parse_token(&answer, &[self.client_secret.expose()])?;
         *held = Some(Held {
             token: grant.token.clone(),

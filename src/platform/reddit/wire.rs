@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
 use crate::platform::definition::REDDIT_VIEWS;
-use crate::platform::error::{PlatformError, hide};
+use crate::platform::error::{Limit, PlatformError, hide};
 use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
 use crate::platform::lenient::{Reading, count, counted, flag, integer, pick, reading, text};
 use crate::platform::{Account, Fetched, Sighting, unsupported};
@@ -168,17 +168,11 @@ fn error_in(body: &Value, answer: &Answer, secrets: &[&str]) -> Option<PlatformE
     }
 }
 
+/// Reddit counts by registration.
 fn with_window(error: PlatformError, answer: &Answer) -> PlatformError {
-    match error {
-        PlatformError::RateLimited {
-            retry_after: None,
-            detail,
-        } => PlatformError::RateLimited {
-            retry_after: header_seconds(&answer.headers, "x-ratelimit-reset"),
-            detail,
-        },
-        error => error,
-    }
+    error
+        .or_wait(header_seconds(&answer.headers, "x-ratelimit-reset"))
+        .with_limit(Limit::Application)
 }
 
 /// The platform's words about an error, from JSON only: error pages in HTML say nothing to anybody.

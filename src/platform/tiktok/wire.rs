@@ -219,18 +219,10 @@ fn unnamed(answer: &Answer) -> Option<PlatformError> {
     })
 }
 
-/// The same error; where it asks to wait and does not say how long, for TikTok's window.
+/// The same error; where it asks to wait and does not say how long, for TikTok's window. TikTok does
+/// not document whether it counts by registration or by token, so a limit is the token's.
 fn waiting(error: PlatformError) -> PlatformError {
-    match error {
-        PlatformError::RateLimited {
-            retry_after: None,
-            detail,
-        } => PlatformError::RateLimited {
-            retry_after: Some(WINDOW),
-            detail,
-        },
-        error => error,
-    }
+    error.or_wait(Some(WINDOW))
 }
 
 fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {

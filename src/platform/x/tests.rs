@@ -13,7 +13,7 @@ use super::*;
 use crate::model::{Availability, EvidenceGrade, Observed};
 use crate::platform::http::Answer;
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
-use crate::platform::{Account, Advice, Sighting};
+use crate::platform::{Account, Advice, Limit, Sighting};
 
 const ID: &str = "1700000000000000000";
 
@@ -320,6 +320,8 @@ fn a_limit_of_calls_ends_with_its_window() {
         ] {
             let error = failure(&answer(429, &body, &headers));
             assert_eq!(error.advice(), Advice::Snooze(expected), "{headers:?}");
+            // Each token has a window of its own.
+            assert_eq!(error.limit(), Some(Limit::Credential));
         }
     }
 }
@@ -341,6 +343,7 @@ fn a_cap_or_credit_that_is_used_up_is_waited_for_longer_than_a_window() {
     ] {
         let error = failure(&answer(status, body, &window));
         assert_eq!(error.advice(), day, "{status} {body}");
+        assert_eq!(error.limit(), Some(Limit::Application), "{status} {body}");
     }
     let error = failure(&answer(429, &capped, &[("retry-after", "7200")]));
     let told = Some(Duration::from_hours(2));

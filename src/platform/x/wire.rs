@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::definition::{X_CLICKS, X_VIEWS};
-use crate::platform::error::{PlatformError, clean, hide};
+use crate::platform::error::{Limit, PlatformError, clean, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{count, counted, handle, pick, text};
 use crate::platform::link::x::created_at;
@@ -182,28 +182,22 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
     };
     let detail = format!("HTTP {}: {words}", answer.status);
     let kind = kind_of(body);
-    // 402 is an account without credit. The window of `x-rate-limit-reset` is of neither.
+    // 402 is an account without credit. The window of `x-rate-limit-reset` is of neither, and both are
+    // the registration's, while the calls in a window are counted for each token.
     if kind == USAGE_CAPPED || answer.status == 402 {
         let wait = retry_after(&answer.headers).unwrap_or(LONGEST_WAIT);
-        return PlatformError::rate_limited(Some(wait), &detail);
+        return PlatformError::rate_limited(Some(wait), &detail).with_limit(Limit::Application);
     }
     let reason = text(body.get("reason")).unwrap_or_default();
     if NO_ACCESS.contains(&kind) || NO_ACCESS.contains(&reason.as_str()) {
         return PlatformError::unauthorised(&detail);
     }
     match status_error(answer.status, &answer.headers, &said) {
-        Some(PlatformError::RateLimited {
-            retry_after: None,
-            detail,
-        }) => PlatformError::RateLimited {
-            retry_after: until_reset(&answer.headers),
-            detail,
-        },
         // A proxy or an overloaded edge speaks, not the API.
         Some(PlatformError::Refused { detail }) if said.is_empty() => {
             PlatformError::Unreachable { detail }
         }
-        Some(error) => error,
+        Some(error) => error.or_wait(until_reset(&answer.headers)),
         None => PlatformError::unreachable(&format!("no list of posts: {detail}")),
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-use crate::platform::error::{PlatformError, hide};
+use crate::platform::error::{Limit, PlatformError, hide};
 use crate::platform::http::{Answer, header, http_date, json, retry_after, status_error};
 use crate::platform::lenient::{integer, text};
 
@@ -107,7 +107,9 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
             .any(|reason| reason.starts_with(ABOUT_THE_KEY))
     };
     if has(&SPENT) {
+        // The calls of a day are the project's, whoever's token they are made with.
         PlatformError::rate_limited(until_reset(&answer.headers), &said)
+            .with_limit(Limit::Application)
     } else if has(&TOO_FAST) {
         PlatformError::rate_limited(retry_after(&answer.headers), &said)
     } else if has(&CREDENTIALS) || about_the_key() {
@@ -303,6 +305,7 @@ mod tests {
                 let answered = fault(403, &error(403, reason), &headers);
                 let wait = Duration::from_secs(expected);
                 assert_eq!(answered.advice(), Advice::Snooze(Some(wait)), "{date}");
+                assert_eq!(answered.limit(), Some(Limit::Application), "{reason}");
             }
         }
         let undated: [&[(&'static str, &'static str)]; 2] = [&[], &[("date", "some day")]];
@@ -333,6 +336,8 @@ mod tests {
             );
             let untold = fault(status, &body, &[]).advice();
             assert_eq!(untold, Advice::Snooze(None), "{status} {body}");
+            let limit = fault(status, &body, &told).limit();
+            assert_eq!(limit, Some(Limit::Credential), "{status} {body}");
         }
     }
 

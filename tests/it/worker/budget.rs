@@ -157,3 +157,72 @@ async fn a_large_campaign_does_not_take_the_last_call_for_itself() {
     assert!(checked(&large).await < 150);
     app.abandon().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_request_of_a_check_takes_a_call_and_none_is_made_beyond_the_last() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    // Two pages of the account's list are to be read, and three batches to be asked for.
+    let posts = posts(&app, Platform::Instagram, 120);
+    submit_all(&affiliate, &campaign, &posts).await;
+    let budget = |left: u32, hours: u32| {
+        format!(
+            "INSERT INTO platform_budgets AS b (platform, credential, remaining, resets_at) \
+             VALUES ('INSTAGRAM', 'own', {left}, countersign_now() + interval '{hours} hours') \
+             ON CONFLICT ON CONSTRAINT platform_budgets_pkey \
+             DO UPDATE SET remaining = excluded.remaining, resets_at = excluded.resets_at"
+        )
+    };
+    let requests =
+        |app: &TestApp| app.world.calls("instagram.media") + app.world.calls("instagram.batch");
+    app.database.execute(&budget(1, 1)).await;
+    app.start_worker();
+    app.settled().await;
+    assert_eq!(requests(&app), 1, "the list was begun");
+    // Not even those that were found by then are lost to more than the wait for the window.
+    assert_eq!(count(&app, WAITING).await, 120);
+    let soonest = "SELECT extract(epoch FROM min(attempt_at) - countersign_now())::bigint FROM mq_msgs \
+        WHERE name = 'reconcile' AND attempts = 5";
+    let soonest = app.database.number(soonest).await;
+    assert!(soonest > 3000, "a check comes back after {soonest} s");
+
+    app.database.execute(&budget(100, 48)).await;
+    later(&app, 2).await;
+    until("all claims are checked", async || finals(&app).await == 120).await;
+    let left = "SELECT remaining FROM platform_budgets WHERE platform = 'INSTAGRAM' AND credential = 'own'";
+    let taken = 100 - app.database.number(left).await;
+    assert!(taken >= 5, "{taken} calls were taken");
+    assert_eq!(taken, i64::try_from(requests(&app)).unwrap() - 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_of_the_whole_application_is_one_of_every_credential() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    // The simulator's first throttle of the Graph API is the application's; X counts by token.
+    for platform in [Platform::Instagram, Platform::X] {
+        let posts = posts(&app, platform, 1);
+        submit_all(&affiliate, &campaign, &posts).await;
+        let mut fault = Fault::new(platform, FaultKind::RateLimited).for_calls(1);
+        fault.retry_after = Some(600);
+        app.world.add_fault(fault);
+    }
+    app.start_worker();
+    until("both checks wait", async || count(&app, WAITING).await == 2).await;
+    let waits = async |platform: &str, credential: &str| {
+        let wait = format!(
+            "SELECT coalesce(wait, 0)::bigint FROM take_platform_call('{platform}', '{credential}')"
+        );
+        app.database.number(&wait).await > 300
+    };
+    assert!(waits("INSTAGRAM", "own").await);
+    assert!(waits("INSTAGRAM", "credential:7").await);
+    assert!(!waits("META", "credential:7").await);
+    assert!(waits("X", "own").await);
+    assert!(!waits("X", "credential:7").await);
+
+    later(&app, 1).await;
+    until("both are checked", async || finals(&app).await == 2).await;
+    app.finish().await;
+}
