@@ -96,6 +96,52 @@ pub async fn snooze(
         .await
 }
 
+/// Puts jobs that a worker holds back as they were, each to be taken again at its time; no attempt is lost. Those that it does
+/// not hold any more stay as they are. The times are by the caller's clock, at which it is `now`: where the database's clock
+/// is another one by more than two seconds, the difference is made good.
+pub async fn snooze_until(
+    connection: &mut Connection,
+    worker_id: i64,
+    jobs: &[(Uuid, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> QueryResult<usize> {
+    let (ids, times): (Vec<Uuid>, Vec<DateTime<Utc>>) = jobs.iter().copied().unzip();
+    diesel::sql_query(
+        "WITH clock AS (SELECT countersign_now() - $4 AS ahead), \
+         mine AS (SELECT id FROM mq_msgs WHERE id = ANY ($1) AND worker_id = $3 ORDER BY id FOR UPDATE) \
+         UPDATE mq_msgs m SET attempts = m.attempts + 1, worker_id = NULL, attempt_at = w.at + CASE \
+             WHEN clock.ahead NOT BETWEEN interval '-2 seconds' AND interval '2 seconds' THEN clock.ahead \
+             ELSE interval '0' END \
+         FROM mine, clock, unnest($1, $2) AS w (id, at) WHERE m.id = mine.id AND w.id = mine.id",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<Array<Timestamptz>, _>(times)
+    .bind::<BigInt, _>(worker_id)
+    .bind::<Timestamptz, _>(now)
+    .execute(connection)
+    .await
+}
+
+/// Leases jobs that a worker holds anew, for as long as when they were taken. Those that it does not hold any more stay as they
+/// are: finished, put back, or taken by another one. So do those whose lease is younger than ten seconds, and those that are
+/// just being written. Says how many were leased anew.
+pub async fn extend_leases(
+    connection: &mut Connection,
+    worker_id: i64,
+    ids: &[Uuid],
+) -> QueryResult<usize> {
+    // Nobody waits for a row here, so there is nobody to wait for in turn.
+    diesel::sql_query(
+        "WITH mine AS (SELECT id FROM mq_msgs WHERE id = ANY ($1) AND worker_id = $2 \
+             AND attempt_at < countersign_now() + retry_backoff - interval '10 seconds' FOR UPDATE SKIP LOCKED) \
+         UPDATE mq_msgs m SET attempt_at = countersign_now() + m.retry_backoff FROM mine WHERE m.id = mine.id",
+    )
+    .bind::<Array<SqlUuid>, _>(ids)
+    .bind::<BigInt, _>(worker_id)
+    .execute(connection)
+    .await
+}
+
 /// Gives a job up: it is kept among the dead ones with the error.
 pub async fn bury(connection: &mut Connection, id: Uuid, error: &str) -> QueryResult<usize> {
     diesel::sql_query("SELECT queue_bury($1, $2)")

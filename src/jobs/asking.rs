@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlxmq::CurrentJob;
 use uuid::Uuid;
 
+use super::lease::Leased;
 use crate::domain::verification::Task;
 use crate::platform::link::PostLink;
 use crate::platform::{Fetched, PlatformError, PostRef};
@@ -14,14 +14,31 @@ use crate::platform::{Fetched, PlatformError, PostRef};
 /// A task with its job.
 pub(super) struct Running {
     pub(super) task: Task,
-    pub(super) job: CurrentJob,
+    pub(super) job: Leased,
 }
 
 /// The tasks on one post; one answer serves them all.
 pub(super) type OnPost = Vec<Running>;
 
-pub(super) fn job_ids(on_post: &[Running]) -> Vec<Uuid> {
-    on_post.iter().map(|running| running.task.job_id).collect()
+/// A job that may have to wait, and the campaign that it is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Waiting {
+    pub(super) job_id: Uuid,
+    pub(super) campaign_id: i64,
+}
+
+impl Waiting {
+    pub(super) const fn of(task: &Task) -> Self {
+        Self {
+            job_id: task.job_id,
+            campaign_id: task.post.campaign_id,
+        }
+    }
+}
+
+pub(super) fn waiting(on_post: &[Running]) -> Vec<Waiting> {
+    let tasks = on_post.iter().map(|running| &running.task);
+    tasks.map(Waiting::of).collect()
 }
 
 /// A post that is asked for.
@@ -49,8 +66,8 @@ impl Asking {
         first.map_or(0, |running| running.task.post.affiliate_id)
     }
 
-    pub(super) fn job_ids(&self) -> Vec<Uuid> {
-        job_ids(&self.on_post)
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        waiting(&self.on_post)
     }
 
     /// The post as it is asked for with a credential.

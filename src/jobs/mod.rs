@@ -1,8 +1,9 @@
 //! Takes queued jobs and does them.
 //!
 //! sqlxmq polls and hands jobs over; everything else is here: jobs on one platform are gathered so that one call asks for
-//! many posts (`reconcile`), as long as its budget and its circuit allow (`circuit`) and in turns by campaign (`fair`), and
-//! what came of them is written by the batch (`writer`), with the removal of the jobs in the same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
+//! many posts (`reconcile`), as long as its budget and its circuit allow (`circuit`) and in turns by campaign (`fair`), for as
+//! long as it takes (`lease`), and what came of them is written by the batch (`writer`), with the removal of the jobs in the
+//! same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
 
 mod alert_delivery;
 mod application;
@@ -11,6 +12,7 @@ mod circuit;
 mod discord;
 mod fair;
 mod folder;
+mod lease;
 mod reaper;
 mod reconcile;
 mod relay;

@@ -1,18 +1,18 @@
 //! Checks of claims on one platform: gathered, so that one call asks for as many posts as the platform allows.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sqlxmq::CurrentJob;
 use tokio::sync::{Semaphore, mpsc};
 use uuid::Uuid;
 
-use super::asking::{Asking, OnPost, Running, Told, chunks, job_ids};
+use super::asking::{Asking, OnPost, Running, Told, Waiting, chunks, waiting};
 use super::circuit::Watch;
-use super::fair::in_turns;
+use super::fair::{Waits, in_turns};
+use super::lease::Leased;
 use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
@@ -34,19 +34,21 @@ const LINGER: Duration = Duration::from_millis(5);
 /// Calls to one platform at a time.
 const CALLS: usize = 8;
 /// How long a job waits where the platform asks to wait and does not say how long.
-const SNOOZE_SECONDS: f64 = 30.0;
+const SNOOZE: Duration = Duration::from_secs(30);
 /// After a failed attempt, how long until the next one; times three with each.
 const FIRST_RETRY_SECONDS: f64 = 5.0;
 
-/// Checks claims on one platform until the sender is gone.
+/// Checks claims on one platform, for the worker of this number, until the sender is gone.
 pub(super) async fn run(
     app: App,
     platform: PlatformKind,
-    mut jobs: mpsc::UnboundedReceiver<CurrentJob>,
+    worker_id: i64,
+    mut jobs: mpsc::UnboundedReceiver<Leased>,
     done: Writers,
 ) {
     let calls = Arc::new(Semaphore::new(CALLS));
     let watch = Watch::new(&app, platform);
+    let waits = Arc::<Mutex<Waits>>::default();
     // The next gathering is read while the one before is being asked for, no further ahead.
     let gatherings = Arc::new(Semaphore::new(2));
     let mut gathered = Vec::new();
@@ -65,8 +67,10 @@ pub(super) async fn run(
         let gathering = Gathering {
             app: app.clone(),
             platform,
+            worker_id,
             calls: Arc::clone(&calls),
             watch: Arc::clone(&watch),
+            waits: Arc::clone(&waits),
             done: done.clone(),
         };
         let batch = std::mem::take(&mut gathered);
@@ -81,14 +85,16 @@ pub(super) async fn run(
 struct Gathering {
     app: App,
     platform: PlatformKind,
+    worker_id: i64,
     calls: Arc<Semaphore>,
     watch: Arc<Watch>,
+    waits: Arc<Mutex<Waits>>,
     done: Writers,
 }
 
 impl Gathering {
-    async fn check(&self, jobs: Vec<CurrentJob>) {
-        let mut by_id: HashMap<Uuid, CurrentJob> = HashMap::new();
+    async fn check(&self, jobs: Vec<Leased>) {
+        let mut by_id: HashMap<Uuid, Leased> = HashMap::new();
         let mut wanted = Vec::new();
         for job in jobs {
             if job.name() != task::RECONCILE {
@@ -123,8 +129,8 @@ impl Gathering {
         let adapter = self.app.platforms.get(self.platform);
         let Some(adapter) = adapter.filter(|_| self.app.platforms.serves(self.platform)) else {
             // A check that cannot be attempted is not a check.
-            let ids: Vec<Uuid> = tasks.iter().map(|task| task.job_id).collect();
-            self.snooze(&ids, SNOOZE_SECONDS).await;
+            let jobs: Vec<Waiting> = tasks.iter().map(Waiting::of).collect();
+            self.snooze(&jobs, SNOOZE).await;
             return;
         };
         let mut posts: HashMap<i64, OnPost> = HashMap::new();
@@ -231,7 +237,7 @@ impl Gathering {
         };
         let answer = {
             let _slot = self.calls.acquire().await.ok()?;
-            let permit = self.permit(&job_ids(&on_post), OWN, may_probe).await?;
+            let permit = self.permit(&waiting(&on_post), OWN, may_probe).await?;
             let gate = self.watch.gate(permit, OWN);
             let call = gated(gate, adapter.resolve(&link)).await;
             self.watch.saw_link(permit, OWN, &call).await;
@@ -264,10 +270,10 @@ impl Gathering {
 
     /// Asks to make a call for these jobs. Where there is none to be had they wait for one, and lose no attempt; where that
     /// cannot be found out they come back with their leases.
-    async fn permit(&self, jobs: &[Uuid], credential: &str, may_probe: bool) -> Option<Permit> {
+    async fn permit(&self, jobs: &[Waiting], credential: &str, may_probe: bool) -> Option<Permit> {
         match self.watch.permit(credential, may_probe).await {
             Ok(Permit::Wait(wait)) => {
-                self.snooze(jobs, wait.as_secs_f64()).await;
+                self.snooze(jobs, wait).await;
                 None
             }
             Ok(permit) => Some(permit),
@@ -290,7 +296,7 @@ impl Gathering {
             .map(|asking| asking.with_credential(linked.id()))
             .collect();
         let credential = linked.budget();
-        let jobs: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
+        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
         let (asked_at, answers, open_for) = {
             let Ok(_slot) = self.calls.acquire().await else {
                 return Vec::new();
@@ -329,7 +335,7 @@ impl Gathering {
 
     async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<Asking>) {
         let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
-        let jobs: Vec<Uuid> = chunk.iter().flat_map(Asking::job_ids).collect();
+        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
         let (asked_at, answers, open_for) = {
             let Ok(_slot) = self.calls.acquire().await else {
                 return;
@@ -393,14 +399,12 @@ impl Gathering {
         };
         tracing::warn!(platform = %self.platform, %error, "a post was not fetched");
         if let Some(wait) = open_for {
-            return self.snooze(&job_ids(&on_post), wait.as_secs_f64()).await;
+            return self.snooze(&waiting(&on_post), wait).await;
         }
         match error.advice() {
             Advice::Snooze(after) => {
-                let wait = after.map_or(SNOOZE_SECONDS, |after| {
-                    after.max(health::LEAST_WAIT).as_secs_f64()
-                });
-                self.snooze(&job_ids(&on_post), wait).await;
+                let wait = after.map_or(SNOOZE, |after| after.max(health::LEAST_WAIT));
+                self.snooze(&waiting(&on_post), wait).await;
             }
             Advice::Retry => {
                 let mut last = OnPost::new();
@@ -479,10 +483,18 @@ impl Gathering {
         self.log_failure(put_back.await);
     }
 
-    async fn snooze(&self, ids: &[Uuid], seconds: f64) {
+    /// Puts jobs back to wait, in turns with those of other campaigns that wait for the same. They lose no attempt.
+    async fn snooze(&self, jobs: &[Waiting], wait: Duration) {
+        let now = self.app.clock.now();
+        let lag = wait.mul_f64(jitter() - 1.0);
+        let times = self
+            .waits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .put(jobs, now, time_delta(wait), time_delta(lag));
         let put_back = async {
             let mut connection = self.app.db.get().await?;
-            queue::snooze(&mut connection, ids, seconds * jitter()).await?;
+            queue::snooze_until(&mut connection, self.worker_id, &times, now).await?;
             Ok::<_, Error>(())
         };
         self.log_failure(put_back.await);
@@ -504,6 +516,11 @@ fn while_failing(
 ) -> Option<Duration> {
     let error = answer.as_ref().err();
     open_for.filter(|_| error.is_some_and(|error| health::is_failure(error, credential)))
+}
+
+/// A wait as a difference of times. None is longer than a day.
+fn time_delta(wait: Duration) -> TimeDelta {
+    TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1))
 }
 
 /// From 1 to 1.25, so that jobs that failed together do not all come back together.

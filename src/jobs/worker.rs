@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::lease::{Leased, Leases};
 use super::writer::{self, Writers};
 use super::{alert_delivery, application, discord, folder, reaper, reconcile, run};
 use crate::app::App;
@@ -172,13 +173,17 @@ impl Generation {
     async fn start_runners(&mut self, app: &App, options: WorkerOptions) -> Result<(), Error> {
         let (done, writers) = Writers::start(app);
         self.pipelines.extend(writers);
+        let (leases, keeper) = Leases::start(app, self.worker_id);
+        self.pipelines.push(keeper);
         for platform in self.served.clone() {
-            let (jobs, taken) = mpsc::unbounded_channel::<CurrentJob>();
-            let pipeline = reconcile::run(app.clone(), platform, taken, done.clone());
+            let (jobs, taken) = mpsc::unbounded_channel::<Leased>();
+            let pipeline =
+                reconcile::run(app.clone(), platform, self.worker_id, taken, done.clone());
             self.pipelines.push(tokio::spawn(pipeline));
+            let leases = leases.clone();
             let dispatch = move |job: CurrentJob| {
                 // The receiver ends only when this sender does; a job that is lost here comes back with its lease.
-                if jobs.send(job).is_err() {
+                if jobs.send(leases.hold(job)).is_err() {
                     tracing::error!("a job came after its pipeline had ended");
                 }
             };

@@ -6,11 +6,11 @@
 
 use std::time::Duration;
 
-use sqlxmq::CurrentJob;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::lease::Leased;
 use crate::app::App;
 use crate::db::queue;
 use crate::domain::verification::{self, Checked};
@@ -27,10 +27,10 @@ const LINGER: Duration = Duration::from_millis(3);
 /// After a failure, how long until the job is tried again.
 const RETRY_SECONDS: f64 = 15.0;
 
-/// A check with the job that it came from. The job counts as running until this is dropped.
+/// A check with the job that it came from. The job counts as running, and is leased, until this is dropped.
 pub(super) struct Done {
     pub(super) checked: Checked,
-    pub(super) job: CurrentJob,
+    pub(super) job: Leased,
 }
 
 /// Where checks go to be written. Those of one affiliate go one way, since its row is locked while they are written.
@@ -80,7 +80,7 @@ async fn run(app: App, mut done: mpsc::Receiver<Done>) {
 }
 
 async fn write(app: &App, batch: Vec<Done>) {
-    let (checked, jobs): (Vec<Checked>, Vec<CurrentJob>) = batch
+    let (checked, jobs): (Vec<Checked>, Vec<Leased>) = batch
         .into_iter()
         .map(|done| (done.checked, done.job))
         .unzip();

@@ -9,6 +9,7 @@
 
 mod ends;
 mod jobs;
+mod leases;
 mod polls;
 
 use std::time::Duration;

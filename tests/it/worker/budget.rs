@@ -226,3 +226,34 @@ async fn a_limit_of_the_whole_application_is_one_of_every_credential() {
     until("both are checked", async || finals(&app).await == 2).await;
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_few_of_a_campaign_do_not_wait_behind_the_many_of_another() {
+    let app = TestApp::start().await;
+    let (acme, ann, first) = app.program(&["REDDIT"]).await;
+    let small = app.campaign(&acme, &["REDDIT"], json!({})).await;
+    let posts = posts(&app, Platform::Reddit, 63);
+    submit_all(&ann, &first, &posts[..60]).await;
+    submit_all(&ann, &small, &posts[60..]).await;
+    app.database
+        .execute(
+            "INSERT INTO platform_budgets (platform, credential, remaining, resets_at) \
+             VALUES ('REDDIT', 'own', 0, countersign_now() + interval '1 hour')",
+        )
+        .await;
+    // Few at a time: the small campaign's are taken, and put back, when those of the large one wait.
+    let worker = Worker::start(&app.app, FEW);
+    until("all checks wait", async || count(&app, WAITING).await == 63).await;
+    worker.stop().await;
+    assert_eq!(app.world.calls("reddit.info"), 0);
+
+    app.move_clock(2).await;
+    let handed_over = format!(
+        "SELECT count(*) FROM mq_poll(ARRAY['reconcile.reddit.1'], 6) taken \
+         JOIN affiliate_reports r ON r.id = (taken.payload_json::jsonb ->> 'affiliate_report_id')::bigint \
+         JOIN posts p ON p.id = r.post_id WHERE p.campaign_id = {}",
+        row(&small)
+    );
+    assert_eq!(app.database.number(&handed_over).await, 3);
+    app.abandon().await;
+}
