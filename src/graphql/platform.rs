@@ -99,7 +99,7 @@ pub struct PlatformHealth(health::Health);
 /// Whether a platform answers, as all processes together see it, and how much may still be asked.
 #[Object]
 impl PlatformHealth {
-    /// Whether it is asked.
+    /// Whether it is asked. Where it refuses only this server's own credential, what is asked with affiliates' goes on.
     async fn circuit(&self) -> CircuitState {
         self.0.circuit.into()
     }
@@ -111,7 +111,8 @@ impl PlatformHealth {
     async fn last_error(&self) -> Option<&str> {
         self.0.last_error.as_deref()
     }
-    /// The share of the calls in the current minute that failed, 0.0000 to 1.0000; null where there was none in it.
+    /// The share of the calls in the current minute that failed, 0.0000 to 1.0000; null where there was none in it. Calls whose
+    /// credential was refused, or that were told to wait, are not among them.
     async fn error_rate(&self) -> Option<Decimal> {
         self.0.error_rate.clone().map(Decimal)
     }
@@ -120,6 +121,46 @@ impl PlatformHealth {
     async fn remaining_budget(&self) -> Option<i32> {
         let left = self.0.remaining_budget;
         left.map(|left| i32::try_from(left).unwrap_or(i32::MAX))
+    }
+    /// When that window ends and there are more calls; null where the platform does not say.
+    async fn resets_at(&self) -> Option<DateTime> {
+        self.0.resets_at.map(DateTime)
+    }
+    /// Until when nothing is asked with this server's own credential: because the platform asked to be left alone, because
+    /// the calls of its window are used up, or until the open circuit lets a call be tried. Null where it may be asked.
+    async fn waiting_until(&self) -> Option<DateTime> {
+        self.0.waiting_until.map(DateTime)
+    }
+    /// How many accounts of affiliates are linked there, by what is known of their tokens.
+    async fn linked_credentials(&self) -> LinkedCredentials {
+        self.0.linked.into()
+    }
+}
+
+/// How many accounts of affiliates are linked on a platform. Each is counted under one of the first four.
+#[derive(SimpleObject)]
+pub struct LinkedCredentials {
+    /// Whose tokens work, as far as is known.
+    working: i64,
+    /// Whose tokens are past their time.
+    expired: i64,
+    /// Whose tokens the platform does not accept any more.
+    revoked: i64,
+    /// Whose tokens lack a permission.
+    insufficient: i64,
+    /// Of all of these, those whose own calls are used up at present, or that the platform asked to leave alone.
+    waiting: i64,
+}
+
+impl From<health::LinkedCredentials> for LinkedCredentials {
+    fn from(linked: health::LinkedCredentials) -> Self {
+        Self {
+            working: linked.working,
+            expired: linked.expired,
+            revoked: linked.revoked,
+            insufficient: linked.insufficient,
+            waiting: linked.waiting,
+        }
     }
 }
 
@@ -184,7 +225,8 @@ pub struct UpdatePlatformConfigInput {
     ad_access_token: MaybeUndefined<String>,
     /// The version in the path of its API, such as v26.0 of Instagram and Meta.
     api_version: MaybeUndefined<String>,
-    /// How many batches of posts all processes together may ask for in a minute, 1 to 1000000; null: as many as there are.
+    /// How many requests all processes together may make of its API in a minute, 1 to 1000000; null: as many as there are. One
+    /// may be for many posts, and a check may take several.
     requests_per_minute: MaybeUndefined<i64>,
 }
 

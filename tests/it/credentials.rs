@@ -178,6 +178,72 @@ async fn a_token_that_does_not_hold_any_more_is_given_up_for_what_anybody_sees()
     app.finish().await;
 }
 
+/// How X is, as operators are shown it.
+async fn health(app: &TestApp) -> Value {
+    let query = "{ platform(kind: X) { health { circuit waitingUntil resetsAt \
+         linkedCredentials { working expired revoked insufficient waiting } } } }";
+    let data = app.operator.ok(query, json!({})).await;
+    data["platform"]["health"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn linked_accounts_are_read_while_the_servers_own_credential_is_refused() {
+    let app = start().await;
+    let (acme, ann, campaign) = app.program(&["X"]).await;
+    let bob = scene::approved(&app, &acme, "Bob").await;
+    let post = foreign(&app, Platform::X);
+    let idle = health(&app).await;
+    assert_eq!(idle["waitingUntil"], Value::Null, "{idle}");
+    assert_eq!(idle["linkedCredentials"]["working"], 0, "{idle}");
+    linked(&ann.client, "X", &token_of(&app, Platform::X, &post)).await;
+
+    // Bob's post is asked for with the server's own credential, which is refused once.
+    app.world
+        .add_fault(Fault::new(Platform::X, FaultKind::TokenRefused).for_calls(1));
+    let claim = json!({ "claimedViews": 1 });
+    let bobs = submitted(&bob.client, &campaign, &post.url, claim.clone()).await;
+    app.settled().await;
+    let seen = health(&app).await;
+    assert_eq!(seen["circuit"], "OPEN", "{seen}");
+    assert!(seen["waitingUntil"].is_string(), "{seen}");
+
+    // Ann's is read with her own, and that closes nothing.
+    let anns = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    let read = observed(&ann.client, &anns.post).await;
+    assert_eq!(read["views"]["grade"], "OWNER_TOKEN", "{read}");
+    assert_eq!(health(&app).await["circuit"], "OPEN");
+    let verdict = bob.client.verdict(&json!(bobs.post)).await;
+    assert_eq!(verdict["latestReconciliation"], Value::Null, "{verdict}");
+    let alert =
+        "SELECT concat_ws(' ', status, occurrences) FROM alerts WHERE kind = 'PLATFORM_DEGRADED'";
+    assert_eq!(app.database.text(alert).await, "OPEN 1");
+
+    // One of the linked accounts is to be left alone for a while.
+    app.database
+        .execute(
+            "INSERT INTO platform_budgets (platform, credential, snoozed_until) \
+             SELECT platform, 'credential:' || id, countersign_now() + interval '10 minutes' FROM platform_credentials \
+             ON CONFLICT ON CONSTRAINT platform_budgets_pkey DO UPDATE SET snoozed_until = excluded.snoozed_until",
+        )
+        .await;
+    let seen = health(&app).await;
+    let expected =
+        json!({ "working": 1, "expired": 0, "revoked": 0, "insufficient": 0, "waiting": 1 });
+    assert_eq!(seen["linkedCredentials"], expected, "{seen}");
+
+    // The own one is tried again, and is answered.
+    app.move_clock(1).await;
+    crate::support::until("the own credential is accepted", async || {
+        health(&app).await["circuit"] == "CLOSED"
+    })
+    .await;
+    app.settled().await;
+    assert_eq!(app.database.text(alert).await, "RESOLVED 1");
+    assert!(app.world.calls("x.tweets") >= 3);
+    app.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_past_its_time_is_expired_and_not_used() {
     let app = start().await;
