@@ -121,6 +121,16 @@ impl Fault {
         self
     }
 
+    /// Whether it refuses the proof that a call comes from the token's app, which has the code of any
+    /// bad parameter.
+    pub(super) fn is_about_proof(&self) -> bool {
+        self.code == Some(100)
+            && self
+                .message
+                .to_ascii_lowercase()
+                .contains("appsecret_proof")
+    }
+
     /// The code, where the server gave one.
     pub(in crate::platform) fn code(&self) -> Option<i64> {
         self.code

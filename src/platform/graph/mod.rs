@@ -11,10 +11,12 @@
 mod fault;
 pub(super) mod insights;
 pub(super) mod paging;
+mod proof;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -22,6 +24,7 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 pub(super) use self::fault::{Fault, FaultKind};
+pub(super) use self::proof::Proofless;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, bearer, json as parse_json};
@@ -45,6 +48,8 @@ pub(super) struct Graph {
     version: String,
     token: Secret,
     client_secret: Option<Secret>,
+    /// Which tokens take no proof; none where this one is of the configured app.
+    proofless: Option<Arc<Proofless>>,
     /// Whether many things may be asked in one call.
     takes_batches: bool,
 }
@@ -71,7 +76,22 @@ impl Graph {
             version: config.api_version.trim_matches('/').to_owned(),
             token,
             client_secret,
+            proofless: None,
             takes_batches: true,
+        }
+    }
+
+    /// The API for a token that an affiliate gave. It may be of another app than the one that is
+    /// configured, so where the proof of that app's secret is refused it is left out.
+    pub(super) fn of_owner(
+        http: Http,
+        config: &PlatformConfig,
+        token: Secret,
+        proofless: &Arc<Proofless>,
+    ) -> Self {
+        Self {
+            proofless: Some(Arc::clone(proofless)),
+            ..Self::new(http, config, token)
         }
     }
 
@@ -81,9 +101,14 @@ impl Graph {
     ///
     /// The configured secret is that of an app of Facebook Login, so it proves nothing about a token
     /// of Instagram Login and is left out there.
-    pub(super) fn of_instagram_owner(http: Http, config: &PlatformConfig, token: Secret) -> Self {
+    pub(super) fn of_instagram_owner(
+        http: Http,
+        config: &PlatformConfig,
+        token: Secret,
+        proofless: &Arc<Proofless>,
+    ) -> Self {
         let login = login_base(&config.base_url, &token);
-        let mut graph = Self::new(http, config, token);
+        let mut graph = Self::of_owner(http, config, token, proofless);
         if let Some(base) = login {
             graph.base = base;
             graph.client_secret = None;
@@ -99,10 +124,26 @@ impl Graph {
 
     /// Asks for one thing at `{version}/{path}`.
     pub(super) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Fault> {
+        let proof = self.proof();
+        let answer = self.get_once(path, query, proof.as_deref()).await;
+        if proof.is_none() || !self.is_to_do_without(&answer) {
+            return answer;
+        }
+        let again = self.get_once(path, query, None).await;
+        self.learn(&again);
+        again
+    }
+
+    async fn get_once(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        proof: Option<&str>,
+    ) -> Result<Value, Fault> {
         let mut url = under(&self.base, &format!("{}/{path}", self.version));
         url.query_pairs_mut().extend_pairs(query);
-        if let Some(proof) = self.proof() {
-            url.query_pairs_mut().append_pair("appsecret_proof", &proof);
+        if let Some(proof) = proof {
+            url.query_pairs_mut().append_pair("appsecret_proof", proof);
         }
         let bearer = bearer(&self.token)?;
         let request = self.http.get(url).header(AUTHORIZATION, bearer);
@@ -159,6 +200,24 @@ impl Graph {
     }
 
     async fn one_batch(&self, paths: &[String]) -> Vec<Result<Value, Fault>> {
+        let proof = self.proof();
+        let answers = self.one_batch_once(paths, proof.as_deref()).await;
+        // The proof is of the call, so where one answer refuses it, all do.
+        if proof.is_none() || !answers.iter().any(|answer| self.is_to_do_without(answer)) {
+            return answers;
+        }
+        let again = self.one_batch_once(paths, None).await;
+        for answer in &again {
+            self.learn(answer);
+        }
+        again
+    }
+
+    async fn one_batch_once(
+        &self,
+        paths: &[String],
+        proof: Option<&str>,
+    ) -> Vec<Result<Value, Fault>> {
         let requests: Vec<Value> = paths
             .iter()
             .map(
@@ -169,8 +228,8 @@ impl Graph {
             ("batch", Value::Array(requests).to_string()),
             ("include_headers", "false".to_owned()),
         ];
-        if let Some(proof) = self.proof() {
-            form.push(("appsecret_proof", proof));
+        if let Some(proof) = proof {
+            form.push(("appsecret_proof", proof.to_owned()));
         }
         let url = under(&self.base, &self.version);
         let request = self
@@ -189,14 +248,42 @@ impl Graph {
     }
 
     /// Shows the server that whoever has the token also has the app's secret: the token under
-    /// HMAC-SHA256 with that secret, in lower-case hex.
+    /// HMAC-SHA256 with that secret, in lower-case hex. Nothing for a token that is known to be of
+    /// another app.
     fn proof(&self) -> Option<String> {
         let secret = self.client_secret.as_ref()?;
+        if self
+            .proofless
+            .as_ref()
+            .is_some_and(|proofless| proofless.has(&self.token))
+        {
+            return None;
+        }
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
         Some(hex::encode(hmac::sign(
             &key,
             self.token.expose().as_bytes(),
         )))
+    }
+
+    /// Whether an answer refuses the proof of a token that may be of another app.
+    fn is_to_do_without(&self, answer: &Result<Value, Fault>) -> bool {
+        self.proofless.is_some() && answer.as_ref().is_err_and(Fault::is_about_proof)
+    }
+
+    /// Remembers that the token takes no proof, where the API answers to it without one. An app may
+    /// require one, and then nothing is learnt.
+    fn learn(&self, without_proof: &Result<Value, Fault>) {
+        let has_answered = match without_proof {
+            Ok(_) => true,
+            Err(fault) => {
+                let is_passing = matches!(fault.kind, FaultKind::Temporary | FaultKind::Throttled);
+                !is_passing && !fault.is_about_proof()
+            }
+        };
+        if let (Some(proofless), true) = (&self.proofless, has_answered) {
+            proofless.remember(&self.token);
+        }
     }
 
     /// Servers quote tokens in their errors ("Malformed access token …").

@@ -1,6 +1,7 @@
 //! Errors, batches, insights and paging of the Graph API.
 
 mod login;
+mod proof;
 
 use std::time::Duration;
 

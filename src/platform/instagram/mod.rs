@@ -22,6 +22,7 @@ mod wire;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -32,7 +33,7 @@ use self::wire::Page;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::graph::paging::Cursor;
-use super::graph::{Fault, FaultKind, Graph};
+use super::graph::{Fault, FaultKind, Graph, Proofless};
 use super::http::Http;
 use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
@@ -66,6 +67,8 @@ pub(super) struct Instagram {
     ids: MediaIds,
     /// Media of linked accounts.
     linked: MediaIds,
+    /// Tokens of linked accounts that are of other apps.
+    proofless: Arc<Proofless>,
     /// Held while the configured account's list is read.
     reading: tokio::sync::Mutex<()>,
 }
@@ -88,8 +91,15 @@ impl Instagram {
             account,
             ids: MediaIds::default(),
             linked: MediaIds::default(),
+            proofless: Arc::default(),
             reading: tokio::sync::Mutex::default(),
         }))
+    }
+
+    /// The API with an owner's token.
+    fn graph_of(&self, owner: &Owner) -> Graph {
+        let token = owner.token.clone();
+        Graph::of_instagram_owner(self.http.clone(), &self.config, token, &self.proofless)
     }
 
     /// One page of the public media of another account.
@@ -126,8 +136,7 @@ impl Instagram {
         seen: &BTreeSet<String>,
         owner: &Owner,
     ) -> Results {
-        let graph = Graph::of_instagram_owner(self.http.clone(), &self.config, owner.token.clone());
-        let own = match Own::linked(graph, owner, &self.linked) {
+        let own = match Own::linked(self.graph_of(owner), owner, &self.linked) {
             Ok(own) => own,
             Err(error) => {
                 return codes
@@ -258,8 +267,7 @@ impl Adapter for Instagram {
     }
 
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
-        let graph = Graph::of_instagram_owner(self.http.clone(), &self.config, owner.token.clone());
-        identity::account(&graph, owner).await
+        identity::account(&self.graph_of(owner), owner).await
     }
 
     async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {

@@ -20,6 +20,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -29,8 +31,8 @@ use self::dates::Dates;
 use self::wire::Listed;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
-use super::graph::Graph;
 use super::graph::paging::{self, Cursor};
+use super::graph::{Graph, Proofless};
 use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
@@ -53,6 +55,8 @@ pub(super) struct Meta {
     page: String,
     ads: Option<Advertisements>,
     dates: Dates,
+    /// Tokens of linked pages that are of other apps.
+    proofless: Arc<Proofless>,
 }
 
 impl Meta {
@@ -77,7 +81,14 @@ impl Meta {
             page,
             ads,
             dates: Dates::default(),
+            proofless: Arc::default(),
         }))
+    }
+
+    /// The API with an owner's token.
+    fn graph_of(&self, owner: &Owner) -> Graph {
+        let token = owner.token.clone();
+        Graph::of_owner(self.http.clone(), &self.config, token, &self.proofless)
     }
 
     /// Finds the post behind a link that names it by something else than its id, among the posts of
@@ -171,9 +182,8 @@ impl Adapter for Meta {
             .collect();
         let access = match owner {
             Some(owner) => {
-                let token = owner.token.clone();
-                let graph = Graph::new(self.http.clone(), &self.config, token);
-                Access::linked(graph, given(owner.account.id.as_deref()))
+                let page = given(owner.account.id.as_deref());
+                Access::linked(self.graph_of(owner), page)
             }
             None => Access::configured(self.graph.clone(), self.page.clone()),
         };
@@ -203,7 +213,7 @@ impl Adapter for Meta {
     /// The page is whoever the token says it is: any page can be read by its id with a token of
     /// another, so what answers under the id that the affiliate named would prove nothing.
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
-        let graph = Graph::new(self.http.clone(), &self.config, owner.token.clone());
+        let graph = self.graph_of(owner);
         let me = graph.get("me", &[("fields", "id,name")]).await?;
         wire::page(&me)
     }

@@ -24,7 +24,9 @@ fn a_token_of_instagram_login_is_asked_at_its_host_unless_the_operator_set_anoth
         let mut config = PlatformConfig::defaults(PlatformKind::Instagram);
         config.base_url = Url::parse(base).unwrap();
         config.client_secret = Some(Secret::new("the-client-secret"));
-        let graph = Graph::of_instagram_owner(plain_http(), &config, Secret::new(token));
+        let token_of_owner = Secret::new(token);
+        let graph =
+            Graph::of_instagram_owner(plain_http(), &config, token_of_owner, &Arc::default());
         assert_eq!(graph.base.as_str(), asked, "{base} {token}");
         // The secret of an app of Facebook Login proves nothing there.
         let moved = asked != base;
