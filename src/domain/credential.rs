@@ -1,8 +1,8 @@
 //! An affiliate's own access to a platform: linked by the affiliate, used for its posts and nobody else's.
 //!
 //! A token is taken only if the platform says whose account it reads. It is kept encrypted, bound to the affiliate and the
-//! platform, and shown to nobody. A token that the platform refuses later is not used again until the affiliate links
-//! another; its posts are then seen as anybody sees them, and the grade of the evidence says so.
+//! platform, and shown to nobody. A token that the platform refuses later is left alone for a while, and one whose time is over
+//! until the affiliate links another; its posts are then seen as anybody sees them, and the grade of the evidence says so.
 
 use std::collections::HashMap;
 use std::sync::Arc;

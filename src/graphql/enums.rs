@@ -270,13 +270,13 @@ pub enum CredentialState {
     /// The platform answers to it.
     #[graphql(name = "WORKING")]
     Working,
-    /// It is past its time.
+    /// It is past its time, by what its affiliate or the platform said.
     #[graphql(name = "EXPIRED")]
     Expired,
     /// The platform does not accept it any more.
     #[graphql(name = "REVOKED")]
     Revoked,
-    /// It may not read what is needed.
+    /// It lacks a permission to read what is needed.
     #[graphql(name = "INSUFFICIENT")]
     Insufficient,
 }

@@ -445,6 +445,7 @@ impl Gathering {
                     author: None,
                     published_at: None,
                     spend: None,
+                    lacks_permission: false,
                 });
                 Outcome::Answered {
                     fetched,

@@ -39,6 +39,8 @@ pub enum PlatformError {
     Unauthorised {
         /// What happened, at most 300 characters.
         detail: String,
+        /// Whether the platform says that their time is over. Many do not say why they refuse them.
+        expired: bool,
     },
     /// The platform understood and refuses: no permission, or a request it never takes.
     #[error("refused: {detail}")]
@@ -93,7 +95,7 @@ impl PlatformError {
         match self {
             Self::RateLimited { detail, .. }
             | Self::Unreachable { detail }
-            | Self::Unauthorised { detail }
+            | Self::Unauthorised { detail, .. }
             | Self::Refused { detail } => detail,
         }
     }
@@ -154,6 +156,15 @@ impl PlatformError {
     pub(super) fn unauthorised(detail: &str) -> Self {
         Self::Unauthorised {
             detail: clean(detail),
+            expired: false,
+        }
+    }
+
+    /// Credentials whose time is over, as the platform says.
+    pub(super) fn expired(detail: &str) -> Self {
+        Self::Unauthorised {
+            detail: clean(detail),
+            expired: true,
         }
     }
 
@@ -252,6 +263,7 @@ mod tests {
         );
         assert_eq!(PlatformError::unreachable("x").advice(), Advice::Retry);
         assert_eq!(PlatformError::unauthorised("x").advice(), Advice::GiveUp);
+        assert_eq!(PlatformError::expired("x").advice(), Advice::GiveUp);
         assert_eq!(PlatformError::refused("x").advice(), Advice::GiveUp);
     }
 

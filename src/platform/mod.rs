@@ -98,6 +98,9 @@ pub struct Sighting {
     pub published_at: Option<DateTime<Utc>>,
     /// What advertising it has cost so far, where the platform says so.
     pub spend: Option<Spend>,
+    /// Whether figures of the access's own account were withheld because the access lacks a permission. It is about the
+    /// access and not about the post, and is not stored.
+    pub lacks_permission: bool,
 }
 
 /// What advertising a post has cost.

@@ -225,6 +225,7 @@ fn withheld() -> Fetched {
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     })
 }
 

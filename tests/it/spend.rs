@@ -204,6 +204,7 @@ fn spent(amount: &str) -> Fetched {
             amount: amount.parse().unwrap(),
             currency: "JPY".to_owned(),
         }),
+        lacks_permission: false,
     })
 }
 

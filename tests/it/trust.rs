@@ -244,6 +244,7 @@ async fn answered(app: &TestApp, views: u64) -> Vec<Checked> {
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     });
     let loaded = verification::load(&app.app, &jobs).await.unwrap();
     let mut batch: Vec<Checked> = loaded

@@ -48,6 +48,7 @@ fn no_answer() -> PlatformError {
 fn unauthorised() -> PlatformError {
     PlatformError::Unauthorised {
         detail: "HTTP 401".to_owned(),
+        expired: false,
     }
 }
 

@@ -21,9 +21,13 @@ pub enum OwnersAnswer {
 
 /// Notes what the platform's answers to an affiliate's token say of it.
 pub async fn note_token(app: &App, linked: &Linked, answers: &[Result<Fetched, PlatformError>]) {
-    if let Some(state) = learnt(answers)
-        && let Err(error) = credential::note(app, linked, state).await
-    {
+    if let Some(state) = learnt(answers) {
+        note(app, linked, state).await;
+    }
+}
+
+async fn note(app: &App, linked: &Linked, state: CredentialState) {
+    if let Err(error) = credential::note(app, linked, state).await {
         tracing::warn!(credential = linked.id(), error = %described(&error), "what a token is worth was not noted");
     }
 }
@@ -49,21 +53,45 @@ pub fn better(
 }
 
 /// What the answers to a token say of it; nothing where the platform did not answer.
+///
+/// One that may list its posts but not read their figures is INSUFFICIENT, too, and asked again as rarely: what it can say
+/// beside that this server's own access says in the meantime. Where it read the figures of one post, those of another were
+/// withheld for what that post is.
 fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState> {
+    let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+    if let Some(state) = errors.find_map(worthless) {
+        return Some(state);
+    }
     let refused = |answer: &Result<Fetched, PlatformError>| {
         matches!(answer, Err(PlatformError::Refused { .. }))
     };
-    if answers
-        .iter()
-        .any(|answer| matches!(answer, Err(PlatformError::Unauthorised { .. })))
+    let told = || {
+        answers.iter().filter_map(|answer| match answer {
+            Ok(Fetched::Found(sighting)) => Some(sighting),
+            _ => None,
+        })
+    };
+    if told().any(|sighting| sighting.lacks_permission)
+        && !told().any(|sighting| has_number(&sighting.metrics))
     {
-        Some(CredentialState::Revoked)
+        Some(CredentialState::Insufficient)
     } else if answers.iter().any(Result::is_ok) {
         Some(CredentialState::Working)
     } else if !answers.is_empty() && answers.iter().all(refused) {
         Some(CredentialState::Insufficient)
     } else {
         None
+    }
+}
+
+/// What an error says of a token that does not hold.
+fn worthless(error: &PlatformError) -> Option<CredentialState> {
+    match error {
+        PlatformError::Unauthorised { expired: true, .. } => Some(CredentialState::Expired),
+        PlatformError::Unauthorised { expired: false, .. } => Some(CredentialState::Revoked),
+        PlatformError::RateLimited { .. }
+        | PlatformError::Unreachable { .. }
+        | PlatformError::Refused { .. } => None,
     }
 }
 
@@ -126,6 +154,7 @@ mod tests {
             author: None,
             published_at: None,
             spend: None,
+            lacks_permission: false,
         })
     }
 
@@ -139,6 +168,25 @@ mod tests {
     fn unauthorised() -> PlatformError {
         PlatformError::Unauthorised {
             detail: String::new(),
+            expired: false,
+        }
+    }
+
+    fn expired() -> PlatformError {
+        PlatformError::Unauthorised {
+            detail: String::new(),
+            expired: true,
+        }
+    }
+
+    /// A post that its account lists, whose figures the token may not read.
+    fn listed_only() -> Fetched {
+        match found(None) {
+            Fetched::Found(sighting) => Fetched::Found(Sighting {
+                lacks_permission: true,
+                ..sighting
+            }),
+            gone @ Fetched::Gone { .. } => gone,
         }
     }
 
@@ -161,7 +209,7 @@ mod tests {
         }
         let kept = OwnersAnswer::Fallback(Some(found(None)));
         assert_eq!(owners_answer(Ok(found(None))), kept);
-        for error in [unauthorised(), refused()] {
+        for error in [unauthorised(), expired(), refused()] {
             assert_eq!(owners_answer(Err(error)), OwnersAnswer::Fallback(None));
         }
     }
@@ -207,6 +255,22 @@ mod tests {
         assert_eq!(
             learnt(&[Ok(found(None)), Err(unauthorised())]),
             Some(CredentialState::Revoked)
+        );
+        assert_eq!(
+            learnt(&[Ok(found(None)), Err(expired())]),
+            Some(CredentialState::Expired)
+        );
+        assert_eq!(
+            learnt(&[Ok(listed_only()), Err(unreachable())]),
+            Some(CredentialState::Insufficient)
+        );
+        assert_eq!(
+            learnt(&[Ok(listed_only()), Ok(gone()), Ok(found(None))]),
+            Some(CredentialState::Insufficient)
+        );
+        assert_eq!(
+            learnt(&[Ok(listed_only()), Ok(found(Some(3)))]),
+            Some(CredentialState::Working)
         );
     }
 }

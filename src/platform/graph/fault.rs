@@ -17,6 +17,9 @@ use crate::platform::usage::time_to_regain_access;
 /// The subcode of an object that does not exist, or that this token may not see.
 const NO_SUCH_OBJECT: i64 = 33;
 
+/// The subcode of a token whose time is over.
+const EXPIRED: i64 = 463;
+
 /// What an error of the Graph API is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::platform) enum FaultKind {
@@ -131,6 +134,15 @@ impl Fault {
                 .contains("appsecret_proof")
     }
 
+    /// Whether it says that the token's time is over: by the subcode, or, where there is none, in
+    /// words ("Error validating access token: Session has expired on …").
+    fn is_expiry(&self) -> bool {
+        match self.subcode {
+            Some(subcode) => subcode == EXPIRED,
+            None => self.message.to_ascii_lowercase().contains("has expired"),
+        }
+    }
+
     /// The code, where the server gave one.
     pub(in crate::platform) fn code(&self) -> Option<i64> {
         self.code
@@ -220,6 +232,7 @@ impl From<Fault> for PlatformError {
                 Self::rate_limited(fault.retry_after, &detail).with_limit(fault.limit)
             }
             FaultKind::Temporary => Self::unreachable(&detail),
+            FaultKind::Token if fault.is_expiry() => Self::expired(&detail),
             FaultKind::Token => Self::unauthorised(&detail),
             FaultKind::Missing
             | FaultKind::Permission

@@ -65,6 +65,24 @@ fn an_error_is_sorted_by_its_code_whatever_the_status_is() {
 }
 
 #[test]
+fn a_token_whose_time_is_over_is_told_from_one_that_does_not_hold() {
+    let over = "Error validating access token: Session has expired on Saturday, 10-Dec-22.";
+    for (code, subcode, message, expected) in [
+        (190, Some(463), "x", true),
+        (190, None, over, true),
+        (102, None, over, true),
+        (190, Some(460), "The session has been invalidated", false),
+        (190, Some(460), over, false),
+        (190, None, "Invalid OAuth access token", false),
+    ] {
+        let error = PlatformError::from(fault(400, &error(code, subcode, message)));
+        let matches =
+            matches!(&error, PlatformError::Unauthorised { expired, .. } if *expired == expected);
+        assert!(matches, "{code} {subcode:?} {message}: {error:?}");
+    }
+}
+
+#[test]
 fn each_kind_of_error_has_its_advice() {
     let advice =
         |code, subcode| PlatformError::from(fault(400, &error(code, subcode, "x"))).advice();

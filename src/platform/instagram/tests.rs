@@ -228,7 +228,9 @@ fn an_error_of_one_media_says_what_it_says_about_the_post() {
         ),
     ] {
         let said = fault.said();
+        let lacks_permission = matches!(fault.code(), Some(10 | 200));
         let sighting = found(own(Err(fault)).unwrap());
+        assert_eq!(sighting.lacks_permission, lacks_permission, "{said}");
         assert_eq!(sighting.metrics.views.availability(), expected, "{said}");
         assert_eq!(sighting.raw["insights"]["error"]["message"], said);
     }

@@ -168,6 +168,9 @@ pub(super) fn own_media(
         || json!({"id": id, "shortcode": code}),
         |media| media.raw.clone(),
     );
+    let lacks_permission = answer
+        .as_ref()
+        .is_err_and(|fault| fault.kind == FaultKind::Permission);
     let (views, insights) = match answer {
         Ok(answer) => {
             let views = match insights::lifetime(&answer, "views")? {
@@ -213,6 +216,7 @@ pub(super) fn own_media(
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission,
     }))
 }
 
@@ -246,6 +250,7 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
         }),
         published_at: media.published_at(),
         spend: None,
+        lacks_permission: false,
     })
 }
 
@@ -258,6 +263,7 @@ pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     })
 }
 

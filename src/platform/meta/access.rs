@@ -81,7 +81,7 @@ impl Access {
                         doubtful.push((id, fault));
                         continue;
                     }
-                    FaultKind::Permission => Ok(wire::withheld(id, &fault)),
+                    FaultKind::Permission => Ok(wire::withheld(id, &fault, self.is_own(id))),
                     _ => Err(fault.into()),
                 },
             };
@@ -120,6 +120,11 @@ impl Access {
         self.linked && self.page.as_deref().is_some_and(|page| page != page_of(id))
     }
 
+    /// Whether a post is of the page whose token it is asked with.
+    fn is_own(&self, id: &str) -> bool {
+        self.page.as_deref() == Some(page_of(id))
+    }
+
     /// Asks for each metric alone, so that one that is refused does not hide the other.
     async fn one_metric_at_a_time(&self, ids: &[&str], results: &mut Results) {
         let paths: Vec<String> = ids
@@ -131,7 +136,8 @@ impl Access {
             let (Some(views), Some(clicks)) = (answers.next(), answers.next()) else {
                 return;
             };
-            results.insert((*id).to_owned(), wire::one_by_one(id, views, clicks));
+            let told = wire::one_by_one(id, views, clicks, self.is_own(id));
+            results.insert((*id).to_owned(), told);
         }
     }
 
@@ -152,7 +158,10 @@ impl Access {
         for (id, fault) in doubtful {
             let result = match readable.get(page_of(id)) {
                 Some(Ok(_)) => Ok(wire::gone(id, &fault)),
-                Some(Err(probe)) if is_about_the_page(probe) => Ok(wire::withheld(id, &fault)),
+                Some(Err(probe)) if is_about_the_page(probe) => {
+                    let lacks = probe.kind == FaultKind::Permission && self.is_own(id);
+                    Ok(wire::withheld(id, &fault, lacks))
+                }
                 Some(Err(probe)) => Err(probe.clone().into()),
                 None => Err(fault.into()),
             };

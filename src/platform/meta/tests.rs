@@ -127,16 +127,16 @@ fn asked_alone_a_metric_that_is_refused_leaves_the_other() {
         ),
     ] {
         let clicks = Err(fault(code, message));
-        let fetched = wire::one_by_one("1_2", Ok(views.clone()), clicks).unwrap();
+        let fetched = wire::one_by_one("1_2", Ok(views.clone()), clicks, true).unwrap();
         let metrics = &found(&fetched).metrics;
         assert_eq!(metrics.views.value(), Some(12));
         assert_eq!(metrics.clicks.availability(), expected, "{message}");
         assert_eq!(found(&fetched).author, Some(page("1")));
     }
     let withheld = || Err(fault(10, "(#10) Requires read_insights"));
-    let fetched = wire::one_by_one("1_2", withheld(), withheld()).unwrap();
+    let fetched = wire::one_by_one("1_2", withheld(), withheld(), true).unwrap();
     assert_eq!(found(&fetched).author, None, "Meta said nothing of it");
-    let throttled = wire::one_by_one("1_2", Ok(views), Err(fault(4, "x"))).unwrap_err();
+    let throttled = wire::one_by_one("1_2", Ok(views), Err(fault(4, "x")), true).unwrap_err();
     assert_eq!(throttled.advice(), Advice::Snooze(None));
 }
 

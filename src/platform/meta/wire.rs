@@ -32,18 +32,26 @@ pub(super) fn both(id: &str, answer: &Value) -> Result<Fetched, PlatformError> {
     Ok(found(id, author, views, clicks, insights::evidence(answer)))
 }
 
-/// Reads the insights of one post, one metric in each answer.
+/// Reads the insights of one post, one metric in each answer. `is_own` says whether it is of the page
+/// whose token they were asked with.
 pub(super) fn one_by_one(
     id: &str,
     views: Result<Value, Fault>,
     clicks: Result<Value, Fault>,
+    is_own: bool,
 ) -> Result<Fetched, PlatformError> {
+    let is_refused = [&views, &clicks].into_iter().any(|answer| {
+        answer
+            .as_ref()
+            .is_err_and(|fault| fault.kind == FaultKind::Permission)
+    });
     let told = views.is_ok() || clicks.is_ok();
     let author = told.then(|| page_as_author(id));
     let (views, views_raw) = alone(VIEWS, views)?;
     let (clicks, clicks_raw) = alone(CLICKS, clicks)?;
     let raw = json!([views_raw, clicks_raw]);
-    Ok(found(id, author, views, clicks, raw))
+    let fetched = found(id, author, views, clicks, raw);
+    Ok(lacking(fetched, is_refused && is_own))
 }
 
 fn alone(metric: &str, answer: Result<Value, Fault>) -> Result<(Observed, Value), PlatformError> {
@@ -81,13 +89,25 @@ pub(super) fn gone(id: &str, fault: &Fault) -> Fetched {
     }
 }
 
-/// A post whose figures this access may not see; it may well be there.
-pub(super) fn withheld(id: &str, fault: &Fault) -> Fetched {
+/// A post whose figures this access may not see; it may well be there. `lacks_permission` says whether
+/// that is so for want of a permission to read its own page.
+pub(super) fn withheld(id: &str, fault: &Fault, lacks_permission: bool) -> Fetched {
     let reason = format!(
         "Facebook tells the insights of a post only to its page, and not to this access: {}",
         fault.said()
     );
-    untold(id, &reason, fault)
+    lacking(untold(id, &reason, fault), lacks_permission)
+}
+
+/// The same with whether a permission was lacking.
+fn lacking(fetched: Fetched, lacks_permission: bool) -> Fetched {
+    match fetched {
+        Fetched::Found(sighting) => Fetched::Found(Sighting {
+            lacks_permission,
+            ..sighting
+        }),
+        gone @ Fetched::Gone { .. } => gone,
+    }
 }
 
 /// A post of another page than the one that an affiliate linked; it may well be there.
@@ -169,6 +189,7 @@ fn found(
         author,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     })
 }
 

@@ -67,7 +67,7 @@ pub(super) fn parse_token(answer: &Answer, secrets: &[&str]) -> Result<Grant, Pl
     match refusal(answer, secrets) {
         // Whatever is wrong with the request for a token is wrong with the credentials in it.
         Some(PlatformError::Refused { detail }) => {
-            return Err(PlatformError::Unauthorised { detail });
+            return Err(PlatformError::unauthorised(&detail));
         }
         Some(error) => return Err(error),
         None => {}
@@ -75,7 +75,7 @@ pub(super) fn parse_token(answer: &Answer, secrets: &[&str]) -> Result<Grant, Pl
     let body = parse_json(&answer.body)?;
     if let Some(error) = error_in(&body, answer, secrets) {
         return Err(match error {
-            PlatformError::Refused { detail } => PlatformError::Unauthorised { detail },
+            PlatformError::Refused { detail } => PlatformError::unauthorised(&detail),
             error => error,
         });
     }
@@ -249,6 +249,7 @@ fn read_post(post: &Value) -> Fetched {
         author: author(post),
         published_at: published_at(post),
         spend: None,
+        lacks_permission: false,
     })
 }
 

@@ -238,6 +238,7 @@ fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
         author: author(id, video, access),
         published_at: published_at(video),
         spend: None,
+        lacks_permission: false,
     })
 }
 
@@ -271,6 +272,7 @@ fn withheld(reason: &str, raw: Value) -> Fetched {
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     })
 }
 

@@ -303,6 +303,7 @@ fn withheld(id: &str, problem: &Problem) -> Fetched {
         author: None,
         published_at: numbered_at(id),
         spend: None,
+        lacks_permission: false,
     })
 }
 
@@ -339,6 +340,7 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
         author,
         published_at: published_at(post).or_else(|| numbered_at(id)),
         spend: None,
+        lacks_permission: false,
     })
 }
 

@@ -25,16 +25,17 @@ const TOO_FAST: [&str; 3] = [
 
 /// Reasons that are about the key or the token, and would be the same for any video. Those that
 /// begin with [`ABOUT_THE_KEY`] are, too.
-const CREDENTIALS: [&str; 8] = [
+const CREDENTIALS: [&str; 6] = [
     "keyInvalid",
     "keyExpired",
     "accessNotConfigured",
     "ipRefererBlocked",
     "authError",
-    "insufficientPermissions",
-    "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
     "SERVICE_DISABLED",
 ];
+
+/// The reason that says that the time of a token is over (`google/api/error_reason.proto`).
+const EXPIRED: &str = "ACCESS_TOKEN_EXPIRED";
 
 /// Reasons that say that a token holds, and that what is missing is a scope of it or a channel of its
 /// account.
@@ -72,17 +73,6 @@ pub(super) fn read(answer: &Answer, secrets: &[&str]) -> Result<Value, PlatformE
     }
 }
 
-/// Whether an answer refuses a token that holds.
-pub(super) fn is_about_permission(answer: &Answer) -> bool {
-    let Ok(body) = json(&answer.body) else {
-        return false;
-    };
-    let reasons = body.get("error").map(reasons).unwrap_or_default();
-    reasons
-        .iter()
-        .any(|reason| PERMISSION.contains(&reason.as_str()))
-}
-
 /// What a status outside 2xx means whose body is none of the API's errors: a proxy or an overloaded
 /// edge speaks, so that it refuses says nothing about a video.
 fn of_status(answer: &Answer) -> Option<PlatformError> {
@@ -112,6 +102,10 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
             .with_limit(Limit::Application)
     } else if has(&TOO_FAST) {
         PlatformError::rate_limited(retry_after(&answer.headers), &said)
+    } else if has(&PERMISSION) {
+        PlatformError::refused(&said)
+    } else if has(&[EXPIRED]) {
+        PlatformError::expired(&said)
     } else if has(&CREDENTIALS) || about_the_key() {
         PlatformError::unauthorised(&said)
     } else if has(&TEMPORARY) {
@@ -205,6 +199,7 @@ mod tests {
         match error {
             PlatformError::RateLimited { .. } => "rate limited",
             PlatformError::Unreachable { .. } => "unreachable",
+            PlatformError::Unauthorised { expired: true, .. } => "expired",
             PlatformError::Unauthorised { .. } => "unauthorised",
             PlatformError::Refused { .. } => "refused",
         }
@@ -223,7 +218,9 @@ mod tests {
             (400, "keyExpired", "unauthorised"),
             (403, "accessNotConfigured", "unauthorised"),
             (403, "ipRefererBlocked", "unauthorised"),
-            (403, "insufficientPermissions", "unauthorised"),
+            (403, "insufficientPermissions", "refused"),
+            (403, "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "refused"),
+            (401, "youtubeSignupRequired", "refused"),
             (401, "authError", "unauthorised"),
             (401, "somethingNew", "unauthorised"),
             (403, "forbidden", "refused"),
@@ -270,6 +267,13 @@ mod tests {
             (400, "badRequest", "API_KEY_INVALID", "unauthorised"),
             (403, "forbidden", "API_KEY_SERVICE_BLOCKED", "unauthorised"),
             (403, "forbidden", "SERVICE_DISABLED", "unauthorised"),
+            (401, "authError", "ACCESS_TOKEN_EXPIRED", "expired"),
+            (
+                403,
+                "forbidden",
+                "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+                "refused",
+            ),
             (403, "forbidden", "RATE_LIMIT_EXCEEDED", "rate limited"),
             (403, "forbidden", "SOMETHING_NEW", "refused"),
         ] {

@@ -89,12 +89,7 @@ pub(super) fn videos(
 /// [`PlatformError::Refused`] where the token holds, but lacks the scope that this needs or is of
 /// somebody without a channel.
 pub(super) fn channel(answer: &Answer, secrets: &[&str]) -> Result<Account, PlatformError> {
-    let body = match fault::read(answer, secrets) {
-        Err(PlatformError::Unauthorised { detail }) if fault::is_about_permission(answer) => {
-            return Err(PlatformError::Refused { detail });
-        }
-        body => body?,
-    };
+    let body = fault::read(answer, secrets)?;
     let items: &[Value] = match body.get("items") {
         Some(Value::Array(items)) => items,
         // The API leaves out a list that would be empty.
@@ -177,6 +172,7 @@ fn read_video(video: &Value, owner: Option<&Owner>) -> Fetched {
         }),
         published_at: published_at(video),
         spend: None,
+        lacks_permission: false,
     })
 }
 

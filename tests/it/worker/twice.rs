@@ -44,6 +44,7 @@ async fn checked(app: &TestApp, report: &str) -> Vec<Checked> {
         author: None,
         published_at: None,
         spend: None,
+        lacks_permission: false,
     };
     loaded
         .tasks

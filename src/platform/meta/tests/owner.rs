@@ -197,3 +197,20 @@ async fn two_pages_on_one_adapter_are_each_asked_with_their_own_token() {
     }
     assert_eq!(stub.asked().len(), 4);
 }
+
+#[tokio::test]
+async fn only_what_a_token_may_not_read_of_its_own_page_shows_that_it_lacks_a_permission() {
+    let stub = Stub::start(|asked| batch(asked, linked)).await;
+    let adapter = adapter(&stub);
+    let lacks = async |page: &str, post: &str| {
+        let results = adapter
+            .fetch(&[reference(post)], Some(&owner(Some(page))))
+            .await;
+        found(results[0].as_ref().unwrap()).lacks_permission
+    };
+    assert!(lacks("500", "500_3").await);
+    assert!(lacks("600", "600_2").await, "its page cannot be listed");
+    assert!(!lacks("500", "500_1").await);
+    assert!(!lacks("500", "600_3").await);
+    assert!(!lacks("500", "600_2").await);
+}
