@@ -212,8 +212,8 @@ impl Kind {
         match self {
             Self::Zero => settled(Matched, None),
             Self::NotLinked => waits(Unverifiable, None, terms.checks_once()),
-            // A video that TikTok does not list may be another account's as well.
-            Self::Vanished if platform == PlatformKind::TikTok => {
+            // What is not listed and never was may be another account's as well.
+            Self::Vanished if is_told_by_lists(platform) => {
                 waits(Unverifiable, None, terms.checks_once())
             }
             Self::Vanished => Outcome {
@@ -240,6 +240,11 @@ impl Kind {
             Self::PublicAbove => waits(NotComparable, None, terms.checks_once()),
         }
     }
+}
+
+/// Whether a platform says that a post is gone only by leaving it out of its account's list.
+const fn is_told_by_lists(platform: PlatformKind) -> bool {
+    matches!(platform, PlatformKind::Instagram | PlatformKind::TikTok)
 }
 
 /// Whether a platform tells views, but nobody how often a link was followed.
@@ -300,6 +305,7 @@ mod tests {
             PlatformKind::TikTok if matches!(kind, Kind::Vanished | Kind::NotLinked) => {
                 (not_now(), never())
             }
+            PlatformKind::Instagram if kind == Kind::Vanished => (not_now(), never()),
             _ if kind == Kind::Vanished => (not_now(), not_now()),
             PlatformKind::Reddit => (never(), never()),
             PlatformKind::Instagram if seen_by_all => (public(views, "public"), never()),
@@ -359,7 +365,7 @@ mod tests {
                             platform_report_id: 1,
                             fetched_at: now,
                             metrics: observed(kind, platform, &shown),
-                            gone: kind == Kind::Vanished && platform != PlatformKind::TikTok,
+                            gone: kind == Kind::Vanished && !is_told_by_lists(platform),
                         }],
                         check: &Check::Answered,
                         orders: &SignedOrders::NoneDelivered,
@@ -404,7 +410,7 @@ mod tests {
     fn an_alert_is_expected_from_the_policys_level_up_and_for_what_is_gone() {
         let alert = |kind: Kind, campaign: usize| {
             let terms = &CAMPAIGNS[campaign].terms;
-            kind.outcome(PlatformKind::Instagram, terms).alert(terms)
+            kind.outcome(PlatformKind::Meta, terms).alert(terms)
         };
         assert_eq!(alert(Kind::SlightlyHigh, 0), None);
         assert_eq!(alert(Kind::High, 0), Some(AlertKind::Overclaim));
@@ -416,10 +422,12 @@ mod tests {
     }
 
     #[test]
-    fn a_video_that_tiktok_does_not_list_is_not_expected_to_be_removed() {
+    fn a_post_that_its_accounts_list_never_had_is_not_expected_to_be_removed() {
         let terms = &CAMPAIGNS[0].terms;
         let vanished = |platform| Kind::Vanished.outcome(platform, terms).alert(terms);
-        assert_eq!(vanished(PlatformKind::TikTok), None);
+        for platform in [PlatformKind::Instagram, PlatformKind::TikTok] {
+            assert_eq!(vanished(platform), None);
+        }
         for platform in [PlatformKind::YouTube, PlatformKind::X] {
             assert_eq!(vanished(platform), Some(AlertKind::PostRemoved));
         }

@@ -275,8 +275,6 @@ impl<'a> Planner<'a> {
             .context("a played post without figures")?;
         let handle = match kind {
             Kind::PublicWithin | Kind::PublicAbove => Some(post.account_handle.clone()),
-            // That it is not among the account's public media is what shows that it is gone.
-            Kind::Vanished if platform == Instagram => Some(post.account_handle.clone()),
             _ => None,
         };
         let (url, again) = links(self.world, kind, platform, &post)?;
