@@ -67,6 +67,22 @@ pub async fn list_linked(
         .await
 }
 
+/// Whether an affiliate has an account linked on a platform, whatever its token is worth.
+pub async fn is_linked(
+    connection: &mut Connection,
+    affiliate_id: i64,
+    platform: PlatformKind,
+) -> QueryResult<bool> {
+    diesel::select(diesel::dsl::exists(
+        platform_credentials::table
+            .filter(platform_credentials::affiliate_id.eq(affiliate_id))
+            .filter(platform_credentials::platform.eq(platform))
+            .filter(platform_credentials::unlinked_at.is_null()),
+    ))
+    .get_result(connection)
+    .await
+}
+
 /// The account that an affiliate has linked on a platform, with its row locked.
 pub async fn lock_linked(
     connection: &mut Connection,

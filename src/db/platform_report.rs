@@ -301,6 +301,9 @@ pub struct Seen {
     /// The credentials to which its owner's figures were told; 0 for this server's own access.
     #[diesel(sql_type = diesel::sql_types::Array<diesel::sql_types::BigInt>)]
     credentials: Vec<i64>,
+    /// Whether a figure was told that anybody can see.
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    pub publicly: bool,
 }
 
 impl Seen {
@@ -317,7 +320,7 @@ pub async fn list_seen(connection: &mut Connection, post_ids: &[i64]) -> QueryRe
     diesel::sql_query(
         "SELECT post_id, max(fetched_at) AS last_at, \
          coalesce(array_agg(DISTINCT coalesce(credential_id, 0)) FILTER (WHERE views_grade = 'OWNER_TOKEN'), '{}') \
-         AS credentials \
+         AS credentials, coalesce(bool_or(views_grade = 'PUBLIC'), false) AS publicly \
          FROM platform_reports WHERE post_id = ANY ($1) GROUP BY post_id",
     )
     .bind::<diesel::sql_types::Array<diesel::sql_types::BigInt>, _>(post_ids)

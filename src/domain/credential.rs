@@ -3,6 +3,7 @@
 //! A token is taken only if the platform says whose account it reads. It is kept encrypted, bound to the affiliate and the
 //! platform, and shown to nobody. A token that the platform refuses later is left alone for a while, and one whose time is over
 //! until the affiliate links another; its posts are then seen as anybody sees them, and the grade of the evidence says so.
+//! Where this server has no access of its own, they wait.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -435,6 +436,7 @@ mod tests {
             detail: "error 100/33: no such object".to_owned(),
         };
         let unauthorised = PlatformError::Unauthorised {
+            expired: false,
             detail: String::new(),
         };
         let named = Account {

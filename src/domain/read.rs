@@ -215,7 +215,7 @@ pages_of! {
 pub struct Platform {
     /// Which.
     pub kind: PlatformKind,
-    /// Whether this server has access to it.
+    /// Whether this server has access of its own to it.
     pub available: bool,
     /// Whether operators have it enabled.
     pub enabled: bool,

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
+use crate::db::credential;
 use crate::db::post::{self, Post};
 use crate::db::rollup;
 use crate::db::submission::{self, Admission, IdempotencyKey, NewJob, Submission, Target};
@@ -92,7 +93,13 @@ pub async fn submit_post(
         link.platform,
     )
     .await?;
-    let admitted = admit(app, admission, link.platform, ("campaignId", "url"))?;
+    let can_be_asked = can_be_asked(app, &mut connection, affiliate_id, link.platform).await?;
+    let admitted = admit(
+        admission,
+        link.platform,
+        can_be_asked,
+        ("campaignId", "url"),
+    )?;
     publication::refuse_older(&link, admitted.starts_at)?;
     let new = Submission {
         target: typed.target(affiliate_id, &input),
@@ -262,7 +269,8 @@ pub async fn submit_report(
         post.platform,
     )
     .await?;
-    let admitted = admit(app, admission, post.platform, ("postId", "postId"))?;
+    let can_be_asked = can_be_asked(app, &mut connection, affiliate_id, post.platform).await?;
+    let admitted = admit(admission, post.platform, can_be_asked, ("postId", "postId"))?;
     let new = Submission {
         target: Target::Existing { post_id },
         policy_id: admitted.policy_id,
@@ -366,12 +374,28 @@ pub(super) struct Admitted {
     pub(super) starts_at: Option<DateTime<Utc>>,
 }
 
-/// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
-/// does not exist. A refusal names the input field of the campaign, or that of the post.
-pub(super) fn admit(
+/// Whether a platform can be asked for posts of an affiliate: with this server's own access, or else with that of an account
+/// which the affiliate has linked there. Only the latter costs a statement.
+pub(super) async fn can_be_asked(
     app: &App,
+    connection: &mut Connection,
+    affiliate_id: i64,
+    platform: PlatformKind,
+) -> Result<bool, Error> {
+    if app.platforms.available(platform) {
+        return Ok(true);
+    }
+    Ok(app.platforms.takes_owners(platform)
+        && credential::is_linked(connection, affiliate_id, platform).await?)
+}
+
+/// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
+/// does not exist. `can_be_asked` is what [`can_be_asked`] says. A refusal names the input field of the campaign, or that of
+/// the post.
+pub(super) fn admit(
     admission: Option<Admission>,
     platform: PlatformKind,
+    can_be_asked: bool,
     (campaign, post): (&str, &str),
 ) -> Result<Admitted, Error> {
     let not_found = || {
@@ -411,7 +435,7 @@ pub(super) fn admit(
         let message = format!("the campaign takes no posts on {}", platform.brand());
         return refuse(RefusalCode::PlatformNotInCampaign, post, message);
     };
-    if !admission.platform_enabled || !app.platforms.available(platform) {
+    if !admission.platform_enabled || !can_be_asked {
         let message = format!("posts on {} cannot be checked at present", platform.brand());
         return refuse(RefusalCode::PlatformNotAvailable, post, message);
     }

@@ -34,7 +34,8 @@ impl Platform {
     async fn kind(&self) -> PlatformKind {
         self.0.kind.into()
     }
-    /// Whether this server has access to it.
+    /// Whether this server has access of its own to it. Where it has none, posts are taken of affiliates that have linked an
+    /// account there, and of nobody else.
     async fn available(&self) -> bool {
         self.0.available
     }

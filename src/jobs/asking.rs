@@ -17,6 +17,12 @@ pub(super) struct Running {
     pub(super) job: Leased,
 }
 
+impl Running {
+    pub(super) const fn affiliate_id(&self) -> i64 {
+        self.task.post.affiliate_id
+    }
+}
+
 /// The tasks on one post; one answer serves them all.
 pub(super) type OnPost = Vec<Running>;
 
@@ -62,8 +68,7 @@ impl Asking {
     }
 
     pub(super) fn affiliate_id(&self) -> i64 {
-        let first = self.on_post.first();
-        first.map_or(0, |running| running.task.post.affiliate_id)
+        self.on_post.first().map_or(0, Running::affiliate_id)
     }
 
     pub(super) fn waiting(&self) -> Vec<Waiting> {

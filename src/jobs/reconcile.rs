@@ -19,7 +19,9 @@ use crate::db::queue;
 use crate::domain::credential::{self, Linked};
 use crate::domain::health::{self, OWN, Permit};
 use crate::domain::task::{self, Reconcile};
-use crate::domain::verification::{self, Checked, Loaded, Outcome, OwnersAnswer, Task};
+use crate::domain::verification::{
+    self, Checked, LinkAnswers, Loaded, Outcome, OwnersAnswer, Task,
+};
 use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
 use crate::platform::link::PostLink;
@@ -35,6 +37,8 @@ const LINGER: Duration = Duration::from_millis(5);
 const CALLS: usize = 8;
 /// How long a job waits where the platform asks to wait and does not say how long.
 const SNOOZE: Duration = Duration::from_secs(30);
+/// How long a job waits that nobody has access for, such as its affiliate's until another token is linked.
+const NO_ACCESS: Duration = Duration::from_mins(5);
 /// After a failed attempt, how long until the next one; times three with each.
 const FIRST_RETRY_SECONDS: f64 = 5.0;
 
@@ -165,20 +169,21 @@ impl Gathering {
             .iter()
             .flatten()
             .all(|running| running.task.post.platform_post_id.is_none());
-        let resolved = join_all(
-            posts
-                .into_iter()
-                .map(|on_post| self.resolve(adapter, on_post, only_links)),
-        )
-        .await;
-        let known: Vec<Asking> = resolved.into_iter().flatten().collect();
-        let affiliates: BTreeSet<i64> = known.iter().map(Asking::affiliate_id).collect();
+        let affiliates = posts.iter().flatten();
+        let affiliates: BTreeSet<i64> = affiliates.map(Running::affiliate_id).collect();
         let affiliates = Vec::from_iter(affiliates);
         let linked = match credential::usable(&self.app, self.platform, &affiliates).await {
             Ok(linked) => linked,
             // The jobs come back with their leases.
             Err(error) => return self.log_failure(Err(error)),
         };
+        let resolved = join_all(posts.into_iter().map(|on_post| {
+            let affiliate = on_post.first().map(Running::affiliate_id);
+            let linked = affiliate.and_then(|id| linked.get(&id)).map(AsRef::as_ref);
+            self.resolve(adapter, on_post, linked, only_links)
+        }))
+        .await;
+        let known: Vec<Asking> = resolved.into_iter().flatten().collect();
         let mut owned: BTreeMap<i64, (Arc<Linked>, Vec<Asking>)> = BTreeMap::new();
         let mut rest = Vec::new();
         for asking in known {
@@ -200,6 +205,10 @@ impl Gathering {
         }))
         .await;
         rest.extend(left.into_iter().flatten());
+        if !self.has_own_access() {
+            let jobs: Vec<Waiting> = rest.iter().flat_map(Asking::waiting).collect();
+            return self.wait_for_access(&jobs).await;
+        }
         join_all(
             chunks(rest, limit)
                 .into_iter()
@@ -213,16 +222,20 @@ impl Gathering {
         &self,
         adapter: &dyn Adapter,
         on_post: OnPost,
+        linked: Option<&Linked>,
         may_probe: bool,
     ) -> Option<Asking> {
         let first = &on_post.first()?.task;
         let (post, seen_as_own) = (first.post.clone(), first.seen_as_own.clone());
+        let seen_publicly = first.seen_publicly;
         let refer = |native_id: String, handle: Option<String>| PostRef {
             native_id,
             canonical_url: post.canonical_url.clone(),
             account_handle: handle,
             seen_as_own: seen_as_own.contains(&None),
             published_is_known: post.published_at.is_some(),
+            seen_publicly,
+            author_id: post.author_id.clone(),
         };
         if let Some(native_id) = post.platform_post_id.clone() {
             let post = refer(native_id, post.account_handle.clone());
@@ -235,14 +248,8 @@ impl Gathering {
             self.report(on_post, self.told(Err(error))).await;
             return None;
         };
-        let answer = {
-            let _slot = self.calls.acquire().await.ok()?;
-            let permit = self.permit(&waiting(&on_post), OWN, may_probe).await?;
-            let gate = self.watch.gate(permit, OWN);
-            let call = gated(gate, adapter.resolve(&link)).await;
-            self.watch.saw_link(permit, OWN, &call).await;
-            call.output
-        };
+        let jobs = waiting(&on_post);
+        let answer = self.open(adapter, &link, linked, &jobs, may_probe).await?;
         let gone = |reason: String| Fetched::Gone {
             reason,
             raw: serde_json::json!({ "link": link.canonical_url }),
@@ -265,6 +272,54 @@ impl Gathering {
                 self.report(on_post, self.told(Err(error))).await;
                 None
             }
+        }
+    }
+
+    /// Asks those who may know for the post behind a link. Nothing where the jobs wait, which they then do.
+    async fn open(
+        &self,
+        adapter: &dyn Adapter,
+        link: &PostLink,
+        linked: Option<&Linked>,
+        jobs: &[Waiting],
+        may_probe: bool,
+    ) -> Option<Result<Resolved, PlatformError>> {
+        let has_own_access = self.has_own_access();
+        let mut answers = LinkAnswers::new(has_own_access);
+        for asker in verification::link_askers(link, linked, has_own_access) {
+            let credential = asker.map_or_else(|| OWN.to_owned(), Linked::budget);
+            let answer = {
+                let _slot = self.calls.acquire().await.ok()?;
+                let permit = self.permit(jobs, &credential, may_probe).await?;
+                let owner = asker.map(|linked| &linked.owner);
+                let gate = self.watch.gate(permit, &credential);
+                let call = gated(gate, adapter.resolve(link, owner)).await;
+                self.watch.saw_link(permit, &credential, &call).await;
+                call.output
+            };
+            if let Some(linked) = asker {
+                verification::note_link(&self.app, linked, answer.as_ref().err()).await;
+            }
+            if answers.take(asker.is_some(), answer) {
+                break;
+            }
+        }
+        let answer = answers.in_the_end();
+        if answer.is_none() {
+            self.wait_for_access(jobs).await;
+        }
+        answer
+    }
+
+    /// Whether posts can be asked for without an affiliate's access.
+    fn has_own_access(&self) -> bool {
+        self.app.platforms.available(self.platform)
+    }
+
+    /// A check that nobody has access for is not a check: its jobs wait, and lose no attempt.
+    async fn wait_for_access(&self, jobs: &[Waiting]) {
+        if !jobs.is_empty() {
+            self.snooze(jobs, NO_ACCESS).await;
         }
     }
 
@@ -311,9 +366,10 @@ impl Gathering {
             (asked_at, call.output, open_for)
         };
         verification::note_token(&self.app, linked, &answers).await;
+        let has_own_access = self.has_own_access();
         let mut left = Vec::new();
         for (mut asking, answer) in chunk.into_iter().zip(answers) {
-            match verification::owners_answer(answer) {
+            match verification::owners_answer(answer, has_own_access) {
                 OwnersAnswer::Told(answer) => {
                     let told = Told {
                         open_for: while_failing(open_for, &answer, &credential),
@@ -328,6 +384,7 @@ impl Gathering {
                     asking.kept = kept.map(|kept| (kept, linked.id()));
                     left.push(asking);
                 }
+                OwnersAnswer::Wait => left.push(asking),
             }
         }
         left

@@ -115,7 +115,7 @@ fn channels(app: &App) -> Vec<&'static str> {
     channels
 }
 
-/// The platforms that can be asked now.
+/// The platforms that can be asked now, with whosever access.
 fn served(app: &App) -> Vec<PlatformKind> {
     let kinds = PlatformKind::ALL.iter().copied();
     kinds.filter(|kind| app.platforms.serves(*kind)).collect()

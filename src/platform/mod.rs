@@ -66,6 +66,11 @@ pub struct PostRef {
     /// Whether it is known when the post was published: where that costs a request of its own, it is asked for only as long
     /// as it is not.
     pub published_is_known: bool,
+    /// Whether the platform showed this post among the public ones of `account_handle` before: then, and only then, it is
+    /// gone if it is not among them any more. Whoever has never been seen there may be another account's.
+    pub seen_publicly: bool,
+    /// The platform's id of the account that posted it, as it was last told.
+    pub author_id: Option<String>,
 }
 
 /// What a platform said of a post.
@@ -159,9 +164,10 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     fn batch_limit(&self) -> usize;
 
     /// Asks for posts, at most [`Adapter::batch_limit`]: with the owner's access where one is given,
-    /// else with this program's own. The answer has one result for each, in their order; where only a
-    /// part of the calls behind it fails, only the posts of that part get the error. An owner's token
-    /// that does not hold is [`PlatformError::Unauthorised`]; nothing else is asked in its place.
+    /// else with this program's own; where it has none, nothing is asked and nothing told. The answer
+    /// has one result for each, in their order; where only a part of the calls behind it fails, only
+    /// the posts of that part get the error. An owner's token that does not hold is
+    /// [`PlatformError::Unauthorised`]; nothing else is asked in its place.
     async fn fetch(
         &self,
         posts: &[PostRef],
@@ -175,9 +181,14 @@ pub trait Adapter: Send + Sync + std::fmt::Debug {
     /// where it lacks a permission, is of no account, or may be of several.
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError>;
 
-    /// Finds the post behind a link that does not hold its native id. A link that holds it is
-    /// returned as it is.
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError>;
+    /// Finds the post behind a link that does not hold its native id: where that takes a token
+    /// ([`PostLink::may_need_access`]), with the owner's where one is given, else with this program's
+    /// own. A link that holds the id is returned as it is.
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError>;
 }
 
 /// A metric with a reason for having no number, for the `metrics` of the adapters.
@@ -191,6 +202,11 @@ fn unavailable(reason: &str) -> Observed {
     Observed::Unavailable {
         reason: reason.to_owned(),
     }
+}
+
+/// The error of asking without an owner where this program has no access of its own. No call is made.
+fn no_access(kind: PlatformKind) -> PlatformError {
+    PlatformError::refused(&format!("this server has no access of its own to {kind}"))
 }
 
 /// The error of an answer to [`Adapter::identify`] in which no account can be read.

@@ -1,7 +1,10 @@
-//! Which platforms can be asked: one adapter for each kind whose credentials are configured.
+//! Which platforms can be asked, and with whose access: one adapter for each kind.
+//!
+//! Where credentials are configured it has access of its own. Where none are it asks with what
+//! affiliates have linked, and with nothing else; on Reddit, where that is of no use, there is none.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use super::instagram::Instagram;
 use super::meta::Meta;
@@ -13,8 +16,8 @@ use super::{Adapter, PlatformConfig};
 use crate::model::{PlatformKind, Secret};
 use url::Url;
 
-/// Why an adapter cannot be made from its configuration. Missing credentials are no error; then
-/// there is no adapter.
+/// Why an adapter cannot be made from its configuration. Missing credentials are no error; then it has
+/// no access of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformSetupError {
     /// A configured address has no host, or another scheme than `http` and `https`.
@@ -87,8 +90,12 @@ impl Setup {
 /// One platform as it is set up now.
 #[derive(Debug, Clone)]
 struct Entry {
-    adapter: Option<Arc<dyn Adapter>>,
-    setup: Setup,
+    kind: PlatformKind,
+    config: PlatformConfig,
+    /// The adapter that has access of its own.
+    own: Option<Arc<dyn Adapter>>,
+    /// The one that has none, made when it is first asked for: many a server never does.
+    of_owners: OnceLock<Option<Arc<dyn Adapter>>>,
     enabled: bool,
 }
 
@@ -101,9 +108,11 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// Makes an adapter for each configuration that has what its platform needs: Reddit a client id
-    /// and secret, Instagram and Meta an access token and an account id, X an access token, YouTube an
-    /// API key as its access token, TikTok an access token or a client id and secret.
+    /// Makes an adapter with access of its own for each configuration that has what its platform
+    /// needs: Reddit a client id and secret, Instagram and Meta an access token and an account id, X
+    /// an access token, YouTube an API key as its access token, TikTok an access token or a client id
+    /// and secret. A platform that is not among the configurations has its real hosts and no
+    /// credentials.
     ///
     /// Fails where an address is not a web address or the HTTP client cannot be made.
     pub fn new(
@@ -111,7 +120,9 @@ impl Platforms {
     ) -> Result<Self, PlatformSetupError> {
         let base: HashMap<PlatformKind, PlatformConfig> = configs.into_iter().collect();
         let mut entries = HashMap::new();
-        for (kind, config) in &base {
+        for kind in PlatformKind::ALL {
+            let config = base.get(kind).cloned();
+            let config = config.unwrap_or_else(|| PlatformConfig::defaults(*kind));
             entries.insert(*kind, Entry::new(*kind, config, true)?);
         }
         Ok(Self {
@@ -179,7 +190,7 @@ impl Platforms {
         if let Some(version) = &overrides.api_version {
             config.api_version.clone_from(version);
         }
-        Entry::new(kind, &config, overrides.enabled)
+        Entry::new(kind, config, overrides.enabled)
     }
 
     fn entry<T>(&self, kind: PlatformKind, read: impl FnOnce(&Entry) -> T) -> Option<T> {
@@ -187,26 +198,33 @@ impl Platforms {
         entries.get(&kind).map(read)
     }
 
-    /// The adapter of a platform, where there is one.
+    /// The adapter of a platform, where there is one. Whether it may be asked without an owner is
+    /// [`Platforms::available`].
     pub fn get(&self, kind: PlatformKind) -> Option<Arc<dyn Adapter>> {
-        self.entry(kind, |entry| entry.adapter.clone()).flatten()
+        self.entry(kind, Entry::adapter).flatten()
     }
 
-    /// Whether this server has access to a platform.
+    /// Whether this server has access of its own to a platform.
     pub fn available(&self, kind: PlatformKind) -> bool {
-        self.entry(kind, |entry| entry.adapter.is_some())
+        self.entry(kind, |entry| entry.own.is_some())
             .unwrap_or(false)
     }
 
-    /// Whether a platform can be asked now: there is access, and it is in use.
+    /// Whether a platform can be asked with the access that affiliates link.
+    pub fn takes_owners(&self, kind: PlatformKind) -> bool {
+        kind != PlatformKind::Reddit && self.entry(kind, |_| ()).is_some()
+    }
+
+    /// Whether a platform can be asked now: this server or an affiliate may have access, and it is in
+    /// use.
     pub fn serves(&self, kind: PlatformKind) -> bool {
-        self.entry(kind, |entry| entry.adapter.is_some() && entry.enabled)
-            .unwrap_or(false)
+        let can_be_asked = self.available(kind) || self.takes_owners(kind);
+        can_be_asked && self.entry(kind, |entry| entry.enabled).unwrap_or(false)
     }
 
     /// How a platform is reached now.
     pub fn setup(&self, kind: PlatformKind) -> Setup {
-        self.entry(kind, |entry| entry.setup.clone())
+        self.entry(kind, |entry| Setup::of(&entry.config))
             .unwrap_or_else(|| Setup::of(&PlatformConfig::defaults(kind)))
     }
 
@@ -219,9 +237,12 @@ impl Platforms {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         let kind = adapter.kind();
+        let config = self.entry(kind, |entry| entry.config.clone());
         let entry = Entry {
-            adapter: Some(adapter),
-            setup: self.setup(kind),
+            kind,
+            config: config.unwrap_or_else(|| PlatformConfig::defaults(kind)),
+            own: Some(adapter),
+            of_owners: OnceLock::new(),
             enabled: true,
         };
         entries.insert(kind, entry);
@@ -235,23 +256,55 @@ impl Platforms {
 impl Entry {
     fn new(
         kind: PlatformKind,
-        config: &PlatformConfig,
+        config: PlatformConfig,
         enabled: bool,
     ) -> Result<Self, PlatformSetupError> {
-        let adapter = match kind {
-            PlatformKind::Reddit => shared(Reddit::new(config)?),
-            PlatformKind::Instagram => shared(Instagram::new(config)?),
-            PlatformKind::Meta => shared(Meta::new(config)?),
-            PlatformKind::YouTube => shared(YouTube::new(config)?),
-            PlatformKind::X => shared(X::new(config)?),
-            PlatformKind::TikTok => shared(TikTok::new(config)?),
+        let own = match kind {
+            PlatformKind::Reddit => shared(Reddit::new(&config)?),
+            PlatformKind::Instagram => shared(Instagram::new(&config)?),
+            PlatformKind::Meta => shared(Meta::new(&config)?),
+            PlatformKind::YouTube => shared(YouTube::new(&config)?),
+            PlatformKind::X => shared(X::new(&config)?),
+            PlatformKind::TikTok => shared(TikTok::new(&config)?),
         };
         Ok(Self {
-            adapter,
-            setup: Setup::of(config),
+            kind,
+            config,
+            own,
+            of_owners: OnceLock::new(),
             enabled,
         })
     }
+
+    /// The adapter with access of its own, else the one for owners. Where the latter cannot be made, as
+    /// on a machine without certificates, there is none.
+    fn adapter(&self) -> Option<Arc<dyn Adapter>> {
+        if self.own.is_some() {
+            return self.own.clone();
+        }
+        let made = self.of_owners.get_or_init(|| {
+            of_owners(self.kind, &self.config).unwrap_or_else(|error| {
+                tracing::warn!(platform = %self.kind, %error, "a platform cannot be asked for affiliates");
+                None
+            })
+        });
+        made.clone()
+    }
+}
+
+/// The adapter without access of its own; none where no affiliate's is of use.
+fn of_owners(
+    kind: PlatformKind,
+    config: &PlatformConfig,
+) -> Result<Option<Arc<dyn Adapter>>, PlatformSetupError> {
+    Ok(match kind {
+        PlatformKind::Reddit => None,
+        PlatformKind::Instagram => shared(Some(Instagram::of_owners(config)?)),
+        PlatformKind::Meta => shared(Some(Meta::of_owners(config)?)),
+        PlatformKind::YouTube => shared(Some(YouTube::of_owners(config)?)),
+        PlatformKind::X => shared(Some(X::of_owners(config)?)),
+        PlatformKind::TikTok => shared(Some(TikTok::of_owners(config)?)),
+    })
 }
 
 fn shared<A: Adapter + 'static>(adapter: Option<A>) -> Option<Arc<dyn Adapter>> {
@@ -324,11 +377,33 @@ mod tests {
             (PlatformKind::TikTok, tiktok),
         ])
         .unwrap();
-        assert!(
-            PlatformKind::ALL
-                .iter()
-                .all(|kind| !platforms.available(*kind))
-        );
+        for kind in PlatformKind::ALL {
+            assert!(!platforms.available(*kind), "{kind}");
+            // What affiliates link can be used all the same, where that is of any use.
+            let takes_owners = *kind != PlatformKind::Reddit;
+            assert_eq!(platforms.serves(*kind), takes_owners, "{kind}");
+            assert_eq!(platforms.get(*kind).is_some(), takes_owners, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_platform_that_is_not_configured_takes_owners_until_it_is_paused() {
+        let platforms = Platforms::new([]).unwrap();
+        assert!(platforms.serves(PlatformKind::X) && !platforms.available(PlatformKind::X));
+        let paused = Overrides {
+            base_url: None,
+            client_id: None,
+            client_secret: None,
+            access_token: None,
+            account_id: None,
+            ad_account: None,
+            ad_access_token: None,
+            api_version: None,
+            enabled: false,
+        };
+        platforms.configure(PlatformKind::X, &paused).unwrap();
+        assert!(!platforms.serves(PlatformKind::X));
+        assert!(!Platforms::default().serves(PlatformKind::X));
     }
 
     #[test]

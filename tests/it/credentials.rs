@@ -24,7 +24,7 @@ async fn start() -> TestApp {
 }
 
 /// A post of an account that is not the server's own.
-fn foreign(app: &TestApp, platform: Platform) -> SamplePost {
+pub fn foreign(app: &TestApp, platform: Platform) -> SamplePost {
     let posts = app.world.posts(platform, 0, 400, None);
     let found = posts.into_iter().find(|post| {
         let figures = app.world.figures(platform, &post.native_id, None);
@@ -33,13 +33,13 @@ fn foreign(app: &TestApp, platform: Platform) -> SamplePost {
     found.expect("the platform has posts of others")
 }
 
-fn views(app: &TestApp, platform: Platform, post: &SamplePost) -> u64 {
+pub fn views(app: &TestApp, platform: Platform, post: &SamplePost) -> u64 {
     let (figures, _) = app.world.figures(platform, &post.native_id, None).unwrap();
     figures.views
 }
 
 /// The token of the account that published a post.
-fn token_of(app: &TestApp, platform: Platform, post: &SamplePost) -> String {
+pub fn token_of(app: &TestApp, platform: Platform, post: &SamplePost) -> String {
     let account = post.account_id.as_deref().unwrap().parse().unwrap();
     app.world.access_token(platform, account)
 }
@@ -56,7 +56,7 @@ async fn link(client: &Client, input: Value) -> Value {
     data["linkPlatformCredential"].clone()
 }
 
-async fn linked(client: &Client, platform: &str, token: &str) -> Value {
+pub async fn linked(client: &Client, platform: &str, token: &str) -> Value {
     let payload = link(
         client,
         json!({ "platform": platform, "accessToken": token }),
@@ -67,14 +67,14 @@ async fn linked(client: &Client, platform: &str, token: &str) -> Value {
 }
 
 /// The states of the accounts that an affiliate has linked, by platform.
-async fn states(party: &Party) -> Value {
+pub async fn states(party: &Party) -> Value {
     let query = "query($id: ID!) { affiliate(id: $id) { credentials { platform state } } }";
     let data = party.client.ok(query, json!({ "id": party.id })).await;
     data["affiliate"]["credentials"].clone()
 }
 
 /// The views of a post's latest observation.
-async fn observed(client: &Client, post: &str) -> Value {
+pub async fn observed(client: &Client, post: &str) -> Value {
     let query = "query($id: ID!) { post(id: $id) { author { accountId handle isLinkedAccount } \
          latestPlatformReport { observed { views { value availability grade: evidenceGrade reason } \
          clicks { value availability grade: evidenceGrade } } } } }";

@@ -33,6 +33,7 @@ mod graphql_over_http;
 mod graphql_over_websocket;
 mod growth;
 mod identify;
+mod linked_only;
 mod migrations;
 mod orders;
 mod overview;

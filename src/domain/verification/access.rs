@@ -2,7 +2,8 @@
 //!
 //! The owner's figures are the stronger evidence. Where the affiliate's token does not hold any more, or its account does
 //! not have the post, the post is seen as this server sees it, and the grade of what is seen says so. A platform that only
-//! does not answer is no reason to look for weaker evidence: it is asked again later.
+//! does not answer is no reason to look for weaker evidence: it is asked again later. Where this server has no access of
+//! its own to a platform, a post whose affiliate's token does not hold waits for another one.
 
 use crate::app::App;
 use crate::domain::credential::{self, Linked};
@@ -17,6 +18,8 @@ pub enum OwnersAnswer {
     Told(Result<Fetched, PlatformError>),
     /// This server's own access is to be asked. What the owner's was told is kept, should that say no more.
     Fallback(Option<Fetched>),
+    /// Nobody else can be asked, and the token does not hold: the post waits for another one.
+    Wait,
 }
 
 /// Notes what the platform's answers to an affiliate's token say of it.
@@ -26,7 +29,7 @@ pub async fn note_token(app: &App, linked: &Linked, answers: &[Result<Fetched, P
     }
 }
 
-async fn note(app: &App, linked: &Linked, state: CredentialState) {
+pub(super) async fn note(app: &App, linked: &Linked, state: CredentialState) {
     if let Err(error) = credential::note(app, linked, state).await {
         tracing::warn!(credential = linked.id(), error = %described(&error), "what a token is worth was not noted");
     }
@@ -85,7 +88,7 @@ fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState>
 }
 
 /// What an error says of a token that does not hold.
-fn worthless(error: &PlatformError) -> Option<CredentialState> {
+pub(super) fn worthless(error: &PlatformError) -> Option<CredentialState> {
     match error {
         PlatformError::Unauthorised { expired: true, .. } => Some(CredentialState::Expired),
         PlatformError::Unauthorised { expired: false, .. } => Some(CredentialState::Revoked),
@@ -95,8 +98,15 @@ fn worthless(error: &PlatformError) -> Option<CredentialState> {
     }
 }
 
-/// Whether what the owner's access was told is the last word.
-pub fn owners_answer(answer: Result<Fetched, PlatformError>) -> OwnersAnswer {
+/// Whether what the owner's access was told is the last word. Where this server has no access of its own it is, but for a
+/// token that does not hold: that is no answer.
+pub fn owners_answer(answer: Result<Fetched, PlatformError>, has_own_access: bool) -> OwnersAnswer {
+    if !has_own_access {
+        return match answer {
+            Err(PlatformError::Unauthorised { .. }) => OwnersAnswer::Wait,
+            answer => OwnersAnswer::Told(answer),
+        };
+    }
     match answer {
         Ok(Fetched::Found(sighting)) if !has_number(&sighting.metrics) => {
             OwnersAnswer::Fallback(Some(Fetched::Found(sighting)))
@@ -112,7 +122,8 @@ fn names_its_author(fetched: &Fetched) -> bool {
     matches!(fetched, Fetched::Found(sighting) if sighting.author.is_some())
 }
 
-fn is_passing(error: &PlatformError) -> bool {
+/// Whether the platform only does not answer now.
+pub(super) fn is_passing(error: &PlatformError) -> bool {
     matches!(
         error,
         PlatformError::RateLimited { .. } | PlatformError::Unreachable { .. }
@@ -205,12 +216,27 @@ mod tests {
     #[test]
     fn a_number_and_a_post_that_is_gone_need_no_second_question() {
         for answer in [Ok(found(Some(0))), Ok(gone()), Err(unreachable())] {
-            assert_eq!(owners_answer(answer.clone()), OwnersAnswer::Told(answer));
+            for has_own_access in [true, false] {
+                let told = owners_answer(answer.clone(), has_own_access);
+                assert_eq!(told, OwnersAnswer::Told(answer.clone()));
+            }
         }
         let kept = OwnersAnswer::Fallback(Some(found(None)));
-        assert_eq!(owners_answer(Ok(found(None))), kept);
+        assert_eq!(owners_answer(Ok(found(None)), true), kept);
         for error in [unauthorised(), expired(), refused()] {
-            assert_eq!(owners_answer(Err(error)), OwnersAnswer::Fallback(None));
+            let told = owners_answer(Err(error), true);
+            assert_eq!(told, OwnersAnswer::Fallback(None));
+        }
+    }
+
+    #[test]
+    fn where_nobody_else_can_be_asked_only_a_token_that_does_not_hold_leaves_a_post_waiting() {
+        for error in [unauthorised(), expired()] {
+            assert_eq!(owners_answer(Err(error), false), OwnersAnswer::Wait);
+        }
+        for answer in [Ok(found(None)), Err(refused())] {
+            let told = owners_answer(answer.clone(), false);
+            assert_eq!(told, OwnersAnswer::Told(answer));
         }
     }
 

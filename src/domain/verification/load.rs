@@ -44,6 +44,8 @@ pub struct Task {
     pub reusable: bool,
     /// The credentials to which the platform told this post's figures as its owner's; none inside for this server's own.
     pub seen_as_own: Vec<Option<i64>>,
+    /// Whether the platform showed the post among the public ones of the handle that the affiliate gave.
+    pub seen_publicly: bool,
     /// The run that asked for the check.
     pub run_id: Option<i64>,
     /// Whether another job holds the claim's next check already.
@@ -81,6 +83,18 @@ pub(crate) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation:
         claimed: report.claimed(),
         views_definition: report.views_definition.clone(),
     }
+}
+
+/// Whether a post was seen among the public ones of its affiliate's handle: it has a public figure from there, or, where its
+/// kind has none, the handle as its author.
+pub(super) fn was_public(post: &Post, seen: Option<&Seen>) -> bool {
+    let is_author = || {
+        let (handle, author) = (post.account_handle.as_ref(), post.author_handle.as_ref());
+        handle
+            .zip(author)
+            .is_some_and(|(handle, author)| handle.eq_ignore_ascii_case(author))
+    };
+    seen.is_some_and(|seen| seen.publicly) || is_author()
 }
 
 fn check_job(report: &AffiliateReport, post: &Post, at: DateTime<Utc>) -> Result<NewJob, Error> {
@@ -163,6 +177,7 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
                     && (is_last(seen.last_at) || !is_last(app.clock.now()))
             }),
             seen_as_own: seen.get(&post.id).map(Seen::as_own).unwrap_or_default(),
+            seen_publicly: was_public(post, seen.get(&post.id)),
             run_id: job.run_id,
             between: job.between,
             report: report.clone(),

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 
 use super::access::{OwnersAnswer, better, note_token, owners_answer};
-use super::load::Task;
+use super::links::{LinkAnswers, link_askers, note_link};
+use super::load::{Task, was_public};
 use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::platform_report::{self, PlatformReport};
@@ -44,8 +45,7 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
         .get(post.platform)
         .filter(|_| app.platforms.serves(post.platform))
     else {
-        let message = format!("posts on {} cannot be checked at present", post.platform);
-        return Err(refusal(RefusalCode::PlatformNotAvailable, message));
+        return Err(not_available(&post));
     };
     let task = task_of(app, &post).await?;
     let asked_at = app.clock.now();
@@ -56,7 +56,8 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
         app,
         adapter: adapter.as_ref(),
         post: &post,
-        seen_as_own: &task.seen_as_own,
+        task: &task,
+        has_own_access: app.platforms.available(post.platform),
     };
     let told = asking.ask(linked.as_deref()).await?;
     let checked = Checked {
@@ -88,6 +89,12 @@ fn refusal(code: RefusalCode, message: impl Into<String>) -> Error {
     Refusal::field(code, "postId", message).into()
 }
 
+/// Neither this server nor the post's affiliate has access.
+fn not_available(post: &Post) -> Error {
+    let message = format!("posts on {} cannot be checked at present", post.platform);
+    refusal(RefusalCode::PlatformNotAvailable, message)
+}
+
 fn unanswered(post: &Post, error: &PlatformError) -> Error {
     tracing::warn!(platform = %post.platform, %error, "a post was not fetched");
     match error {
@@ -107,7 +114,8 @@ struct Asking<'a> {
     app: &'a App,
     adapter: &'a dyn Adapter,
     post: &'a Post,
-    seen_as_own: &'a [Option<i64>],
+    task: &'a Task,
+    has_own_access: bool,
 }
 
 /// What was said of it.
@@ -126,7 +134,7 @@ impl Asking<'_> {
         let mut resolved = None;
         let native_id = match &self.post.platform_post_id {
             Some(id) => id.clone(),
-            None => match self.resolve().await? {
+            None => match self.resolve(linked).await? {
                 Ok(named) => {
                     let id = named.native_id().unwrap_or_default().to_owned();
                     handle = handle.or_else(|| named.account.clone());
@@ -146,14 +154,16 @@ impl Asking<'_> {
             native_id: native_id.clone(),
             canonical_url: self.post.canonical_url.clone(),
             account_handle: handle.clone(),
-            seen_as_own: self.seen_as_own.contains(&credential),
+            seen_as_own: self.task.seen_as_own.contains(&credential),
+            seen_publicly: self.task.seen_publicly,
+            author_id: self.post.author_id.clone(),
             published_is_known: self.post.published_at.is_some(),
         };
         let mut kept = None;
         if let Some(linked) = linked {
             let post = wanted(Some(linked.id()));
             let answer = self.fetch(post, Some(linked)).await?;
-            match owners_answer(answer) {
+            match owners_answer(answer, self.has_own_access) {
                 OwnersAnswer::Told(answer) => {
                     return Ok(Told {
                         fetched: answer.map_err(|error| unanswered(self.post, &error))?,
@@ -162,7 +172,11 @@ impl Asking<'_> {
                     });
                 }
                 OwnersAnswer::Fallback(before) => kept = before,
+                OwnersAnswer::Wait => return Err(not_available(self.post)),
             }
+        }
+        if !self.has_own_access {
+            return Err(not_available(self.post));
         }
         let own = self.fetch(wanted(None), None).await?;
         let (answer, is_owners) = better(kept, own);
@@ -217,20 +231,35 @@ impl Asking<'_> {
     }
 
     /// The post that its link leads to, or that there is none. Opening a link that may lead nowhere shows little of the platform.
-    async fn resolve(&self) -> Result<Result<PostLink, Fetched>, Error> {
+    async fn resolve(&self, linked: Option<&Linked>) -> Result<Result<PostLink, Fetched>, Error> {
         let link = PostLink::parse(&self.post.canonical_url).map_err(|_| {
             let error = PlatformError::Refused {
                 detail: "the link cannot be read any more".into(),
             };
             unanswered(self.post, &error)
         })?;
-        let permit = self.permit(OWN, false).await?;
-        let platform = self.post.platform;
-        let gate = health::gate(self.app, platform, OWN, permit);
-        let call = gated(gate, self.adapter.resolve(&link)).await;
-        let found = call.output;
-        let alone = health::alone(found.as_ref().err());
-        health::note(self.app, platform, OWN, call.usage, alone).await?;
+        let mut answers = LinkAnswers::new(self.has_own_access);
+        for asker in link_askers(&link, linked, self.has_own_access) {
+            let credential = asker.map_or_else(|| OWN.to_owned(), Linked::budget);
+            let permit = self.permit(&credential, false).await?;
+            let platform = self.post.platform;
+            let gate = health::gate(self.app, platform, &credential, permit);
+            let owner = asker.map(|linked| &linked.owner);
+            let call = gated(gate, self.adapter.resolve(&link, owner)).await;
+            let answer = call.output;
+            let error = answer.as_ref().err();
+            let alone = health::alone(error);
+            health::note(self.app, platform, &credential, call.usage, alone).await?;
+            if let Some(linked) = asker {
+                note_link(self.app, linked, error).await;
+            }
+            if answers.take(asker.is_some(), answer) {
+                break;
+            }
+        }
+        let Some(found) = answers.in_the_end() else {
+            return Err(not_available(self.post));
+        };
         Ok(
             match found.map_err(|error| unanswered(self.post, &error))? {
                 Resolved::Post(named) => Ok(named),
@@ -255,11 +284,9 @@ async fn task_of(app: &App, post: &Post) -> Result<Task, Error> {
         .await?
         .pop()
         .ok_or_else(missing)?;
-    let seen_as_own = platform_report::list_seen(&mut connection, &[post.id])
+    let seen = platform_report::list_seen(&mut connection, &[post.id])
         .await?
-        .pop()
-        .map(|seen| seen.as_own())
-        .unwrap_or_default();
+        .pop();
     Ok(Task {
         job_id: uuid::Uuid::nil(),
         attempts_left: 0,
@@ -267,7 +294,11 @@ async fn task_of(app: &App, post: &Post) -> Result<Task, Error> {
         post: post.clone(),
         policy,
         reusable: false,
-        seen_as_own,
+        seen_as_own: seen
+            .as_ref()
+            .map(platform_report::Seen::as_own)
+            .unwrap_or_default(),
+        seen_publicly: was_public(post, seen.as_ref()),
         run_id: None,
         between: true,
     })

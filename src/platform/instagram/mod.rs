@@ -10,8 +10,9 @@
 //! With an affiliate's own access the same is done with the affiliate's token and list, and nothing
 //! else: what is not in that list is not looked for elsewhere.
 //!
-//! A post counts as gone only when the list that must have it does not; everything else without a
-//! number is unavailable.
+//! A post counts as gone only when the list that must have it does not: that of the account that was
+//! told its figures and is its author still, or that of the handle among whose public media it was
+//! seen. Everything else without a number is unavailable.
 
 mod identity;
 mod own;
@@ -38,7 +39,7 @@ use super::http::Http;
 use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::find_post;
-use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved, no_access};
 use crate::model::PlatformKind;
 
 /// How many media one call may ask insights for.
@@ -61,8 +62,8 @@ const NO_POST: &str = "This link does not name a post of Instagram.";
 pub(super) struct Instagram {
     http: Http,
     config: PlatformConfig,
-    graph: Graph,
-    account: String,
+    /// This program's own access.
+    own: Option<Configured>,
     /// Media of the configured account.
     ids: MediaIds,
     /// Media of linked accounts.
@@ -73,35 +74,14 @@ pub(super) struct Instagram {
     reading: tokio::sync::Mutex<()>,
 }
 
-impl Instagram {
-    /// The adapter, if the configuration has an access token and the id of its Instagram user.
-    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
-        let token = given_secret(config.access_token.as_ref());
-        let account = given(config.account_id.as_deref());
-        let (Some(token), Some(account)) = (token, account) else {
-            return Ok(None);
-        };
-        let http = Http::new(PlatformKind::Instagram, config)?;
-        let graph = Graph::new(http.clone(), config, token);
-        let config = config.clone();
-        Ok(Some(Self {
-            http,
-            config,
-            graph,
-            account,
-            ids: MediaIds::default(),
-            linked: MediaIds::default(),
-            proofless: Arc::default(),
-            reading: tokio::sync::Mutex::default(),
-        }))
-    }
+/// The account that is configured.
+#[derive(Debug)]
+struct Configured {
+    graph: Graph,
+    account: String,
+}
 
-    /// The API with an owner's token.
-    fn graph_of(&self, owner: &Owner) -> Graph {
-        let token = owner.token.clone();
-        Graph::of_instagram_owner(self.http.clone(), &self.config, token, &self.proofless)
-    }
-
+impl Configured {
     /// One page of the public media of another account.
     async fn public_page(&self, handle: &str, cursor: &Cursor) -> Result<Page, Fault> {
         let after = cursor
@@ -128,28 +108,131 @@ impl Instagram {
         }
     }
 
+    /// Looks for shortcodes among the public media of one account.
+    async fn fetch_public(
+        &self,
+        handle: &str,
+        codes: &BTreeSet<String>,
+        known: &Known,
+        results: &mut Results,
+    ) {
+        let mut walk = Walk::new(codes.iter().cloned());
+        let walked = self.walk_public(handle, &mut walk).await;
+        for code in codes {
+            let fetched = match (walk.found(code), &walked) {
+                (Some(media), _) => Ok(wire::public_media(handle, &media)),
+                (None, _) if walk.passed(code) => {
+                    let was_seen = known.was_seen(code, handle);
+                    Ok(wire::not_listed(handle, code, was_seen))
+                }
+                (None, Err(fault)) => public_fault(handle, code, fault),
+                // A walk that ends without an error has passed everything.
+                (None, Ok(())) => Err(PlatformError::unreachable("the list of media broke off")),
+            };
+            results.insert(code.clone(), fetched);
+        }
+    }
+}
+
+/// What is known of the posts of a fetch, by their shortcodes.
+#[derive(Debug, Default)]
+struct Known {
+    /// The accounts that affiliates say posted them.
+    handles: HashMap<String, String>,
+    /// The ids of the accounts that posted them, as they were last told.
+    authors: HashMap<String, String>,
+    /// Those whose figures the asked account was told as its owner.
+    as_own: BTreeSet<String>,
+    /// Those that were seen among the public media of an account, each with its handle.
+    publicly: BTreeSet<(String, String)>,
+}
+
+impl Known {
+    fn of(posts: &[PostRef]) -> Self {
+        let mut known = Self::default();
+        for post in posts {
+            let Some(code) = code_of(&post.native_id) else {
+                continue;
+            };
+            // A post that was submitted twice may have its handle only once, or a wrong one.
+            if let Some(handle) = post.account_handle.as_deref().and_then(handle_of) {
+                if post.seen_publicly {
+                    known.publicly.insert((code.clone(), handle.clone()));
+                    known.handles.insert(code.clone(), handle);
+                } else {
+                    known.handles.entry(code.clone()).or_insert(handle);
+                }
+            }
+            if let Some(author) = given(post.author_id.as_deref()) {
+                known.authors.insert(code.clone(), author);
+            }
+            if post.seen_as_own {
+                known.as_own.insert(code);
+            }
+        }
+        known
+    }
+
+    /// Whether a post must be in the list of this account, which may be configured since yesterday.
+    fn is_of(&self, code: &str, account: &str) -> bool {
+        let author = self.authors.get(code);
+        self.as_own.contains(code) && author.is_none_or(|author| author == account)
+    }
+
+    /// Whether a post was seen among the public media of this handle.
+    fn was_seen(&self, code: &str, handle: &str) -> bool {
+        self.publicly
+            .contains(&(code.to_owned(), handle.to_owned()))
+    }
+}
+
+impl Instagram {
+    /// The adapter, if the configuration has an access token and the id of its Instagram user.
+    pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
+        let token = given_secret(config.access_token.as_ref());
+        let account = given(config.account_id.as_deref());
+        let (Some(token), Some(account)) = (token, account) else {
+            return Ok(None);
+        };
+        let adapter = Self::of_owners(config)?;
+        let graph = Graph::new(adapter.http.clone(), config, token);
+        Ok(Some(Self {
+            own: Some(Configured { graph, account }),
+            ..adapter
+        }))
+    }
+
+    /// The adapter without access of its own, which asks with that of owners only.
+    pub(super) fn of_owners(config: &PlatformConfig) -> Result<Self, PlatformSetupError> {
+        Ok(Self {
+            http: Http::new(PlatformKind::Instagram, config)?,
+            config: config.clone(),
+            own: None,
+            ids: MediaIds::default(),
+            linked: MediaIds::default(),
+            proofless: Arc::default(),
+            reading: tokio::sync::Mutex::default(),
+        })
+    }
+
+    /// The API with an owner's token.
+    fn graph_of(&self, owner: &Owner) -> Graph {
+        let token = owner.token.clone();
+        Graph::of_instagram_owner(self.http.clone(), &self.config, token, &self.proofless)
+    }
+
     /// Asks for posts of the account that an owner's token reads. Whatever else they are, this
     /// program's own access is not asked in its place.
-    async fn fetch_linked(
-        &self,
-        codes: BTreeSet<String>,
-        seen: &BTreeSet<String>,
-        owner: &Owner,
-    ) -> Results {
+    async fn fetch_linked(&self, codes: BTreeSet<String>, known: &Known, owner: &Owner) -> Results {
         let own = match Own::linked(self.graph_of(owner), owner, &self.linked) {
             Ok(own) => own,
-            Err(error) => {
-                return codes
-                    .into_iter()
-                    .map(|code| (code, Err(error.clone())))
-                    .collect();
-            }
+            Err(error) => return all(codes, &error),
         };
         let mut results = Results::new();
         for (code, error) in own.fetch(codes, &mut results).await {
             let result = match error {
                 Some(error) => Err(error),
-                None if seen.contains(&code) => Ok(wire::no_longer_own("linked", &code)),
+                None if known.as_own.contains(&code) => Ok(wire::no_longer_own("linked", &code)),
                 None => Ok(wire::not_linked(&code)),
             };
             results.insert(code, result);
@@ -159,21 +242,20 @@ impl Instagram {
 
     /// Asks for posts with this program's own access: of the configured account, or of the accounts
     /// whose handles are given.
-    async fn fetch_configured(
-        &self,
-        codes: BTreeSet<String>,
-        seen: &BTreeSet<String>,
-        handles: &HashMap<String, String>,
-    ) -> Results {
-        let own = Own::configured(self.graph.clone(), &self.account, &self.ids, &self.reading);
+    async fn fetch_configured(&self, codes: BTreeSet<String>, known: &Known) -> Results {
+        let Some(configured) = &self.own else {
+            return all(codes, &no_access(PlatformKind::Instagram));
+        };
+        let Configured { graph, account } = configured;
+        let own = Own::configured(graph.clone(), account, &self.ids, &self.reading);
         let mut results = Results::new();
         let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for (code, error) in own.fetch(codes, &mut results).await {
-            match (error, handles.get(&code)) {
+            match (error, known.handles.get(&code)) {
                 (Some(error), _) => {
                     results.insert(code, Err(error));
                 }
-                (None, _) if seen.contains(&code) => {
+                (None, _) if known.is_of(&code, account) => {
                     let gone = wire::no_longer_own("connected", &code);
                     results.insert(code, Ok(gone));
                 }
@@ -191,25 +273,11 @@ impl Instagram {
             }
         }
         for (handle, codes) in by_handle {
-            self.fetch_public(&handle, &codes, &mut results).await;
+            configured
+                .fetch_public(&handle, &codes, known, &mut results)
+                .await;
         }
         results
-    }
-
-    /// Looks for shortcodes among the public media of one account.
-    async fn fetch_public(&self, handle: &str, codes: &BTreeSet<String>, results: &mut Results) {
-        let mut walk = Walk::new(codes.iter().cloned());
-        let walked = self.walk_public(handle, &mut walk).await;
-        for code in codes {
-            let fetched = match (walk.found(code), &walked) {
-                (Some(media), _) => Ok(wire::public_media(handle, &media)),
-                (None, _) if walk.passed(code) => Ok(wire::not_listed(handle, code)),
-                (None, Err(fault)) => public_fault(handle, code, fault),
-                // A walk that ends without an error has passed everything.
-                (None, Ok(())) => Err(PlatformError::unreachable("the list of media broke off")),
-            };
-            results.insert(code.clone(), fetched);
-        }
     }
 }
 
@@ -232,25 +300,10 @@ impl Adapter for Instagram {
             .iter()
             .filter_map(|post| code_of(&post.native_id))
             .collect();
-        // A post that was submitted twice may have its handle only once.
-        let handles: HashMap<String, String> = posts
-            .iter()
-            .filter_map(|post| {
-                Some((
-                    code_of(&post.native_id)?,
-                    handle_of(post.account_handle.as_deref()?)?,
-                ))
-            })
-            .collect();
-
-        let seen: BTreeSet<String> = posts
-            .iter()
-            .filter(|post| post.seen_as_own)
-            .filter_map(|post| code_of(&post.native_id))
-            .collect();
+        let known = Known::of(posts);
         let results = match owner {
-            Some(owner) => self.fetch_linked(codes, &seen, owner).await,
-            None => self.fetch_configured(codes, &seen, &handles).await,
+            Some(owner) => self.fetch_linked(codes, &known, owner).await,
+            None => self.fetch_configured(codes, &known).await,
         };
 
         posts
@@ -270,9 +323,21 @@ impl Adapter for Instagram {
         identity::account(&self.graph_of(owner), owner).await
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        _owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
+}
+
+/// The same error for each of these posts.
+fn all(codes: BTreeSet<String>, error: &PlatformError) -> Results {
+    codes
+        .into_iter()
+        .map(|code| (code, Err(error.clone())))
+        .collect()
 }
 
 /// What an error says about a post of another account. That the account cannot be seen is an answer

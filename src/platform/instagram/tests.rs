@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::walk::Place;
 use super::*;
-use crate::model::{Availability, EvidenceGrade, Observed};
+use crate::model::{Availability, EvidenceGrade, Observed, Secret};
 use crate::platform::graph::parse_answer;
 use crate::platform::stub::{Asked, Reply, Stub, recorded};
 use crate::platform::{Account, Advice, Sighting};
@@ -375,6 +375,8 @@ fn reference(code: &str, handle: Option<&str>) -> PostRef {
         account_handle: handle.map(str::to_owned),
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -437,6 +439,10 @@ async fn own_posts_have_insights_and_others_what_is_public() {
         reference("CRyZpjiDYZr", None),
         reference("CRyZoh5DX9y", Some("nobody")),
         reference("no code", None),
+        PostRef {
+            seen_publicly: true,
+            ..reference("CSgdWACBeKr", Some("friend"))
+        },
     ];
     let results = adapter.fetch(&posts, None).await;
     let views = |index: usize| match results[index].as_ref().unwrap() {
@@ -455,7 +461,14 @@ async fn own_posts_have_insights_and_others_what_is_public() {
     assert_eq!(author(0), account("17841406338772941", None));
     assert_eq!(author(1), account("2", Some("friend")));
     assert_eq!(author(3), None);
-    assert!(matches!(results[2], Ok(Fetched::Gone { .. })));
+    // It may be of another account than that of the handle, until it was seen there.
+    match views(2) {
+        Observed::Unavailable { reason } => {
+            assert!(reason.contains("public media of @friend"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(results[6], Ok(Fetched::Gone { .. })));
     assert_eq!(views(3).availability(), Availability::Unavailable);
     assert_eq!(views(4).availability(), Availability::Unavailable);
     assert!(matches!(results[5], Err(PlatformError::Refused { .. })));
@@ -477,6 +490,49 @@ async fn own_posts_have_insights_and_others_what_is_public() {
     let results = adapter.fetch(&posts[..1], None).await;
     assert!(results[0].is_ok());
     assert_eq!(stub.asked().len(), before + 1);
+}
+
+#[tokio::test]
+async fn a_post_is_gone_from_the_connected_account_only_where_that_is_its_author_still() {
+    let stub = Stub::start(instagram).await;
+    let config = stub.config(PlatformKind::Instagram);
+    let adapter = Instagram::new(&config).unwrap().unwrap();
+    let seen = |author: Option<&str>| PostRef {
+        seen_as_own: true,
+        author_id: author.map(str::to_owned),
+        ..reference("CRyZpjhDO_k", None)
+    };
+    // Another account was connected when the third was seen.
+    for (author, is_gone) in [
+        (None, true),
+        (config.account_id.as_deref(), true),
+        (Some("17841400000000001"), false),
+    ] {
+        let results = adapter.fetch(&[seen(author)], None).await;
+        let gone = matches!(results[0], Ok(Fetched::Gone { .. }));
+        assert_eq!(gone, is_gone, "{author:?}: {results:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_access_of_its_own_only_owners_are_asked_for() {
+    let stub = Stub::start(instagram).await;
+    let adapter = Instagram::of_owners(&stub.config(PlatformKind::Instagram)).unwrap();
+    let posts = [reference(ALBUM, None), reference(PEACH, Some("friend"))];
+    for result in adapter.fetch(&posts, None).await {
+        assert!(matches!(result, Err(PlatformError::Refused { .. })));
+    }
+    assert!(stub.asked().is_empty());
+    let owner = Owner {
+        token: Secret::new("an-owners-token"),
+        account: Account {
+            id: Some("17841406338772941".to_owned()),
+            handle: None,
+        },
+    };
+    let results = adapter.fetch(&posts[..1], Some(&owner)).await;
+    let views = found(results[0].clone().unwrap()).metrics.views;
+    assert_eq!(views.value(), Some(9));
 }
 
 #[tokio::test]

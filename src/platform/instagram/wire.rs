@@ -284,16 +284,25 @@ pub(super) fn not_linked(code: &str) -> Fetched {
     )
 }
 
-/// A post that is not in the list that must have it.
-pub(super) fn not_listed(handle: &str, code: &str) -> Fetched {
-    Fetched::Gone {
-        reason: format!("This post is no longer among the media of @{handle}."),
-        raw: json!({
-            "business_discovery": {"username": handle},
-            "shortcode": code,
-            "listed": false,
-        }),
+/// A post that is not among the public media of a handle. It is gone where it was seen there before;
+/// where it never was, whoever gave the handle may be wrong.
+pub(super) fn not_listed(handle: &str, code: &str, was_seen: bool) -> Fetched {
+    let raw = json!({
+        "business_discovery": {"username": handle},
+        "shortcode": code,
+        "listed": false,
+    });
+    if was_seen {
+        return Fetched::Gone {
+            reason: format!("This post is no longer among the media of @{handle}."),
+            raw,
+        };
     }
+    let reason = format!(
+        "This post is not among the public media of @{handle}: it may be of another account, or \
+         removed."
+    );
+    unavailable_media(&reason, raw)
 }
 
 fn metrics(views: Observed) -> Metrics<Observed> {

@@ -155,6 +155,16 @@ impl PostLink {
         }
     }
 
+    /// Whether finding the post may take a token: a permalink is found by listing its page's posts,
+    /// and a share link of Facebook may lead to one.
+    pub fn may_need_access(&self) -> bool {
+        match &self.target {
+            LinkTarget::Permalink => true,
+            LinkTarget::Redirect => self.platform == PlatformKind::Meta,
+            LinkTarget::Post { .. } => false,
+        }
+    }
+
     /// The platform's own id of the post, where it stands in the link.
     pub fn native_id(&self) -> Option<&str> {
         match &self.target {

@@ -35,10 +35,10 @@ pub(super) struct Access {
 
 impl Access {
     /// With the token and the page that are configured.
-    pub(super) fn configured(graph: Graph, page: String) -> Self {
+    pub(super) fn configured(graph: Graph, page: Option<String>) -> Self {
         Self {
             graph,
-            page: Some(page),
+            page,
             linked: false,
         }
     }

@@ -37,7 +37,7 @@ use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::{Followed, follow};
-use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved, no_access};
 use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
@@ -51,12 +51,20 @@ const MOST_PAGES: usize = 100;
 pub(super) struct Meta {
     http: Http,
     config: PlatformConfig,
-    graph: Graph,
-    page: String,
+    /// This program's own access.
+    own: Option<Page>,
     ads: Option<Advertisements>,
     dates: Dates,
     /// Tokens of linked pages that are of other apps.
     proofless: Arc<Proofless>,
+}
+
+/// A page, and the API with a token of it.
+#[derive(Debug, Clone)]
+struct Page {
+    graph: Graph,
+    /// The page's id; nothing where it is not known, which is of owners alone.
+    id: Option<String>,
 }
 
 impl Meta {
@@ -67,22 +75,43 @@ impl Meta {
         let (Some(token_of_page), Some(page)) = (token, page) else {
             return Ok(None);
         };
-        let http = Http::new(PlatformKind::Meta, config)?;
+        let adapter = Self::of_owners(config)?;
+        let http = &adapter.http;
         let ads = given(config.ad_account.as_deref()).map(|account| {
             let token = given_secret(config.ad_access_token.as_ref());
             let token = token.unwrap_or_else(|| token_of_page.clone());
             Advertisements::new(Graph::new(http.clone(), config, token), account)
         });
         let graph = Graph::new(http.clone(), config, token_of_page);
+        let id = Some(page);
         Ok(Some(Self {
-            http,
-            config: config.clone(),
-            graph,
-            page,
+            own: Some(Page { graph, id }),
             ads,
-            dates: Dates::default(),
-            proofless: Arc::default(),
+            ..adapter
         }))
+    }
+
+    /// The adapter without access of its own, which asks with that of owners only.
+    pub(super) fn of_owners(config: &PlatformConfig) -> Result<Self, PlatformSetupError> {
+        Ok(Self {
+            http: Http::new(PlatformKind::Meta, config)?,
+            config: config.clone(),
+            own: None,
+            dates: Dates::default(),
+            ads: None,
+            proofless: Arc::default(),
+        })
+    }
+
+    /// The owner's page, else the one that is configured; nothing where there is neither.
+    fn page(&self, owner: Option<&Owner>) -> Option<Page> {
+        match owner {
+            Some(owner) => Some(Page {
+                graph: self.graph_of(owner),
+                id: given(owner.account.id.as_deref()),
+            }),
+            None => self.own.clone(),
+        }
     }
 
     /// The API with an owner's token.
@@ -92,17 +121,31 @@ impl Meta {
     }
 
     /// Finds the post behind a link that names it by something else than its id, among the posts of
-    /// its page.
-    async fn permalink(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    /// its page: the one that the link names, else the one whose token it is asked with.
+    async fn permalink(
+        &self,
+        link: &PostLink,
+        owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         let Some(wanted) = wire::permalink_key(&link.canonical_url) else {
             return Ok(no_post());
         };
+        let asking = self
+            .page(owner)
+            .ok_or_else(|| no_access(PlatformKind::Meta))?;
         let named_page = wire::page_in(&link.canonical_url);
         let is_named = named_page.is_some();
-        let page = named_page.unwrap_or_else(|| self.page.clone());
+        if owner.is_some() && is_named && named_page != asking.id {
+            return Err(PlatformError::refused(
+                "the link is of another page than the linked one",
+            ));
+        }
+        let Some(page) = named_page.or_else(|| asking.id.clone()) else {
+            return Err(PlatformError::refused("it is not known which page to list"));
+        };
         let mut cursor = Cursor::new();
         for _ in 0..MOST_PAGES {
-            let posts = self.published(&page, &cursor).await?;
+            let posts = asking.published(&page, &cursor).await?;
             if let Some(found) = wire::posts(&posts)?.iter().find(|post| post.is(&wanted)) {
                 self.dates.remember(&found.id, found.dated.clone());
                 return Ok(named(found));
@@ -119,8 +162,8 @@ impl Meta {
                 None => {
                     return Err(PlatformError::refused(
                         "a link without the page's number can be found among the posts of the \
-                         connected page only: give the link with both numbers, the page's and \
-                         the post's",
+                         connected page and of a linked one only: give the link with both numbers, \
+                         the page's and the post's",
                     ));
                 }
             }
@@ -129,7 +172,10 @@ impl Meta {
             "the list of a page's posts does not come to an end",
         ))
     }
+}
 
+impl Page {
+    /// A part of the list of the posts of `page`, which may be another one.
     async fn published(&self, page: &str, cursor: &Cursor) -> Result<Value, PlatformError> {
         let mut query = vec![
             ("fields", "id,permalink_url,created_time"),
@@ -180,12 +226,13 @@ impl Adapter for Meta {
             .into_iter()
             .filter(|id| !listed.contains_key(id))
             .collect();
+        let Some(Page { graph, id: page }) = self.page(owner) else {
+            let error = no_access(PlatformKind::Meta);
+            return posts.iter().map(|_| Err(error.clone())).collect();
+        };
         let access = match owner {
-            Some(owner) => {
-                let page = given(owner.account.id.as_deref());
-                Access::linked(self.graph_of(owner), page)
-            }
-            None => Access::configured(self.graph.clone(), self.page.clone()),
+            Some(_) => Access::linked(graph, page),
+            None => Access::configured(graph, page),
         };
         let ids = distinct.into_iter().collect();
         let mut results = access.insights(ids, &undated).await;
@@ -218,15 +265,19 @@ impl Adapter for Meta {
         wire::page(&me)
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         match &link.target {
             LinkTarget::Post { .. } => return Ok(Resolved::Post(link.clone())),
-            LinkTarget::Permalink => return self.permalink(link).await,
+            LinkTarget::Permalink => return self.permalink(link, owner).await,
             LinkTarget::Redirect => {}
         }
         match follow(&self.http, &self.config, link).await? {
             Followed::Link(found) if found.native_id().is_some() => Ok(Resolved::Post(found)),
-            Followed::Link(found) => self.permalink(&found).await,
+            Followed::Link(found) => self.permalink(&found, owner).await,
             Followed::Gone { reason } => Ok(Resolved::Gone { reason }),
             Followed::NotAPost { reason } => Ok(Resolved::NotAPost { reason }),
         }

@@ -247,6 +247,8 @@ fn reference(id: &str) -> PostRef {
         account_handle: None,
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -380,7 +382,7 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
         .unwrap()
         .unwrap();
     let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid02").unwrap();
-    match adapter.resolve(&link).await.unwrap() {
+    match adapter.resolve(&link, None).await.unwrap() {
         Resolved::Post(found) => {
             assert_eq!(found.native_id(), Some(format!("{PAGE}_2").as_str()));
         }
@@ -388,12 +390,12 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
     }
     // Without the page's number the link may be of another page.
     let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid03").unwrap();
-    let error = adapter.resolve(&link).await.unwrap_err();
+    let error = adapter.resolve(&link, None).await.unwrap_err();
     assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
     let link = format!("https://www.facebook.com/permalink.php?story_fbid=pfbid03&id={PAGE}");
     let link = PostLink::parse(&link).unwrap();
     assert!(matches!(
-        adapter.resolve(&link).await.unwrap(),
+        adapter.resolve(&link, None).await.unwrap(),
         Resolved::Gone { .. }
     ));
 }

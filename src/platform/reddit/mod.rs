@@ -131,7 +131,11 @@ impl Adapter for Reddit {
         Err(PlatformError::refused(NOTHING_TO_ADD))
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        _owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
 }

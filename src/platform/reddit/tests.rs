@@ -449,6 +449,8 @@ fn reference(id: &str) -> PostRef {
         account_handle: None,
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -622,7 +624,7 @@ async fn a_share_link_is_followed_one_step_without_a_token() {
     .await;
     let reddit = adapter(&stub);
     let link = PostLink::parse("https://www.reddit.com/r/redditdev/s/WNauetbiNG").unwrap();
-    match reddit.resolve(&link).await.unwrap() {
+    match reddit.resolve(&link, None).await.unwrap() {
         Resolved::Post(found) => assert_eq!(found.native_id(), Some("2gmzqe")),
         other => panic!("{other:?}"),
     }

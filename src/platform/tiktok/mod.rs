@@ -53,12 +53,17 @@ impl TikTok {
         if token.is_none() && !registered {
             return Ok(None);
         }
-        let http = Http::new(PlatformKind::TikTok, config)?;
-        Ok(Some(Self {
-            http,
+        let adapter = Self::of_owners(config)?;
+        Ok(Some(Self { token, ..adapter }))
+    }
+
+    /// The adapter without access of its own, which asks with that of owners only.
+    pub(super) fn of_owners(config: &PlatformConfig) -> Result<Self, PlatformSetupError> {
+        Ok(Self {
+            http: Http::new(PlatformKind::TikTok, config)?,
             config: config.clone(),
-            token,
-        }))
+            token: None,
+        })
     }
 
     /// What to ask with: the owner's access, else this program's own, if it has any.
@@ -160,7 +165,11 @@ impl Adapter for TikTok {
         wire::parse_user(&answer, &access)
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        _owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
 }

@@ -20,11 +20,11 @@ use self::wire::{Lookup, Results};
 use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::{Http, bearer};
+use super::http::{Answer, Http, bearer};
 use super::link::PostLink;
 use super::registry::{PlatformSetupError, given_secret};
 use super::resolve::find_post;
-use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved, no_access};
 use crate::model::{PlatformKind, Secret};
 
 /// How many posts one call may ask for.
@@ -47,21 +47,28 @@ const NO_POST: &str = "This link does not name a post of X.";
 pub(super) struct X {
     http: Http,
     config: PlatformConfig,
-    token: Secret,
+    /// This program's own.
+    token: Option<Secret>,
 }
 
 impl X {
     /// The adapter, if the configuration has an access token.
     pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
-        let Some(token) = given_secret(config.access_token.as_ref()) else {
+        let token = given_secret(config.access_token.as_ref());
+        if token.is_none() {
             return Ok(None);
-        };
-        let http = Http::new(PlatformKind::X, config)?;
-        Ok(Some(Self {
-            http,
+        }
+        let adapter = Self::of_owners(config)?;
+        Ok(Some(Self { token, ..adapter }))
+    }
+
+    /// The adapter without access of its own, which asks with that of owners only.
+    pub(super) fn of_owners(config: &PlatformConfig) -> Result<Self, PlatformSetupError> {
+        Ok(Self {
+            http: Http::new(PlatformKind::X, config)?,
             config: config.clone(),
-            token,
-        }))
+            token: None,
+        })
     }
 
     /// Asks for up to a hundred ids; in an owner's name those whose private figures are refused are
@@ -72,38 +79,49 @@ impl X {
         owner: Option<&Owner>,
     ) -> Result<Results, PlatformError> {
         let Some(owner) = owner else {
-            let lookup = self.ask(ids, FIELDS, self.token.expose()).await?;
+            let token = self.token.as_ref().ok_or_else(|| no_access(self.kind()))?;
+            let answer = self.ask(ids, FIELDS, token).await?;
+            let lookup = wire::parse_lookup(&answer, ids, &[token.expose()])?;
             return Ok(lookup.results);
         };
-        let token = owner.token.expose();
-        let Lookup { mut results, again } = self.ask(ids, OWNER_FIELDS, token).await?;
+        let Lookup { mut results, again } = self.ask_as(owner, ids, OWNER_FIELDS).await?;
         if again.is_empty() {
             return Ok(results);
         }
-        match self.ask(&again, FIELDS, token).await {
+        match self.ask_as(owner, &again, FIELDS).await {
             Ok(lookup) => results.extend(lookup.results),
             Err(error) => results.extend(again.into_iter().map(|id| (id, Err(error.clone())))),
         }
         Ok(results)
     }
 
+    /// Asks in an owner's name.
+    async fn ask_as(
+        &self,
+        owner: &Owner,
+        ids: &[String],
+        fields: &str,
+    ) -> Result<Lookup, PlatformError> {
+        let answer = self.ask(ids, fields, &owner.token).await?;
+        wire::parse_lookup(&answer, ids, &[owner.token.expose()])
+            .map_err(|error| wire::of_a_user(error, &answer))
+    }
+
     async fn ask(
         &self,
         ids: &[String],
         fields: &str,
-        token: &str,
-    ) -> Result<Lookup, PlatformError> {
+        token: &Secret,
+    ) -> Result<Answer, PlatformError> {
         let version = self.config.api_version.trim_matches('/');
         let mut url = under(&self.config.base_url, &format!("{version}/tweets"));
         url.set_query(Some(&format!(
             "ids={}&tweet.fields={fields}&expansions=author_id&user.fields=username",
             ids.join(",")
         )));
-        let answer = self
-            .http
-            .send(self.http.get(url).bearer_auth(token))
-            .await?;
-        wire::parse_lookup(&answer, ids, &[token])
+        self.http
+            .send(self.http.get(url).bearer_auth(token.expose()))
+            .await
     }
 }
 
@@ -140,9 +158,14 @@ impl Adapter for X {
             .header(AUTHORIZATION, bearer(&owner.token)?);
         let answer = self.http.send(request).await?;
         wire::parse_me(&answer, &[owner.token.expose()])
+            .map_err(|error| wire::of_a_user(error, &answer))
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        _owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_POST).await
     }
 }

@@ -382,6 +382,8 @@ fn reference(id: &str) -> PostRef {
         account_handle: None,
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -554,6 +556,35 @@ async fn an_owners_token_that_does_not_hold_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_403_says_that_an_owners_token_lacks_a_permission() {
+    for kind in ["client-forbidden", "unsupported-authentication"] {
+        let body = fault("Problem", &format!("{PROBLEMS}/{kind}"));
+        let stub = Stub::start(move |_| Reply::new(403, body.clone())).await;
+        let adapter = adapter(&stub);
+        let results = adapter.fetch(&[reference(ID)], Some(&owner())).await;
+        let matches = matches!(results[0], Err(PlatformError::Refused { .. }));
+        assert!(matches, "{results:?}");
+        let results = adapter.fetch(&[reference(ID)], None).await;
+        let matches = matches!(results[0], Err(PlatformError::Unauthorised { .. }));
+        assert!(matches, "{results:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_access_of_its_own_only_owners_are_asked_for() {
+    let stub = Stub::start(|_| Reply::new(401, fault("Unauthorized", "about:blank"))).await;
+    let adapter = X::of_owners(&stub.config(PlatformKind::X)).unwrap();
+    let results = adapter.fetch(&[reference(ID)], None).await;
+    let matches = matches!(results[0], Err(PlatformError::Refused { .. }));
+    assert!(matches, "{results:?}");
+    assert!(stub.asked().is_empty());
+    adapter.fetch(&[reference(ID)], Some(&owner())).await;
+    let asked = stub.asked();
+    let bearer = "authorization: bearer the-owner-token";
+    assert!(asked[0].head.contains(bearer), "{}", asked[0].head);
+}
+
+#[tokio::test]
 async fn a_token_that_the_server_quotes_is_shown_nowhere() {
     for status in [200, 400, 401, 403, 429, 500] {
         let stub = Stub::start(move |asked| {
@@ -594,7 +625,7 @@ async fn a_short_link_is_followed_one_step_without_a_token() {
     })
     .await;
     let link = PostLink::parse("https://t.co/AbCd12").unwrap();
-    match adapter(&stub).resolve(&link).await.unwrap() {
+    match adapter(&stub).resolve(&link, None).await.unwrap() {
         Resolved::Post(found) => assert_eq!(found.native_id(), Some("1")),
         other => panic!("{other:?}"),
     }

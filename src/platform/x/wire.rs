@@ -202,6 +202,17 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
     }
 }
 
+/// What a call that failed says of a user's token: under 403 it holds, and lacks a permission or is of
+/// the wrong kind, as that of an app is.
+pub(super) fn of_a_user(error: PlatformError, answer: &Answer) -> PlatformError {
+    match error {
+        PlatformError::Unauthorised { detail, .. } if answer.status == 403 => {
+            PlatformError::Refused { detail }
+        }
+        error => error,
+    }
+}
+
 /// X's words about a call that failed, from JSON only.
 fn said(body: &Value, secrets: &[&str]) -> String {
     let own = ["title", "detail"]

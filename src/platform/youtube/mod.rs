@@ -22,7 +22,7 @@ use super::http::{Answer, Http, credential};
 use super::link::PostLink;
 use super::registry::{PlatformSetupError, given_secret};
 use super::resolve::find_post;
-use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
+use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved, no_access};
 use crate::model::{PlatformKind, Secret};
 
 /// How many videos one call may ask for.
@@ -42,21 +42,28 @@ const NO_VIDEO: &str = "This link does not name a video of YouTube.";
 pub(super) struct YouTube {
     http: Http,
     config: PlatformConfig,
-    key: Secret,
+    /// This program's own.
+    key: Option<Secret>,
 }
 
 impl YouTube {
     /// The adapter, if the configuration has an API key, as its access token.
     pub(super) fn new(config: &PlatformConfig) -> Result<Option<Self>, PlatformSetupError> {
-        let Some(key) = given_secret(config.access_token.as_ref()) else {
+        let key = given_secret(config.access_token.as_ref());
+        if key.is_none() {
             return Ok(None);
-        };
-        let http = Http::new(PlatformKind::YouTube, config)?;
-        Ok(Some(Self {
-            http,
+        }
+        let adapter = Self::of_owners(config)?;
+        Ok(Some(Self { key, ..adapter }))
+    }
+
+    /// The adapter without access of its own, which asks with that of owners only.
+    pub(super) fn of_owners(config: &PlatformConfig) -> Result<Self, PlatformSetupError> {
+        Ok(Self {
+            http: Http::new(PlatformKind::YouTube, config)?,
             config: config.clone(),
-            key,
-        }))
+            key: None,
+        })
     }
 
     /// Asks for up to fifty ids, in the owner's name where there is one. The answer has one result
@@ -68,7 +75,7 @@ impl YouTube {
     ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
         let query = format!("part=statistics,snippet,status&id={}", ids.join(","));
         let answer = self.list("videos", &query, owner).await?;
-        wire::videos(&answer, ids, owner, &[self.access(owner)])
+        wire::videos(&answer, ids, owner, &[self.access(owner)?])
     }
 
     /// Asks for one of the API's lists, in the owner's name where there is one.
@@ -78,7 +85,7 @@ impl YouTube {
         query: &str,
         owner: Option<&Owner>,
     ) -> Result<Answer, PlatformError> {
-        let access = self.access(owner);
+        let access = self.access(owner)?;
         let (header, text) = match owner {
             Some(_) => (AUTHORIZATION, format!("Bearer {access}")),
             None => (HeaderName::from_static(KEY_HEADER), access.to_owned()),
@@ -93,11 +100,10 @@ impl YouTube {
     }
 
     /// What is asked with: the owner's token, else this program's key.
-    fn access<'a>(&'a self, owner: Option<&'a Owner>) -> &'a str {
-        owner
-            .map_or(&self.key, |owner| &owner.token)
-            .expose()
-            .trim()
+    fn access<'a>(&'a self, owner: Option<&'a Owner>) -> Result<&'a str, PlatformError> {
+        let own = || self.key.as_ref().ok_or_else(|| no_access(self.kind()));
+        let access = owner.map_or_else(own, |owner| Ok(&owner.token))?;
+        Ok(access.expose().trim())
     }
 }
 
@@ -137,10 +143,14 @@ impl Adapter for YouTube {
         let answer = self
             .list("channels", "part=snippet&mine=true", Some(owner))
             .await?;
-        wire::channel(&answer, &[self.access(Some(owner))])
+        wire::channel(&answer, &[self.access(Some(owner))?])
     }
 
-    async fn resolve(&self, link: &PostLink) -> Result<Resolved, PlatformError> {
+    async fn resolve(
+        &self,
+        link: &PostLink,
+        _owner: Option<&Owner>,
+    ) -> Result<Resolved, PlatformError> {
         find_post(&self.http, &self.config, link, NO_VIDEO).await
     }
 }

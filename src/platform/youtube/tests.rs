@@ -67,6 +67,8 @@ fn reference(id: &str) -> PostRef {
         account_handle: None,
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -83,6 +85,26 @@ fn without_a_key_there_is_no_adapter() {
         config.access_token = key;
         assert!(YouTube::new(&config).unwrap().is_none());
     }
+}
+
+#[tokio::test]
+async fn without_a_key_only_owners_are_asked_for() {
+    let stub = Stub::start(|asked| {
+        let ids = asked.query("id").unwrap();
+        let videos: Vec<Value> = ids.split(',').map(video).collect();
+        Reply::new(200, list(&videos).to_string())
+    })
+    .await;
+    let youtube = YouTube::of_owners(&stub.config(PlatformKind::YouTube)).unwrap();
+    let posts = [reference("aaaaaaaaaaa")];
+    let results = youtube.fetch(&posts, None).await;
+    assert!(matches!(results[0], Err(PlatformError::Refused { .. })));
+    assert!(stub.asked().is_empty());
+    let owner = owner(Some(CHANNEL));
+    let results = youtube.fetch(&posts, Some(&owner)).await;
+    assert!(results[0].is_ok(), "{results:?}");
+    let asked = stub.asked();
+    assert!(!asked[0].head.contains("x-goog-api-key"));
 }
 
 #[tokio::test]
@@ -272,7 +294,7 @@ async fn a_link_that_has_the_id_is_answered_without_asking() {
     let stub = Stub::start(|_| Reply::new(500, "")).await;
     let youtube = adapter(&stub);
     let link = PostLink::parse("https://youtu.be/O0aSwKeusZM").unwrap();
-    match youtube.resolve(&link).await.unwrap() {
+    match youtube.resolve(&link, None).await.unwrap() {
         Resolved::Post(found) => assert_eq!(found.native_id(), Some("O0aSwKeusZM")),
         other => panic!("{other:?}"),
     }
@@ -297,13 +319,13 @@ async fn a_redirect_is_followed_to_the_video_it_names_without_the_key() {
         target: LinkTarget::Redirect,
         account: None,
     };
-    match youtube.resolve(&redirect("short")).await.unwrap() {
+    match youtube.resolve(&redirect("short"), None).await.unwrap() {
         Resolved::Post(found) => assert_eq!(found.native_id(), Some("O0aSwKeusZM")),
         other => panic!("{other:?}"),
     }
-    let away = youtube.resolve(&redirect("away")).await.unwrap();
+    let away = youtube.resolve(&redirect("away"), None).await.unwrap();
     assert!(matches!(away, Resolved::NotAPost { .. }), "{away:?}");
-    let gone = youtube.resolve(&redirect("gone")).await.unwrap();
+    let gone = youtube.resolve(&redirect("gone"), None).await.unwrap();
     assert!(matches!(gone, Resolved::Gone { .. }), "{gone:?}");
     for asked in stub.asked() {
         assert!(!asked.head.contains("the-access-token"), "{}", asked.head);

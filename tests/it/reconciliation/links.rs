@@ -165,6 +165,7 @@ async fn a_dead_link_that_leads_to_a_post_again_takes_back_what_was_said_of_it()
             handle: None,
         }),
         published_at: None,
+        lacks_permission: false,
         spend: None,
     });
     // It leads nowhere; it leads to a post, which is gone; that post is shown.

@@ -190,6 +190,55 @@ async fn a_post_that_vanished_is_gone_whichever_worker_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_was_seen_among_the_media_of_its_handle_is_gone_when_it_is_not_any_more() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    // Of a reel there is a public figure, of a picture only who posted it.
+    let mut seen = Vec::new();
+    for kind in ["REELS", "FEED"] {
+        let post = scene::foreign_sample(&app, kind);
+        let claim = json!({ "claimedViews": 1, "accountHandle": post.handle });
+        let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+        seen.push((post, ids));
+    }
+    app.settled().await;
+    for (post, _) in &seen {
+        assert!(app.world.vanish(Platform::Instagram, &post.native_id));
+    }
+    app.move_clock(2).await;
+    app.settled().await;
+    for (_, ids) in &seen {
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        assert_eq!(seen["status"], "REMOVED", "{seen}");
+    }
+    assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 2);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_post_under_a_wrong_handle_is_unknown_and_not_gone() {
+    let app = TestApp::working().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let post = scene::foreign_sample(&app, "REELS");
+    let claim = json!({ "claimedViews": 1, "accountHandle": "creator_777" });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    app.move_clock(2).await;
+    app.settled().await;
+    let seen = ann.client.verdict(&json!(ids.post)).await;
+    assert_eq!(seen["status"], "TRACKING", "{seen}");
+    let comparison = on(&seen["latestReconciliation"], "VIEWS");
+    assert_eq!(comparison["reasonCode"], "METRIC_UNAVAILABLE");
+    let sentence = scene::text(&comparison["reason"]);
+    assert!(
+        sentence.contains("not among the public media of @creator_777"),
+        "{sentence}"
+    );
+    assert!(scene::alerts(&acme.client, "POST_REMOVED").await.is_empty());
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_claim_of_which_a_part_cannot_be_checked_is_partially_matched_until_the_last_check() {
     let app = TestApp::working().await;
     let (_, ann, campaign) = app.program(&["INSTAGRAM"]).await;

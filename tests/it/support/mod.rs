@@ -120,6 +120,20 @@ impl TestApp {
         .await
     }
 
+    /// A server before these platforms, without a worker, that has no access of its own to one of them.
+    pub async fn without_access(world: World, platform: PlatformKind) -> Self {
+        Self::set_up(world, &[], |config| {
+            let of_it = config.platforms.iter_mut();
+            for (_, setting) in of_it.filter(|(kind, _)| *kind == platform) {
+                setting.client_id = None;
+                setting.client_secret = None;
+                setting.access_token = None;
+                setting.account_id = None;
+            }
+        })
+        .await
+    }
+
     /// A server before these platforms, with these variables in its environment and its settings changed besides.
     pub async fn set_up(
         world: World,

@@ -180,7 +180,7 @@ async fn a_post_that_was_found_in_the_list_of_its_page_is_not_asked_for_it_again
     .await;
     let adapter = adapter(&stub);
     let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid07").unwrap();
-    let resolved = adapter.resolve(&link).await.unwrap();
+    let resolved = adapter.resolve(&link, None).await.unwrap();
     assert!(matches!(resolved, Resolved::Post(_)), "{resolved:?}");
     let results = adapter.fetch(&[undated(&own(7))], None).await;
     let sighting = found(results[0].as_ref().unwrap());

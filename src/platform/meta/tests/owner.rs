@@ -199,6 +199,64 @@ async fn two_pages_on_one_adapter_are_each_asked_with_their_own_token() {
 }
 
 #[tokio::test]
+async fn a_permalink_of_a_linked_page_is_found_with_its_token_and_no_other() {
+    let stub = Stub::start(|asked| {
+        if !has_token(asked, "page-token") {
+            let refused = error(10, None, "(#10) Requires pages_read_engagement");
+            return Reply::new(403, refused.to_string());
+        }
+        let line = &asked.line;
+        assert!(
+            line.starts_with("GET /api/v26.0/500/published_posts?"),
+            "{line}"
+        );
+        let post = json!({
+            "id": "500_7", "permalink_url": "https://www.facebook.com/500/posts/pfbid07",
+        });
+        Reply::new(200, json!({"data": [post]}).to_string())
+    })
+    .await;
+    let without_own = Meta::of_owners(&stub.config(PlatformKind::Meta)).unwrap();
+    let owner = owner(Some("500"));
+    for adapter in [adapter(&stub), without_own] {
+        for address in [
+            "https://www.facebook.com/permalink.php?story_fbid=pfbid07&id=500",
+            "https://www.facebook.com/some.page/posts/pfbid07",
+        ] {
+            let link = PostLink::parse(address).unwrap();
+            match adapter.resolve(&link, Some(&owner)).await.unwrap() {
+                Resolved::Post(found) => assert_eq!(found.native_id(), Some("500_7")),
+                other => panic!("{other:?}"),
+            }
+            let error = adapter.resolve(&link, None).await.unwrap_err();
+            assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
+        }
+        // It says nothing of other pages.
+        let before = stub.asked().len();
+        let link = "https://www.facebook.com/permalink.php?story_fbid=pfbid07&id=600";
+        let link = PostLink::parse(link).unwrap();
+        let error = adapter.resolve(&link, Some(&owner)).await.unwrap_err();
+        assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
+        assert_eq!(stub.asked().len(), before);
+    }
+}
+
+#[tokio::test]
+async fn without_access_of_its_own_only_owners_are_asked_for() {
+    let stub = Stub::start(|asked| batch(asked, linked)).await;
+    let adapter = Meta::of_owners(&stub.config(PlatformKind::Meta)).unwrap();
+    let posts = ["500_1", "500_3"].map(reference);
+    for result in adapter.fetch(&posts, None).await {
+        assert!(matches!(result, Err(PlatformError::Refused { .. })));
+    }
+    assert!(stub.asked().is_empty());
+    let results = adapter.fetch(&posts, Some(&owner(Some("500")))).await;
+    let told = found(results[0].as_ref().unwrap());
+    assert_eq!(told.metrics.views.value(), Some(70));
+    assert!(has_token(&stub.asked()[0], "page-token"));
+}
+
+#[tokio::test]
 async fn only_what_a_token_may_not_read_of_its_own_page_shows_that_it_lacks_a_permission() {
     let stub = Stub::start(|asked| batch(asked, linked)).await;
     let adapter = adapter(&stub);

@@ -10,6 +10,8 @@ fn reference(id: &str) -> PostRef {
         account_handle: None,
         seen_as_own: false,
         published_is_known: true,
+        seen_publicly: false,
+        author_id: None,
     }
 }
 
@@ -218,7 +220,7 @@ async fn short_links_are_followed_without_a_token() {
         ),
     ] {
         let link = PostLink::parse(address).unwrap();
-        match tiktok.resolve(&link).await.unwrap() {
+        match tiktok.resolve(&link, None).await.unwrap() {
             Resolved::Post(found) => {
                 assert_eq!(found.native_id(), Some(expected), "{address}");
                 assert_eq!(found.account.as_deref(), Some("some.one"), "{address}");
@@ -227,10 +229,10 @@ async fn short_links_are_followed_without_a_token() {
         }
     }
     let link = PostLink::parse("https://vm.tiktok.com/ZMprofile").unwrap();
-    let resolved = tiktok.resolve(&link).await.unwrap();
+    let resolved = tiktok.resolve(&link, None).await.unwrap();
     assert!(matches!(resolved, Resolved::NotAPost { .. }));
     let link = PostLink::parse("https://vm.tiktok.com/ZMnothing").unwrap();
-    let resolved = tiktok.resolve(&link).await.unwrap();
+    let resolved = tiktok.resolve(&link, None).await.unwrap();
     assert!(matches!(resolved, Resolved::Gone { .. }));
 
     let asked = stub.asked();

@@ -67,7 +67,7 @@ async fn a_token_that_does_not_hold_is_told_from_one_without_the_scope() {
     let mut app = about_blank(403, "Unsupported Authentication");
     app["type"] = json!(format!("{PROBLEMS}/unsupported-authentication"));
     let app = refused(403, &app).await;
-    assert!(matches!(app, PlatformError::Unauthorised { .. }), "{app}");
+    assert!(matches!(app, PlatformError::Refused { .. }), "{app}");
 
     let scope = refused(403, &about_blank(403, "Forbidden")).await;
     assert!(matches!(scope, PlatformError::Refused { .. }), "{scope}");
