@@ -197,12 +197,14 @@ async fn a_run_is_of_one_post_or_one_campaign() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_platform_says_now_is_kept_and_asked_for_once_a_minute() {
-    let app = TestApp::working().await;
+    let mut app = TestApp::working().await;
     let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
     let sample = scene::sample(&app, Platform::Instagram);
     let claim = json!({ "claimedViews": sample.figures.views });
     let ids = submitted(&ann.client, &campaign, &sample.url, claim).await;
     app.settled().await;
+    // The next check would ask meanwhile.
+    app.stop_worker().await;
     let fetch = async |client: &Client| {
         let data = client
             .ok(

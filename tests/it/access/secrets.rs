@@ -67,6 +67,8 @@ async fn only_what_hands_a_secret_out_once_has_a_field_for_one() {
         // A PlatformCredential has none of these words itself: what is shown of it is whose it is and whether it works.
         "Affiliate.credentials",
         "PlatformCredentialPayload.credential",
+        // How many there are in each state.
+        "PlatformHealth.linkedCredentials",
         "CreateAdvertiserPayload.apiKey",
         "CreateAdvertiserPayload.webhookSecret",
         "CreateAffiliatePayload.apiKey",
