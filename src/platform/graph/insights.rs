@@ -10,13 +10,13 @@ use crate::platform::lenient::{Reading, pick, reading, text};
 /// The count of one metric over the life of the object `id`, from `{"data": [row, …]}` or the same
 /// under `insights`.
 ///
-/// `None` where there is no row or no value: that is not zero. [`PlatformError::Unreachable`] where
-/// the answer has no rows at all or one of another object, or the value is no count.
+/// [`Reading::Absent`] where there is no row or no value: that is not zero.
+/// [`PlatformError::Unreachable`] where the answer has no rows at all or one of another object.
 pub(in crate::platform) fn lifetime(
     answer: &Value,
     id: &str,
     metric: &str,
-) -> Result<Option<u64>, PlatformError> {
+) -> Result<Reading, PlatformError> {
     let rows = rows(answer)?;
     if rows.iter().any(|row| is_of_another(row, id)) {
         return Err(PlatformError::unreachable(
@@ -33,23 +33,12 @@ pub(in crate::platform) fn lifetime(
         .find(|row| text(row.get("period")).as_deref() == Some("lifetime"))
         .or_else(|| named().find(|row| text(row.get("period")).is_none()));
     let Some(row) = row else {
-        return Ok(None);
+        return Ok(Reading::Absent);
     };
-    for value in [
-        row.pointer("/values/0/value"),
-        row.pointer("/total_value/value"),
-    ] {
-        match reading(value) {
-            Reading::Absent => {}
-            Reading::Count(count) => return Ok(Some(count)),
-            Reading::Garbage => {
-                return Err(PlatformError::unreachable(&format!(
-                    "{metric} is not a count"
-                )));
-            }
-        }
-    }
-    Ok(None)
+    Ok(match reading(row.pointer("/values/0/value")) {
+        Reading::Absent => reading(row.pointer("/total_value/value")),
+        told => told,
+    })
 }
 
 /// The rows as evidence: what was counted and how much, without descriptions and addresses.
@@ -136,11 +125,12 @@ mod tests {
         ] {
             assert_eq!(
                 lifetime(&answer(&[own]), id, "views").unwrap(),
-                Some(7),
+                Reading::Count(7),
                 "{own}"
             );
         }
         let nameless = json!({"data": [{"name": "views", "values": [{"value": 7}]}]});
-        assert_eq!(lifetime(&nameless, "1001_2", "views").unwrap(), Some(7));
+        let views = lifetime(&nameless, "1001_2", "views").unwrap();
+        assert_eq!(views, Reading::Count(7));
     }
 }

@@ -212,7 +212,10 @@ fn a_reported_zero_is_a_number_and_an_empty_answer_is_none() {
         let views = found(own(Ok(empty)).unwrap()).metrics.views;
         assert_eq!(views.availability(), Availability::Unavailable);
     }
-    assert_eq!(own(Ok(json!({}))).unwrap_err().advice(), Advice::Retry);
+    let odd = json!({"data": [{"name": "views", "values": [{"value": "many"}]}]});
+    for unusable in [json!({}), odd] {
+        assert_eq!(own(Ok(unusable)).unwrap_err().advice(), Advice::Retry);
+    }
 }
 
 #[test]

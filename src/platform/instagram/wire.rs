@@ -174,12 +174,15 @@ pub(super) fn own_media(
     let (views, insights) = match answer {
         Ok(answer) => {
             let views = match insights::lifetime(&answer, id, "views")? {
-                Some(value) => Observed::Reported {
+                Reading::Count(value) => Observed::Reported {
                     value,
                     definition: INSTAGRAM_VIEWS.to_owned(),
                     grade: EvidenceGrade::OwnerToken,
                 },
-                None => unavailable("Instagram has no views of this post, or not yet."),
+                Reading::Absent => unavailable("Instagram has no views of this post, or not yet."),
+                Reading::Garbage => {
+                    return Err(PlatformError::unreachable("the views are not a count"));
+                }
             };
             (views, insights::evidence(&answer))
         }

@@ -105,8 +105,29 @@ fn an_answer_without_insights_is_an_error_and_no_zero() {
             .advice(),
         Advice::Retry
     );
-    let odd = json!({"data": [row(VIEWS, "lifetime", &json!({"a": 1}))]});
-    assert_eq!(wire::both("1_2", &odd).unwrap_err().advice(), Advice::Retry);
+}
+
+#[test]
+fn a_figure_that_is_no_count_costs_that_figure_alone() {
+    let odd = json!({"link clicks": 4, "other clicks": 6});
+    for (views, clicks) in [(json!(173), odd.clone()), (odd, json!(173))] {
+        let answer = json!({"data": [
+            row(VIEWS, "lifetime", &views), row(CLICKS, "lifetime", &clicks),
+        ]});
+        let fetched = wire::both("1_2", &answer).unwrap();
+        let metrics = &found(&fetched).metrics;
+        for (told, observed) in [(&views, &metrics.views), (&clicks, &metrics.clicks)] {
+            if told.is_number() {
+                assert_eq!(observed.value(), Some(173));
+            } else {
+                assert_eq!(observed.availability(), Availability::Unavailable);
+            }
+        }
+        assert_eq!(
+            found(&fetched).raw["insights"][0]["values"][0]["value"],
+            views
+        );
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::platform::definition::{META_CLICKS, META_VIEWS};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::paging;
 use crate::platform::graph::{Fault, FaultKind, insights};
-use crate::platform::lenient::{pick, text};
+use crate::platform::lenient::{Reading, pick, text};
 use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
 
 /// Meta's name for how often a post was seen.
@@ -207,13 +207,16 @@ fn definition(metric: &str) -> &'static str {
 
 fn observed(answer: &Value, id: &str, metric: &str) -> Result<Observed, PlatformError> {
     Ok(match insights::lifetime(answer, id, metric)? {
-        Some(value) => Observed::Reported {
+        Reading::Count(value) => Observed::Reported {
             value,
             definition: definition(metric).to_owned(),
             grade: EvidenceGrade::OwnerToken,
         },
-        None => unavailable(&format!(
+        Reading::Absent => unavailable(&format!(
             "Facebook has no {metric} of this post, or not yet."
+        )),
+        Reading::Garbage => unavailable(&format!(
+            "What Facebook tells as {metric} of this post is not a count."
         )),
     })
 }
