@@ -184,13 +184,8 @@ impl<'a> Own<'a> {
                 .as_ref()
                 .is_err_and(|fault| fault.kind == FaultKind::Missing)
             {
+                // Where the list was not read just now, it is read the next time, and decides.
                 self.ids.forget(&self.key(&code));
-                // "Does not exist" is also said of what may not be seen any more: the list decides, the next time.
-                if media.is_none() {
-                    let error = "the post's insights are out of reach: its account's list is to be read again";
-                    results.insert(code, Err(PlatformError::unreachable(error)));
-                    continue;
-                }
             }
             let fetched = wire::own_media(&code, &place.id, media.as_ref(), answer)
                 .map(|fetched| self.signed(fetched, &place));

@@ -220,9 +220,6 @@ fn a_reported_zero_is_a_number_and_an_empty_answer_is_none() {
 
 #[test]
 fn an_error_of_one_media_says_what_it_says_about_the_post() {
-    let gone = own(Err(fault(100, Some(33), "Unsupported get request."))).unwrap();
-    assert!(matches!(gone, Fetched::Gone { .. }));
-
     let metric =
         "The Media Insights API does not support the views metric for this media product type.";
     for (fault, expected) in [
@@ -261,6 +258,26 @@ fn an_error_of_one_media_says_what_it_says_about_the_post() {
             "{code}"
         );
     }
+}
+
+#[test]
+fn a_media_that_its_list_has_is_there_whatever_its_insights_say() {
+    let missing = || Err(fault(100, Some(33), "Unsupported get request."));
+    let rows = [row(11, ALBUM, "2021-07-26T10:45:20+0000")];
+    let listed = page(&rows, None).media.remove(0);
+    let sighting = found(wire::own_media(ALBUM, "11", Some(&listed), missing()).unwrap());
+    match sighting.metrics.views {
+        Observed::Unavailable { reason } => {
+            assert!(reason.contains("among its account's media"), "{reason}");
+            assert!(reason.contains("Unsupported get request"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(sighting.raw["media"]["shortcode"], ALBUM);
+    assert_eq!(sighting.raw["insights"]["error"]["error_subcode"], 33);
+    assert!(!sighting.lacks_permission);
+    // Without its row nothing is known: the list is to be read.
+    assert_eq!(own(missing()).unwrap_err().advice(), Advice::Retry);
 }
 
 fn public(row: &Value) -> Sighting {
@@ -546,6 +563,47 @@ async fn without_access_of_its_own_only_owners_are_asked_for() {
     let results = adapter.fetch(&posts[..1], Some(&owner)).await;
     let views = found(results[0].clone().unwrap()).metrics.views;
     assert_eq!(views.value(), Some(9));
+}
+
+#[tokio::test]
+async fn insights_that_are_out_of_reach_make_a_post_gone_only_where_its_list_lacks_it() {
+    let start = |listed: bool| {
+        Stub::start(move |asked| {
+            if asked.line.starts_with("POST") {
+                let missing = json!({"error": {"code": 100, "error_subcode": 33, "message": "x"}});
+                let item = json!({"code": 400, "body": missing.to_string()});
+                return Reply::new(200, json!([item]).to_string());
+            }
+            let mut rows = vec![row(10, LATER, "2021-08-13T08:25:28+0000")];
+            if listed {
+                rows.push(row(11, ALBUM, "2021-07-26T10:45:20+0000"));
+            }
+            Reply::new(200, json!({ "data": rows }).to_string())
+        })
+    };
+    let post = [PostRef {
+        seen_as_own: true,
+        ..reference(ALBUM, None)
+    }];
+    for listed in [true, false] {
+        let stub = start(listed).await;
+        let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+            .unwrap()
+            .unwrap();
+        // It was found before, and its insights are out of reach: its list was not read, so nothing is known.
+        adapter.ids.remember(ALBUM, place("11"));
+        let results = adapter.fetch(&post, None).await;
+        assert_eq!(results[0].as_ref().unwrap_err().advice(), Advice::Retry);
+        // The next time the list decides.
+        match &adapter.fetch(&post, None).await[0] {
+            Ok(Fetched::Found(sighting)) if listed => {
+                let views = sighting.metrics.views.availability();
+                assert_eq!(views, Availability::Unavailable);
+            }
+            Ok(Fetched::Gone { .. }) if !listed => {}
+            other => panic!("{listed}: {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -157,7 +157,11 @@ fn milliseconds(time: &str) -> Option<i64> {
 }
 
 /// What the owner's insights say of a media. They do not say who posted it and when; the list that
-/// it was found in does.
+/// it was found in does. `media` is its row where that list was read just now.
+///
+/// "Does not exist" is also said of what may not be seen, so it never makes a post gone: what is
+/// listed is there, and what was not looked for is to be looked for, which is
+/// [`PlatformError::Unreachable`].
 pub(super) fn own_media(
     code: &str,
     id: &str,
@@ -189,12 +193,16 @@ pub(super) fn own_media(
         Err(fault) => {
             let said = fault.said();
             let views = match fault.kind {
-                FaultKind::Missing => {
-                    let mut raw = fault.raw();
-                    raw["media"] = listed;
-                    let reason = "Instagram no longer has this post.".to_owned();
-                    return Ok(Fetched::Gone { reason, raw });
+                FaultKind::Missing if media.is_none() => {
+                    return Err(PlatformError::unreachable(
+                        "the post's insights are out of reach: its account's list is to be read \
+                         again",
+                    ));
                 }
+                FaultKind::Missing => unavailable(&format!(
+                    "This post is among its account's media, and this access is not told its \
+                     views: {said}"
+                )),
                 FaultKind::BadMetric => {
                     unsupported(&format!("Instagram tells no views of this post: {said}"))
                 }
