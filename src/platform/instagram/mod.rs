@@ -30,7 +30,7 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use self::own::Own;
-use self::walk::{MediaIds, Step, Walk};
+use self::walk::{MediaIds, Step, Walk, undecided};
 use self::wire::Page;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
@@ -127,8 +127,7 @@ impl Configured {
                     Ok(wire::not_listed(handle, code, was_seen))
                 }
                 (None, Err(fault)) => public_fault(handle, code, fault),
-                // A walk that ends without an error has passed everything.
-                (None, Ok(())) => Err(PlatformError::unreachable("the list of media broke off")),
+                (None, Ok(())) => Err(undecided()),
             };
             results.insert(code.clone(), fetched);
         }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::walk::{MediaIds, Place, Step, Walk};
+use super::walk::{MediaIds, Place, Step, Walk, undecided};
 use super::wire::{self, Media, Page, bare};
 use super::{FIELDS, Results};
 use crate::platform::error::PlatformError;
@@ -116,7 +116,7 @@ impl<'a> Own<'a> {
                         rest.insert(code, None);
                     }
                     None => {
-                        rest.insert(code, error.clone());
+                        rest.insert(code, Some(error.clone().unwrap_or_else(undecided)));
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 mod identify;
 mod owner;
+mod walk;
 
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
@@ -72,29 +73,6 @@ fn the_search_ends_when_everything_is_found() {
     let second = page(&[row(2, PEACH, "2021-06-09T09:47:29+0000")], Some("b"));
     assert_eq!(walk.take(second).unwrap(), Step::Done);
     assert_eq!(walk.found(PEACH).unwrap().id, "2");
-}
-
-#[test]
-fn the_search_ends_when_the_list_is_past_the_time_of_the_shortcode() {
-    let mut walk = walk(&[ALBUM]);
-    let older = page(&[row(2, PEACH, "2021-06-09T09:47:29+0000")], Some("b"));
-    assert_eq!(walk.take(older).unwrap(), Step::Done);
-    assert!(walk.found(ALBUM).is_none());
-    assert!(walk.passed(ALBUM));
-}
-
-#[test]
-fn a_pinned_post_at_the_head_of_the_list_does_not_end_the_search() {
-    let mut walk = walk(&[ALBUM]);
-    let rows = [
-        row(2, PEACH, "2021-06-09T09:47:29+0000"),
-        row(1, LATER, "2021-08-13T08:25:28+0000"),
-    ];
-    assert!(matches!(
-        walk.take(page(&rows, Some("a"))).unwrap(),
-        Step::Next(_)
-    ));
-    assert!(!walk.passed(ALBUM));
 }
 
 #[test]

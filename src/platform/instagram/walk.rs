@@ -1,7 +1,11 @@
 //! Walking a list of media, newest first, in search of shortcodes.
 //!
 //! A shortcode tells when it was made, and a post is never older. So once the list is past that
-//! time, a post that has not turned up is not in it, and the rest of the list need not be read.
+//! time, a post that has not turned up is not in it, and the rest of the list need not be read. A
+//! list whose times do not go down is read to its end instead.
+//!
+//! A row whose shortcode cannot be read may be any post that is not newer than the row. Of such a
+//! post the list says nothing, however far it was read.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +20,9 @@ use crate::platform::link::instagram::created_after;
 /// How far the times of a list and of a shortcode may disagree.
 const TOLERANCE_MS: i64 = 60_000;
 
+/// How many posts an account can pin. They may stand before newer ones.
+const MOST_PINNED: usize = 3;
+
 /// How many pages are read at most. Instagram lists no more than ten thousand media.
 const MOST_PAGES: usize = 250;
 
@@ -27,7 +34,15 @@ const MOST_IDS: usize = 20_000;
 pub(super) struct Walk {
     wanted: HashSet<String>,
     found: HashMap<String, Media>,
+    /// How many rows were read.
+    rows: usize,
+    /// The time that the list has come down to, in milliseconds since 1970.
     reached_ms: Option<i64>,
+    /// Whether the times went up somewhere, so that they do not tell what is still to come.
+    is_out_of_order: bool,
+    /// The time of the newest row whose shortcode cannot be read; the greatest number where that
+    /// row has none.
+    unread_ms: Option<i64>,
     ended: bool,
     places: HashSet<Cursor>,
 }
@@ -47,7 +62,10 @@ impl Walk {
         Self {
             wanted: wanted.into_iter().collect(),
             found: HashMap::new(),
+            rows: 0,
             reached_ms: None,
+            is_out_of_order: false,
+            unread_ms: None,
             ended: false,
             places: HashSet::new(),
         }
@@ -59,9 +77,7 @@ impl Walk {
     /// circles, or on and on.
     pub(super) fn take(&mut self, page: Page) -> Result<Step, PlatformError> {
         for media in page.media {
-            // The last in the order of the list, not the oldest: pinned posts may stand before
-            // newer ones.
-            self.reached_ms = media.published_ms.or(self.reached_ms);
+            self.descend(&media);
             if let Some(code) = media.code.as_deref().map(bare)
                 && self.wanted.contains(code)
             {
@@ -75,7 +91,7 @@ impl Walk {
         if self
             .wanted
             .iter()
-            .all(|code| self.found.contains_key(code) || self.passed(code))
+            .all(|code| self.found.contains_key(code) || self.is_past(code))
         {
             return Ok(Step::Done);
         }
@@ -87,16 +103,58 @@ impl Walk {
         Ok(Step::Next(next))
     }
 
+    /// Notes how far down the list has come, and rows that do not say which post they are.
+    fn descend(&mut self, media: &Media) {
+        self.rows += 1;
+        if media.code.is_none() {
+            let time = media.published_ms.unwrap_or(i64::MAX);
+            self.unread_ms = self.unread_ms.max(Some(time));
+        }
+        let Some(time) = media.published_ms else {
+            return;
+        };
+        if self.rows <= MOST_PINNED {
+            return;
+        }
+        match self.reached_ms {
+            // Posts of the same seconds stand in any order.
+            Some(reached) if time > reached + TOLERANCE_MS => self.is_out_of_order = true,
+            Some(reached) => self.reached_ms = Some(reached.min(time)),
+            None => self.reached_ms = Some(time),
+        }
+    }
+
     /// The media with this shortcode, if it has turned up.
     pub(super) fn found(&self, code: &str) -> Option<Media> {
         self.found.get(code).cloned()
     }
 
-    /// Whether the part of the list that was read must have had this shortcode.
+    /// Whether the part of the list that was read must have had this shortcode, in a row that can be
+    /// read.
     pub(super) fn passed(&self, code: &str) -> bool {
-        let older = || Some(self.reached_ms? < created_after(code)? - TOLERANCE_MS);
-        self.ended || older().unwrap_or(false)
+        self.is_past(code) && !self.may_be_unread(code)
     }
+
+    /// Whether nothing that is still to come can have this shortcode.
+    fn is_past(&self, code: &str) -> bool {
+        let older = || Some(self.reached_ms? < created_after(code)? - TOLERANCE_MS);
+        self.ended || (!self.is_out_of_order && older().unwrap_or(false))
+    }
+
+    /// Whether a row whose shortcode cannot be read may have this one.
+    fn may_be_unread(&self, code: &str) -> bool {
+        self.unread_ms.is_some_and(|newest| {
+            created_after(code).is_none_or(|created| newest >= created - TOLERANCE_MS)
+        })
+    }
+}
+
+/// The error of a post that was neither found nor [passed](Walk::passed) in a list that was read as
+/// far as need be.
+pub(super) fn undecided() -> PlatformError {
+    PlatformError::unreachable(
+        "a list of media has a post without a shortcode, which may be the one that was looked for",
+    )
 }
 
 /// What a list says of a post for good.

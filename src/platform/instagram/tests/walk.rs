@@ -1,0 +1,130 @@
+//! Which posts a list that was read in part, out of order or with rows that cannot be read has.
+
+use super::*;
+
+const JUNE: &str = "2021-06-09T09:47:29+0000";
+const JULY: &str = "2021-07-26T10:45:20+0000";
+const AUGUST: &str = "2021-08-13T08:25:28+0000";
+
+/// Rows of other posts, published at these times.
+fn rows(times: &[&str]) -> Vec<Value> {
+    (100..)
+        .zip(times)
+        .map(|(id, time)| row(id, &format!("other{id}"), time))
+        .collect()
+}
+
+/// A row that does not say which post it is.
+fn unread(time: Option<&str>) -> Value {
+    json!({"id": "99", "caption": "x", "timestamp": time})
+}
+
+#[test]
+fn the_search_ends_when_the_list_is_past_the_time_of_the_shortcode() {
+    let mut walk = walk(&[ALBUM]);
+    let older = page(&rows(&[AUGUST, AUGUST, AUGUST, JUNE]), Some("b"));
+    assert_eq!(walk.take(older).unwrap(), Step::Done);
+    assert!(walk.found(ALBUM).is_none());
+    assert!(walk.passed(ALBUM));
+}
+
+#[test]
+fn pinned_posts_at_the_head_of_the_list_do_not_end_the_search() {
+    for times in [
+        &[JUNE][..],
+        &[JUNE, JUNE, JUNE][..],
+        &[JUNE, AUGUST][..],
+        &[JUNE, JUNE, JUNE, AUGUST][..],
+    ] {
+        let mut walk = walk(&[ALBUM]);
+        let step = walk.take(page(&rows(times), Some("a"))).unwrap();
+        assert!(matches!(step, Step::Next(_)), "{times:?}");
+        assert!(!walk.passed(ALBUM), "{times:?}");
+        // They are no disorder: below them the times tell how far it is.
+        let step = walk.take(page(&rows(&[JULY, JULY, JUNE]), Some("b")));
+        assert_eq!(step.unwrap(), Step::Done, "{times:?}");
+        assert!(walk.passed(ALBUM), "{times:?}");
+    }
+}
+
+#[test]
+fn a_list_in_another_order_is_read_to_its_end() {
+    let oldest_first = [JUNE, JUNE, JUNE, JUNE, JUNE, AUGUST];
+    let mut in_one_page = walk(&[ALBUM]);
+    let step = in_one_page.take(page(&rows(&oldest_first), Some("a")));
+    assert!(matches!(step.unwrap(), Step::Next(_)));
+
+    let mut across_pages = walk(&[ALBUM]);
+    across_pages
+        .take(page(&rows(&[AUGUST; 4]), Some("a")))
+        .unwrap();
+    // The newest of all comes on the next page, and an old one last.
+    let newer = ["2021-09-01T00:00:00+0000", JUNE];
+    let step = across_pages.take(page(&rows(&newer), Some("b")));
+    assert!(matches!(step.unwrap(), Step::Next(_)));
+
+    for mut walk in [in_one_page, across_pages] {
+        assert!(!walk.passed(ALBUM));
+        let last = page(&[row(11, ALBUM, JULY)], None);
+        assert_eq!(walk.take(last).unwrap(), Step::Done);
+        assert_eq!(walk.found(ALBUM).unwrap().id, "11");
+    }
+}
+
+#[test]
+fn a_row_without_a_shortcode_may_be_any_post_that_is_not_newer() {
+    for (time, may_be_it) in [
+        (None, true),
+        (Some(AUGUST), true),
+        (Some(JULY), true),
+        (Some(JUNE), false),
+    ] {
+        let mut walk = walk(&[ALBUM]);
+        let list = [row(1, LATER, AUGUST), unread(time), row(2, PEACH, JUNE)];
+        assert_eq!(walk.take(page(&list, None)).unwrap(), Step::Done);
+        assert!(walk.found(ALBUM).is_none());
+        assert_eq!(walk.passed(ALBUM), !may_be_it, "{time:?}");
+    }
+}
+
+#[test]
+fn a_row_without_a_shortcode_makes_the_search_no_longer() {
+    let mut walk = walk(&[ALBUM, LATER]);
+    let mut list = vec![unread(None), row(1, LATER, AUGUST)];
+    list.extend(rows(&[AUGUST, JUNE]));
+    assert_eq!(walk.take(page(&list, Some("b"))).unwrap(), Step::Done);
+    assert!(walk.found(LATER).is_some());
+    assert!(!walk.passed(ALBUM));
+}
+
+#[tokio::test]
+async fn a_list_with_a_row_that_cannot_be_read_makes_no_post_gone() {
+    for is_public in [false, true] {
+        let stub = Stub::start(move |asked| {
+            let doubtful = json!({"data": [unread(None)]});
+            let fields = asked.query("fields").unwrap();
+            let body = if fields.starts_with("business_discovery") {
+                json!({"business_discovery": {"media": doubtful, "id": "2"}, "id": "1"})
+            } else if is_public {
+                json!({"data": []})
+            } else {
+                doubtful
+            };
+            Reply::new(200, body.to_string())
+        })
+        .await;
+        let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+            .unwrap()
+            .unwrap();
+        let post = PostRef {
+            seen_as_own: !is_public,
+            seen_publicly: is_public,
+            ..reference(ALBUM, Some("friend"))
+        };
+        let results = adapter.fetch(&[post], None).await;
+        match &results[0] {
+            Err(error) => assert_eq!(error.advice(), Advice::Retry),
+            Ok(fetched) => panic!("{is_public}: {fetched:?}"),
+        }
+    }
+}
