@@ -1,8 +1,8 @@
 //! Insights of posts, asked with the token of one page.
 //!
 //! Of a post that the token does not see the API says that it does not exist or may not be seen,
-//! without saying which; so such a post is gone only if its page itself can be read. The configured
-//! token is known to read its page, and so that page is not asked.
+//! without saying which. So such a post is gone only if it is of the page whose token it is, which
+//! would be told of it, if it cannot be read by itself either, and if the list of its page can.
 //!
 //! One metric that the API has retired fails a whole request, so a request that fails for its
 //! parameters is repeated with one metric at a time.
@@ -141,37 +141,73 @@ impl Access {
         }
     }
 
-    /// Decides about posts that do not exist or may not be seen: where their page's posts can be
-    /// listed, they do not exist.
+    /// Decides about posts that do not exist or may not be seen. Those of another page are not asked
+    /// for: whatever came of it, this token is not told whether they are there.
     async fn decide(&self, doubtful: Vec<(&str, Fault)>, results: &mut Results) {
-        let pages: BTreeSet<String> = doubtful
-            .iter()
-            .map(|(id, _)| page_of(id).to_owned())
-            .collect();
-        let paths: Vec<String> = pages
-            .iter()
-            .map(|page| format!("{page}/published_posts?fields=id&limit=1"))
-            .collect();
-        let answers = self.graph.batch(&paths).await;
-        let readable: BTreeMap<String, Result<Value, Fault>> =
-            pages.into_iter().zip(answers).collect();
-        for (id, fault) in doubtful {
-            let result = match readable.get(page_of(id)) {
-                Some(Ok(_)) => Ok(wire::gone(id, &fault)),
-                Some(Err(probe)) if is_about_the_page(probe) => {
-                    let lacks = probe.kind == FaultKind::Permission && self.is_own(id);
-                    Ok(wire::withheld(id, &fault, lacks))
-                }
-                Some(Err(probe)) => Err(probe.clone().into()),
-                None => Err(fault.into()),
-            };
-            results.insert(id.to_owned(), result);
+        let (own, others): (Vec<_>, Vec<_>) =
+            doubtful.into_iter().partition(|(id, _)| self.is_own(id));
+        for (id, fault) in others {
+            results.insert(id.to_owned(), Ok(wire::withheld(id, &fault, false)));
+        }
+        let Some((first, _)) = own.first() else {
+            return;
+        };
+        let list = format!("{}/published_posts?fields=id&limit=1", page_of(first));
+        let posts = own.iter().map(|(id, _)| format!("{id}?fields=id"));
+        let paths: Vec<String> = std::iter::once(list).chain(posts).collect();
+        let mut answers = self.graph.batch(&paths).await.into_iter();
+        let Some(list) = answers.next() else {
+            return;
+        };
+        for ((id, fault), post) in own.into_iter().zip(answers) {
+            results.insert(id.to_owned(), decided(id, &fault, post, &list));
         }
     }
 }
 
-/// Whether an error says that the page cannot be read, rather than that the call failed.
-fn is_about_the_page(fault: &Fault) -> bool {
+/// What becomes of a post of the token's own page whose insights ended in `fault`, by what came of
+/// asking for the post itself and for the list of its page.
+fn decided(
+    id: &str,
+    fault: &Fault,
+    post: Result<Value, Fault>,
+    list: &Result<Value, Fault>,
+) -> Result<Fetched, PlatformError> {
+    match post {
+        Ok(post) if post.get("id").is_some() => return Ok(wire::shown(id, fault)),
+        Ok(_) => {
+            return Err(PlatformError::unreachable(
+                "the answer does not say which post it is of",
+            ));
+        }
+        Err(probe) if probe.kind == FaultKind::Missing => {}
+        Err(probe) => return unproved(id, fault, probe),
+    }
+    match list {
+        Ok(list) => {
+            let is_listed = wire::posts(list)?.iter().any(|post| post.id == id);
+            Ok(if is_listed {
+                wire::shown(id, fault)
+            } else {
+                wire::gone(id, fault)
+            })
+        }
+        Err(probe) => unproved(id, fault, probe.clone()),
+    }
+}
+
+/// What becomes of such a post where asking further proves nothing.
+fn unproved(id: &str, fault: &Fault, probe: Fault) -> Result<Fetched, PlatformError> {
+    if is_about_the_object(&probe) {
+        let lacks_permission = probe.kind == FaultKind::Permission;
+        Ok(wire::withheld(id, fault, lacks_permission))
+    } else {
+        Err(probe.into())
+    }
+}
+
+/// Whether an error says that the page or the post cannot be read, rather than that the call failed.
+fn is_about_the_object(fault: &Fault) -> bool {
     matches!(
         fault.kind,
         FaultKind::Missing

@@ -103,6 +103,15 @@ pub(super) fn withheld(id: &str, fault: &Fault, lacks_permission: bool) -> Fetch
     lacking(untold(id, &reason, fault), lacks_permission)
 }
 
+/// A post that is there and whose figures this access is not told.
+pub(super) fn shown(id: &str, fault: &Fault) -> Fetched {
+    let reason = format!(
+        "Facebook shows this post to this access, and not its insights: {}",
+        fault.said()
+    );
+    untold(id, &reason, fault)
+}
+
 /// The same with whether a permission was lacking.
 fn lacking(fetched: Fetched, lacks_permission: bool) -> Fetched {
     match fetched {
