@@ -23,6 +23,8 @@ pub(super) fn links(
             let (first, second) = spellings(platform, post)?;
             Ok((first, Some(second)))
         }
+        // Of a link that hides the number nobody could tell that its post is gone.
+        Kind::Vanished => Ok((spellings(platform, post)?.0, None)),
         _ => Ok((post.url.clone(), None)),
     }
 }

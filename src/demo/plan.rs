@@ -407,6 +407,9 @@ mod tests {
                     assert_eq!(link.canonical_url, again.canonical_url);
                     assert_eq!(link.native_id(), Some(planned.native_id.as_str()));
                 }
+                Kind::Vanished => {
+                    assert_eq!(link.native_id(), Some(planned.native_id.as_str()));
+                }
                 _ => {}
             }
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::alerts::Alerts;
 use super::catalogue::CAMPAIGNS;
-use super::claims::{Kind, Outcome};
+use super::claims::Outcome;
 use super::client::{Caller, text};
 use super::plan::Planned;
 use super::screen::Screen;
@@ -215,9 +215,8 @@ pub(super) fn differences(plan: &[Planned], submitted: &[Submitted], posts: &Pos
             }
             Some(_) => {}
         }
-        // A link that leads nowhere any more is not resolved.
         let native_id = found.and_then(|found| found.native_id.as_deref());
-        if planned.kind != Kind::Vanished && native_id != Some(planned.native_id.as_str()) {
+        if native_id != Some(planned.native_id.as_str()) {
             let native_id = native_id.unwrap_or("none");
             let expected = &planned.native_id;
             differs(format!(

@@ -153,19 +153,7 @@ impl Meta {
             match paging::next(&posts)? {
                 Some(next) if next != cursor => cursor = next,
                 Some(_) => break,
-                None if is_named => {
-                    return Ok(Resolved::Gone {
-                        reason: format!("No post of the Facebook page {page} has this link."),
-                    });
-                }
-                // It may well be on a page that is not this access's to list.
-                None => {
-                    return Err(PlatformError::refused(
-                        "a link without the page's number can be found among the posts of the \
-                         connected page and of a linked one only: give the link with both numbers, \
-                         the page's and the post's",
-                    ));
-                }
+                None => return Err(PlatformError::refused(unfound(is_named))),
             }
         }
         Err(PlatformError::unreachable(
@@ -293,6 +281,18 @@ fn named(post: &Listed) -> Resolved {
     match PostLink::parse(&address) {
         Ok(link) if link.native_id().is_some() => Resolved::Post(link),
         _ => no_post(),
+    }
+}
+
+/// What is said of a link that no listed post has, which may well be there: a list that names a post
+/// by its number does not show its `pfbid…`, and without its number a page may be another one.
+const fn unfound(names_page: bool) -> &'static str {
+    if names_page {
+        "no post that Facebook lists of this page has this link, which hides the post's number: give \
+         the link with both numbers, the page's and the post's"
+    } else {
+        "a link without the page's number can be found among the posts of the connected page and of \
+         a linked one only: give the link with both numbers, the page's and the post's"
     }
 }
 

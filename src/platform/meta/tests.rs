@@ -418,14 +418,23 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
         }
         other => panic!("{other:?}"),
     }
-    // Without the page's number the link may be of another page.
-    let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid03").unwrap();
-    let error = adapter.resolve(&link, None).await.unwrap_err();
-    assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
-    let link = format!("https://www.facebook.com/permalink.php?story_fbid=pfbid03&id={PAGE}");
-    let link = PostLink::parse(&link).unwrap();
-    assert!(matches!(
-        adapter.resolve(&link, None).await.unwrap(),
-        Resolved::Gone { .. }
-    ));
+    // Without the page's number the link may be of another page, and a list that names posts by
+    // their numbers has the post all the same.
+    for (link, said) in [
+        (
+            "https://www.facebook.com/p/posts/pfbid03".to_owned(),
+            "without the page's number",
+        ),
+        (
+            format!("https://www.facebook.com/permalink.php?story_fbid=pfbid03&id={PAGE}"),
+            "hides the post's number",
+        ),
+    ] {
+        let link = PostLink::parse(&link).unwrap();
+        let error = adapter.resolve(&link, None).await.unwrap_err();
+        assert!(matches!(error, PlatformError::Refused { .. }), "{error}");
+        let error = error.to_string();
+        assert!(error.contains(said), "{error}");
+        assert!(error.contains("give the link with both numbers"), "{error}");
+    }
 }
