@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::insights::{evidence, lifetime};
 use super::*;
 use crate::model::PlatformKind;
+use crate::platform::lenient::Reading;
 use crate::platform::stub::{Reply, Stub};
 use crate::platform::{Advice, Limit, PlatformError};
 
@@ -351,27 +352,31 @@ fn insights_are_matched_by_name_and_a_missing_row_is_not_zero() {
         {"name": "bare", "values": [{"value": 9}]},
     ]});
     let read = |metric| lifetime(&answer, metric).unwrap();
-    assert_eq!(read("views"), Some(21_159));
-    assert_eq!(read("zero"), Some(0));
-    assert_eq!(read("text"), Some(12));
-    assert_eq!(read("total"), Some(7));
-    assert_eq!(read("bare"), Some(9));
-    assert_eq!(read("clicks"), None);
-    assert_eq!(read("empty"), None);
-    assert_eq!(read("impressions"), None);
-    assert_eq!(lifetime(&json!({"data": []}), "views").unwrap(), None);
+    assert_eq!(read("views"), Reading::Count(21_159));
+    assert_eq!(read("zero"), Reading::Count(0));
+    assert_eq!(read("text"), Reading::Count(12));
+    assert_eq!(read("total"), Reading::Count(7));
+    assert_eq!(read("bare"), Reading::Count(9));
+    assert_eq!(read("clicks"), Reading::Absent);
+    assert_eq!(read("empty"), Reading::Absent);
+    assert_eq!(read("impressions"), Reading::Absent);
+    assert_eq!(
+        lifetime(&json!({"data": []}), "views").unwrap(),
+        Reading::Absent
+    );
 }
 
 #[test]
 fn insights_that_are_no_insights_are_an_error() {
-    for answer in [
-        json!({}),
-        json!({"data": {}}),
-        json!({"data": [{"name": "views", "period": "lifetime", "values": [{"value": -1}]}]}),
-        json!({"data": [{"name": "views", "period": "lifetime", "values": [{"value": {"a": 1}}]}]}),
-    ] {
+    for answer in [json!({}), json!({"data": {}})] {
         let error = lifetime(&answer, "views").unwrap_err();
         assert_eq!(error.advice(), Advice::Retry, "{answer}");
+    }
+    // One figure that is no count says nothing of the others.
+    for value in [json!(-1), json!({"a": 1})] {
+        let row = json!({"name": "views", "period": "lifetime", "values": [{"value": value}]});
+        let read = lifetime(&json!({"data": [row]}), "views").unwrap();
+        assert_eq!(read, Reading::Garbage, "{value}");
     }
 }
 
@@ -393,8 +398,16 @@ fn recorded_insights_are_read_and_their_evidence_holds_no_token() {
             return;
         };
         let answer = parse_answer(200, &HeaderMap::new(), body.as_bytes()).unwrap();
-        assert_eq!(lifetime(&answer, metric).unwrap(), Some(expected), "{file}");
-        assert_eq!(lifetime(&answer, "views").unwrap(), None, "{file}");
+        assert_eq!(
+            lifetime(&answer, metric).unwrap(),
+            Reading::Count(expected),
+            "{file}"
+        );
+        assert_eq!(
+            lifetime(&answer, "views").unwrap(),
+            Reading::Absent,
+            "{file}"
+        );
         let evidence = evidence(&answer);
         assert_eq!(evidence[0]["name"], metric);
         assert!(!evidence.to_string().contains("access_token"));

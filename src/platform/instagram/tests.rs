@@ -170,16 +170,6 @@ fn insights_of_the_owner_are_views_of_the_strongest_grade_the_platform_has() {
 }
 
 #[test]
-fn insights_of_another_media_are_no_figures_of_this_one() {
-    let row = json!({
-        "name": "views", "period": "lifetime", "values": [{"value": 777}],
-        "id": "17899999999999999/insights/views/lifetime",
-    });
-    let error = own(Ok(json!({"data": [row]}))).unwrap_err();
-    assert_eq!(error.advice(), Advice::Retry);
-}
-
-#[test]
 fn a_reported_zero_is_a_number_and_an_empty_answer_is_none() {
     let zero = json!({"data": [{"name": "views", "period": "lifetime", "values": [{"value": 0}]}]});
     assert_eq!(found(own(Ok(zero)).unwrap()).metrics.views.value(), Some(0));

@@ -177,7 +177,7 @@ pub(super) fn own_media(
         .is_err_and(|fault| fault.kind == FaultKind::Permission);
     let (views, insights) = match answer {
         Ok(answer) => {
-            let views = match insights::lifetime(&answer, id, "views")? {
+            let views = match insights::lifetime(&answer, "views")? {
                 Reading::Count(value) => Observed::Reported {
                     value,
                     definition: INSTAGRAM_VIEWS.to_owned(),

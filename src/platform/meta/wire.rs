@@ -26,8 +26,8 @@ const NO_CONVERSIONS: &str = "Facebook does not tell what a page's post sold.";
 
 /// Reads the insights of one post, both metrics in one answer.
 pub(super) fn both(id: &str, answer: &Value) -> Result<Fetched, PlatformError> {
-    let views = observed(answer, id, VIEWS)?;
-    let clicks = observed(answer, id, CLICKS)?;
+    let views = observed(answer, VIEWS)?;
+    let clicks = observed(answer, CLICKS)?;
     let author = Some(page_as_author(id));
     Ok(found(id, author, views, clicks, insights::evidence(answer)))
 }
@@ -47,20 +47,16 @@ pub(super) fn one_by_one(
     });
     let told = views.is_ok() || clicks.is_ok();
     let author = told.then(|| page_as_author(id));
-    let (views, views_raw) = alone(VIEWS, id, views)?;
-    let (clicks, clicks_raw) = alone(CLICKS, id, clicks)?;
+    let (views, views_raw) = alone(VIEWS, views)?;
+    let (clicks, clicks_raw) = alone(CLICKS, clicks)?;
     let raw = json!([views_raw, clicks_raw]);
     let fetched = found(id, author, views, clicks, raw);
     Ok(lacking(fetched, is_refused && is_own))
 }
 
-fn alone(
-    metric: &str,
-    id: &str,
-    answer: Result<Value, Fault>,
-) -> Result<(Observed, Value), PlatformError> {
+fn alone(metric: &str, answer: Result<Value, Fault>) -> Result<(Observed, Value), PlatformError> {
     let fault = match answer {
-        Ok(answer) => return Ok((observed(&answer, id, metric)?, insights::evidence(&answer))),
+        Ok(answer) => return Ok((observed(&answer, metric)?, insights::evidence(&answer))),
         Err(fault) => fault,
     };
     let said = fault.said();
@@ -214,8 +210,8 @@ fn definition(metric: &str) -> &'static str {
     }
 }
 
-fn observed(answer: &Value, id: &str, metric: &str) -> Result<Observed, PlatformError> {
-    Ok(match insights::lifetime(answer, id, metric)? {
+fn observed(answer: &Value, metric: &str) -> Result<Observed, PlatformError> {
+    Ok(match insights::lifetime(answer, metric)? {
         Reading::Count(value) => Observed::Reported {
             value,
             definition: definition(metric).to_owned(),

@@ -242,10 +242,8 @@ async fn author_and_time_are_read_from_a_recorded_list() {
         return;
     };
     let last = recorded("instagram/sns-sdks__python-facebook__ig_users_medias_p2.json").unwrap();
-    // They were recorded of another media.
-    let insights = recorded("instagram/sns-sdks__python-facebook__ig_medias_insights_new.json")
-        .unwrap()
-        .replace("18035507131611621", "17893085207160254");
+    let insights =
+        recorded("instagram/sns-sdks__python-facebook__ig_medias_insights_new.json").unwrap();
     let stub = Stub::start(move |asked| {
         if asked.line.starts_with("POST") {
             let item = json!({"code": 200, "body": insights});
