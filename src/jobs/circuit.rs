@@ -81,7 +81,8 @@ impl Watch {
 
     /// Takes in what came of opening a link, as [`Watch::saw_answers`]. Links are opened at the platform's web site by
     /// whatever address an affiliate gave, so one that fails says nothing of the platform, unless it was the call that was
-    /// tried. Links that are found by listing posts use the API all the same, so what is told of its budget is kept.
+    /// tried. Links that are found by listing posts use the API all the same, so what is told of its budget is kept; but for how
+    /// long a web site that fails is to be left alone concerns those who open links at it.
     pub(super) async fn saw_link<T>(
         self: &Arc<Self>,
         permit: Permit,
@@ -90,7 +91,8 @@ impl Watch {
     ) {
         let error = call.output.as_ref().err();
         let seen = Seen::of([error], credential).by(call.requests);
-        self.note(credential, call.usage, health::alone(error))
+        let limited = error.filter(|error| error.limit().is_some());
+        self.note(credential, call.usage, health::alone(limited))
             .await;
         if permit == Permit::Probe {
             self.saw(permit, credential, seen).await;

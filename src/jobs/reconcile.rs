@@ -40,7 +40,7 @@ const SNOOZE: Duration = Duration::from_secs(30);
 /// How long a job waits that nobody has access for, such as its affiliate's until another token is linked.
 const NO_ACCESS: Duration = Duration::from_mins(5);
 /// After a failed attempt, how long until the next one; times three with each.
-const FIRST_RETRY_SECONDS: f64 = 5.0;
+const FIRST_RETRY: Duration = Duration::from_secs(5);
 
 /// Checks claims on one platform, for the worker of this number, until the sender is gone.
 pub(super) async fn run(
@@ -532,7 +532,8 @@ impl Gathering {
 
     async fn retry(&self, task: &Task, error: &PlatformError) {
         let before = task::ATTEMPTS - 1 - task.attempts_left;
-        let delay = FIRST_RETRY_SECONDS * 3_f64.powi(before.clamp(0, 6)) * jitter();
+        let wait = until_retry(before, error.retry_after()).mul_f64(jitter());
+        let delay = wait.as_secs_f64();
         let put_back = async {
             let mut connection = self.app.db.get().await?;
             queue::retry(&mut connection, task.job_id, delay, &error.to_string()).await?;
@@ -576,6 +577,13 @@ fn while_failing(
     open_for.filter(|_| error.is_some_and(|error| health::is_failure(error, credential)))
 }
 
+/// How long it is at least until the next attempt, after so many that failed before this one: not less than the platform
+/// asked for.
+fn until_retry(failed_before: i32, asked: Option<Duration>) -> Duration {
+    let times = u32::try_from(failed_before.clamp(0, 6)).unwrap_or(0);
+    (FIRST_RETRY * 3_u32.pow(times)).max(asked.unwrap_or_default())
+}
+
 /// A wait as a difference of times. None is longer than a day.
 fn time_delta(wait: Duration) -> TimeDelta {
     TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1))
@@ -584,4 +592,26 @@ fn time_delta(wait: Duration) -> TimeDelta {
 /// From 1 to 1.25, so that jobs that failed together do not all come back together.
 fn jitter() -> f64 {
     1.0 + rand::random::<f64>() / 4.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_attempt_comes_three_times_later_each_time_and_not_before_the_platform_asked() {
+        let seconds = Duration::from_secs;
+        for (failed_before, asked, expected) in [
+            (0, None, seconds(5)),
+            (1, None, seconds(15)),
+            (3, None, seconds(135)),
+            (0, Some(seconds(120)), seconds(120)),
+            (3, Some(seconds(120)), seconds(135)),
+            (0, Some(Duration::ZERO), seconds(5)),
+            (-1, None, seconds(5)),
+        ] {
+            let wait = until_retry(failed_before, asked);
+            assert_eq!(wait, expected, "{failed_before} {asked:?}");
+        }
+    }
 }

@@ -31,6 +31,8 @@ pub enum PlatformError {
     /// No usable answer: network, time-out, server error, or an answer that cannot be read.
     #[error("unreachable: {detail}")]
     Unreachable {
+        /// How long the platform asks not to be asked again, where it says so: at most a day.
+        retry_after: Option<Duration>,
         /// What happened, at most 300 characters.
         detail: String,
     },
@@ -64,7 +66,8 @@ pub enum Limit {
 /// What the caller does about a [`PlatformError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Try again, with the caller's own back-off; the attempt counts.
+    /// Try again, with the caller's own back-off and not before [`PlatformError::retry_after`]; the
+    /// attempt counts.
     Retry,
     /// Wait without losing an attempt; as long as the platform asked, where it said so.
     Snooze(Option<Duration>),
@@ -82,6 +85,16 @@ impl PlatformError {
         }
     }
 
+    /// How long the platform asks to wait, where it says so.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Unreachable { retry_after, .. } => {
+                *retry_after
+            }
+            Self::Unauthorised { .. } | Self::Refused { .. } => None,
+        }
+    }
+
     /// Whose limit was reached; none where it is about something else.
     pub const fn limit(&self) -> Option<Limit> {
         match self {
@@ -94,7 +107,7 @@ impl PlatformError {
     pub fn detail(&self) -> &str {
         match self {
             Self::RateLimited { detail, .. }
-            | Self::Unreachable { detail }
+            | Self::Unreachable { detail, .. }
             | Self::Unauthorised { detail, .. }
             | Self::Refused { detail } => detail,
         }
@@ -148,7 +161,13 @@ impl PlatformError {
     }
 
     pub(super) fn unreachable(detail: &str) -> Self {
+        Self::unreachable_for(None, detail)
+    }
+
+    /// No usable answer; with how long the platform asks to wait, if it does.
+    pub(super) fn unreachable_for(retry_after: Option<Duration>, detail: &str) -> Self {
         Self::Unreachable {
+            retry_after,
             detail: clean(detail),
         }
     }
@@ -262,6 +281,12 @@ mod tests {
             Advice::Snooze(None)
         );
         assert_eq!(PlatformError::unreachable("x").advice(), Advice::Retry);
+        assert_eq!(PlatformError::unreachable("x").retry_after(), None);
+        let failing = PlatformError::unreachable_for(wait, "x");
+        assert_eq!(
+            (failing.advice(), failing.retry_after()),
+            (Advice::Retry, wait)
+        );
         assert_eq!(PlatformError::unauthorised("x").advice(), Advice::GiveUp);
         assert_eq!(PlatformError::expired("x").advice(), Advice::GiveUp);
         assert_eq!(PlatformError::refused("x").advice(), Advice::GiveUp);

@@ -278,15 +278,19 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     clippy::disallowed_methods,
     reason = "only where an answer has no date of its own, and only for how long to wait"
 )]
-fn machine_now() -> DateTime<Utc> {
+pub(super) fn machine_now() -> DateTime<Utc> {
     Utc::now()
 }
 
 /// A time as headers write it.
 pub(super) fn http_date(text: &str) -> Option<DateTime<Utc>> {
-    // The dates of HTTP are a form of those of e-mail.
-    let date = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-    Some(date.with_timezone(&Utc))
+    let text = text.trim();
+    // The dates of HTTP are a form of those of e-mail, to which "UTC", as X writes it, is no zone.
+    let date = match text.strip_suffix(" UTC") {
+        Some(time) => DateTime::parse_from_rfc2822(&format!("{time} GMT")),
+        None => DateTime::parse_from_rfc2822(text),
+    };
+    Some(date.ok()?.with_timezone(&Utc))
 }
 
 /// What a status outside 2xx means, whatever the body says; `None` for 2xx. `said` is the
@@ -310,7 +314,7 @@ pub(super) fn status_error(status: u16, headers: &HeaderMap, said: &str) -> Opti
     } else if refused {
         PlatformError::refused(&detail)
     } else {
-        PlatformError::unreachable(&detail)
+        PlatformError::unreachable_for(retry_after(headers), &detail)
     };
     Some(error)
 }
@@ -372,6 +376,37 @@ mod tests {
         ] {
             let headers = headers(&[date, ("retry-after", text)]);
             assert_eq!(retry_after(&headers), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_ends_in_gmt_or_as_x_writes_it_in_utc() {
+        let expected = DateTime::from_timestamp(1_665_182_597, 0);
+        for text in [
+            "Fri, 07 Oct 2022 22:43:17 GMT",
+            "Fri, 07 Oct 2022 22:43:17 UTC",
+            " Fri, 07 Oct 2022 22:43:17 UTC ",
+        ] {
+            assert_eq!(http_date(text), expected, "{text}");
+        }
+        for text in ["UTC", " UTC", "today UTC", ""] {
+            assert_eq!(http_date(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_fails_says_how_long_to_wait_as_one_that_limits_does() {
+        for status in [500, 502, 503, 504, 522] {
+            for (text, expected) in [
+                ("120", Some(Duration::from_mins(2))),
+                ("99999999", Some(MAX_WAIT)),
+                ("soon", None),
+            ] {
+                let told = headers(&[("retry-after", text)]);
+                let error = status_error(status, &told, "").unwrap();
+                assert_eq!(error.advice(), Advice::Retry, "{status} {text}");
+                assert_eq!(error.retry_after(), expected, "{status} {text}");
+            }
         }
     }
 

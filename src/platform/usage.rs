@@ -12,7 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::error::Limit;
-use super::http::{header, header_seconds, http_date};
+use super::http::{header, header_seconds, http_date, machine_now};
 use super::lenient::integer;
 use crate::model::PlatformKind;
 
@@ -74,12 +74,17 @@ fn whole(text: &str) -> Option<u64> {
     whole.parse().ok()
 }
 
-/// How long until X's window of calls ends, by the answer's own clock; zero where it has ended.
+/// How long until X's window of calls ends, by the answer's own clock; zero where it has ended. Where
+/// the answer has no readable date this machine's clock has to do, by which a window that seems to
+/// have ended says nothing.
 pub(super) fn until_reset(headers: &HeaderMap) -> Option<Duration> {
     let reset: i64 = header(headers, "x-rate-limit-reset")?.trim().parse().ok()?;
-    let now = http_date(header(headers, "date")?)?;
-    let seconds = u64::try_from(reset.saturating_sub(now.timestamp())).unwrap_or(0);
-    Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
+    let told = header(headers, "date").and_then(http_date);
+    let now = told.unwrap_or_else(machine_now);
+    match u64::try_from(reset.saturating_sub(now.timestamp())) {
+        Ok(seconds) => Some(Duration::from_secs(seconds).min(LONGEST_WAIT)),
+        Err(_) => told.map(|_| Duration::ZERO),
+    }
 }
 
 /// The usage headers of the Graph API. Their names and the names of their fields differ from host to
@@ -266,6 +271,25 @@ mod tests {
         assert_eq!(told("1445412000", date), counted(3499, Some(0)));
         assert_eq!(told("1945412000", date), counted(3499, Some(86_400)));
         assert_eq!(told("1445412780", "today"), counted(3499, None));
+        // As it was recorded.
+        let recorded = told("1665183228", "Fri, 07 Oct 2022 22:43:17 UTC");
+        assert_eq!(recorded, counted(3499, Some(631)));
+    }
+
+    #[test]
+    fn without_a_readable_date_the_end_of_xs_window_is_told_by_this_machines_clock() {
+        let reset = (machine_now().timestamp() + 900).to_string();
+        for date in [None, Some("today")] {
+            let mut pairs = vec![("x-rate-limit-reset", reset.as_str())];
+            pairs.extend(date.map(|date| ("date", date)));
+            let wait = until_reset(&headers(&pairs)).unwrap().as_secs();
+            assert!((600..=900).contains(&wait), "{wait} s");
+        }
+        let far = headers(&[("x-rate-limit-reset", "99999999999")]);
+        assert_eq!(until_reset(&far), Some(LONGEST_WAIT));
+        // One that is over by a clock that may be ahead is not known to be.
+        let past = headers(&[("x-rate-limit-reset", "1445412780")]);
+        assert_eq!(until_reset(&past), None);
     }
 
     #[test]

@@ -25,24 +25,29 @@ pub struct Alone {
     pub application: Option<Duration>,
 }
 
-/// For how long a platform wants to be left alone by these errors. Calls that this program held back itself were no word of
-/// the platform's.
+/// For how long a platform wants to be left alone by these errors. One that fails and says for how long is that for whoever
+/// asks. Calls that this program held back itself were no word of the platform's.
 pub fn alone<'a>(errors: impl IntoIterator<Item = &'a PlatformError>) -> Alone {
     let mut alone = Alone::default();
     for error in errors {
-        let PlatformError::RateLimited {
-            retry_after, limit, ..
-        } = error
-        else {
-            continue;
+        let (wait, limit) = match error {
+            PlatformError::RateLimited {
+                retry_after, limit, ..
+            } => (retry_after.unwrap_or(SNOOZE), *limit),
+            PlatformError::Unreachable {
+                retry_after: Some(wait),
+                ..
+            } => (*wait, Limit::Application),
+            PlatformError::Unreachable { .. }
+            | PlatformError::Unauthorised { .. }
+            | PlatformError::Refused { .. } => continue,
         };
-        let wait = Some(retry_after.unwrap_or(SNOOZE).max(LEAST_WAIT));
         let longest = match limit {
             Limit::Credential => &mut alone.credential,
             Limit::Application => &mut alone.application,
             Limit::Program => continue,
         };
-        *longest = (*longest).max(wait);
+        *longest = (*longest).max(Some(wait.max(LEAST_WAIT)));
     }
     alone
 }

@@ -40,7 +40,13 @@ fn tally(successes: i64, failures: i64) -> Tally {
 }
 
 fn no_answer() -> PlatformError {
+    fails_for(None)
+}
+
+/// A server error that asks to wait for so long, if it does.
+fn fails_for(seconds: Option<u64>) -> PlatformError {
     PlatformError::Unreachable {
+        retry_after: seconds.map(Duration::from_secs),
         detail: "HTTP 500".to_owned(),
     }
 }
@@ -359,12 +365,31 @@ fn the_longest_time_that_was_asked_for_counts_for_whoever_it_was_asked_of() {
         limited_by(Limit::Application, Some(7)),
         // No word of the platform's.
         limited_by(Limit::Program, Some(900)),
+        no_answer(),
     ];
     let both = Alone {
         credential: Some(LEAST_WAIT),
         application: Some(Duration::from_mins(1)),
     };
     assert_eq!(alone(&several), both);
+}
+
+#[test]
+fn a_server_that_fails_and_asks_to_wait_is_left_alone_by_everybody() {
+    let everybody = |seconds| Alone {
+        credential: None,
+        application: Some(Duration::from_secs(seconds)),
+    };
+    assert_eq!(alone([&fails_for(Some(120))]), everybody(120));
+    let several = [no_answer(), fails_for(Some(120)), fails_for(Some(300))];
+    assert_eq!(alone(&several), everybody(300));
+    assert_eq!(
+        alone([&fails_for(Some(0))]),
+        everybody(LEAST_WAIT.as_secs())
+    );
+    // It fails all the same.
+    let seen = Seen::of([Some(&fails_for(Some(120)))], OWN);
+    assert!(seen.is_failure(), "{seen:?}");
 }
 
 #[test]

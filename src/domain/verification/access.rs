@@ -209,6 +209,7 @@ mod tests {
 
     fn unreachable() -> PlatformError {
         PlatformError::Unreachable {
+            retry_after: None,
             detail: String::new(),
         }
     }

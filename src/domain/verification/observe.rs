@@ -248,7 +248,7 @@ impl Asking<'_> {
             let call = gated(gate, self.adapter.resolve(&link, owner)).await;
             let answer = call.output;
             let error = answer.as_ref().err();
-            let alone = health::alone(error);
+            let alone = health::alone(error.filter(|error| error.limit().is_some()));
             health::note(self.app, platform, &credential, call.usage, alone).await?;
             if let Some(linked) = asker {
                 note_link(self.app, linked, error).await;

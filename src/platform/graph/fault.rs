@@ -97,7 +97,7 @@ impl Fault {
     pub(super) fn from_status(status: u16, headers: &HeaderMap) -> Self {
         match status_error(status, headers, "") {
             Some(PlatformError::Refused { detail }) if status != 405 => {
-                PlatformError::Unreachable { detail }.into()
+                PlatformError::unreachable(&detail).into()
             }
             Some(error) => error.into(),
             None => PlatformError::unreachable("an answer without content").into(),

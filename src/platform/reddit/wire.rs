@@ -13,7 +13,9 @@ use serde_json::{Map, Value, json};
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
 use crate::platform::definition::REDDIT_VIEWS;
 use crate::platform::error::{Limit, PlatformError, hide};
-use crate::platform::http::{Answer, header_seconds, json as parse_json, status_error};
+use crate::platform::http::{
+    Answer, header_seconds, json as parse_json, retry_after, status_error,
+};
 use crate::platform::lenient::{Reading, count, counted, flag, integer, pick, reading, text};
 use crate::platform::{Account, Fetched, Sighting, unsupported};
 
@@ -150,7 +152,7 @@ fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
     let error = match status_error(answer.status, &answer.headers, &said)? {
         // Where the API does not say so itself a proxy or an overloaded edge speaks.
         PlatformError::Refused { detail } if said.is_empty() => {
-            PlatformError::Unreachable { detail }
+            PlatformError::unreachable_for(retry_after(&answer.headers), &detail)
         }
         error => error,
     };

@@ -201,7 +201,9 @@ impl Said {
                 PlatformError::rate_limited(Some(wait), &detail)
             }
             Some("invalid_params") => PlatformError::refused(&detail),
-            Some("internal_error") => PlatformError::unreachable(&detail),
+            Some("internal_error") => {
+                PlatformError::unreachable_for(retry_after(&answer.headers), &detail)
+            }
             Some(_) => status_error(answer.status, &answer.headers, &words)
                 .map_or_else(|| PlatformError::refused(&detail), waiting),
         })
@@ -213,7 +215,7 @@ impl Said {
 fn unnamed(answer: &Answer) -> Option<PlatformError> {
     Some(match status_error(answer.status, &answer.headers, "")? {
         PlatformError::Refused { detail } if answer.status != 405 => {
-            PlatformError::Unreachable { detail }
+            PlatformError::unreachable_for(retry_after(&answer.headers), &detail)
         }
         error => waiting(error),
     })

@@ -195,7 +195,7 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
     match status_error(answer.status, &answer.headers, &said) {
         // A proxy or an overloaded edge speaks, not the API.
         Some(PlatformError::Refused { detail }) if said.is_empty() => {
-            PlatformError::Unreachable { detail }
+            PlatformError::unreachable_for(retry_after(&answer.headers), &detail)
         }
         Some(error) => error.or_wait(until_reset(&answer.headers)),
         None => PlatformError::unreachable(&format!("no list of posts: {detail}")),

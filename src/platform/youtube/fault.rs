@@ -77,7 +77,10 @@ pub(super) fn read(answer: &Answer, secrets: &[&str]) -> Result<Value, PlatformE
 /// edge speaks, so that it refuses says nothing about a video.
 fn of_status(answer: &Answer) -> Option<PlatformError> {
     match status_error(answer.status, &answer.headers, "")? {
-        PlatformError::Refused { detail } => Some(PlatformError::Unreachable { detail }),
+        PlatformError::Refused { detail } => Some(PlatformError::unreachable_for(
+            retry_after(&answer.headers),
+            &detail,
+        )),
         error => Some(error),
     }
 }
@@ -109,7 +112,7 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
     } else if has(&CREDENTIALS) || about_the_key() {
         PlatformError::unauthorised(&said)
     } else if has(&TEMPORARY) {
-        PlatformError::unreachable(&said)
+        PlatformError::unreachable_for(retry_after(&answer.headers), &said)
     } else {
         status_of(error, answer)
             .and_then(|status| status_error(status, &answer.headers, &said))

@@ -1,12 +1,13 @@
 //! What a platform still allows is shared: by all workers, and by all campaigns.
 
 use countersign::jobs::{Worker, WorkerOptions};
-use countersign::simulator::{Fault, FaultKind, Platform};
+use countersign::model::PlatformKind;
+use countersign::simulator::{Fault, FaultKind, Platform, World};
 use serde_json::json;
 
-use super::{count, finals, later, posts, program, submit_all};
+use super::{count, finals, later, posts, program, put_back, submit_all};
 use crate::scene::row;
-use crate::support::{TestApp, until};
+use crate::support::{Receiver, TestApp, until};
 
 /// A window that does not end while a test runs; adapters take it for a day.
 const ENDLESS: Option<u64> = Some(1_000_000_000);
@@ -54,6 +55,35 @@ async fn whoever_is_asked_to_wait_makes_all_others_wait() {
     until("all claims are checked", async || finals(&app).await == 30).await;
     other.stop().await;
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_and_says_for_how_long_is_asked_by_nobody_until_then() {
+    let server = Receiver::start().await;
+    server.answer(503, &["retry-after: 120"]);
+    let world = World::new(7).with_frozen_growth();
+    let mut app = TestApp::set_up(world, &[], |config| {
+        let of_it = config.platforms.iter_mut();
+        for (_, setting) in of_it.filter(|(kind, _)| *kind == PlatformKind::X) {
+            setting.base_url = server.url.parse().unwrap();
+        }
+    })
+    .await;
+    let (affiliate, campaign) = program(&app).await;
+    let posts = posts(&app, Platform::X, 3);
+    submit_all(&affiliate, &campaign, &posts[..1]).await;
+    app.start_worker();
+    // It has failed, which costs an attempt.
+    put_back(&app, 4).await;
+
+    submit_all(&affiliate, &campaign, &posts[1..]).await;
+    until("the others wait", async || count(&app, WAITING).await == 2).await;
+    assert_eq!(server.received().len(), 1);
+    let least = "SELECT extract(epoch FROM min(attempt_at) - countersign_now())::bigint FROM mq_msgs \
+        WHERE name = 'reconcile'";
+    let least = app.database.number(least).await;
+    assert!(least >= 60, "the first waits {least} s, not 120");
+    app.abandon().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
