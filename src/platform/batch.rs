@@ -1,18 +1,39 @@
 //! The posts of one fetch by their ids: each is asked for once, in parts as large as the API allows, and the answers come back
 //! in the order of the posts.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 
 use super::error::PlatformError;
 use super::{Fetched, PostRef};
 use crate::model::PlatformKind;
 
+/// What an answer says of posts, by their ids.
+pub(super) type Told = HashMap<String, Result<Fetched, PlatformError>>;
+
+/// Takes in what a row of an answer says of a post. Where a post has two rows that say two things, neither counts: nobody
+/// can tell which of them is its own.
+pub(super) fn take_row(told: &mut Told, id: String, fetched: Fetched) {
+    match told.entry(id) {
+        Entry::Vacant(place) => {
+            place.insert(Ok(fetched));
+        }
+        Entry::Occupied(mut place) => {
+            if place.get().as_ref().ok() != Some(&fetched) {
+                *place.get_mut() = Err(PlatformError::unreachable(
+                    "the answer says two different things of this post",
+                ));
+            }
+        }
+    }
+}
+
 /// What is asked for in one fetch, and what was said of it so far.
 pub(super) struct Batch {
     kind: PlatformKind,
     /// The id of each post; none where it has none of this platform.
     keys: Vec<Option<String>>,
-    told: HashMap<String, Result<Fetched, PlatformError>>,
+    told: Told,
 }
 
 impl Batch {

@@ -16,8 +16,8 @@ mod tests;
 use async_trait::async_trait;
 use reqwest::header::AUTHORIZATION;
 
-use self::wire::{Lookup, Results};
-use super::batch::Batch;
+use self::wire::Lookup;
+use super::batch::{Batch, Told};
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, bearer};
@@ -73,11 +73,7 @@ impl X {
 
     /// Asks for up to a hundred ids; in an owner's name those whose private figures are refused are
     /// asked for twice.
-    async fn lookup(
-        &self,
-        ids: &[String],
-        owner: Option<&Owner>,
-    ) -> Result<Results, PlatformError> {
+    async fn lookup(&self, ids: &[String], owner: Option<&Owner>) -> Result<Told, PlatformError> {
         let Some(owner) = owner else {
             let token = self.token.as_ref().ok_or_else(|| no_access(self.kind()))?;
             let answer = self.ask(ids, FIELDS, token).await?;

@@ -135,6 +135,10 @@ fn views_that_are_not_told_are_no_zero_and_a_zero_is_one() {
         (json!({"impression_count": {"a": 1}}), None),
         (json!(null), None),
         (json!({"impression_count": 0}), Some(0)),
+        (
+            json!({"impression_count": 0, "like_count": 0, "reply_count": 0}),
+            Some(0),
+        ),
         (json!({"impression_count": "12"}), Some(12)),
     ] {
         let mut odd = post(ID);
@@ -145,6 +149,64 @@ fn views_that_are_not_told_are_no_zero_and_a_zero_is_one() {
             assert_eq!(views.availability(), Availability::Unavailable, "{told}");
         }
     }
+}
+
+#[test]
+fn no_views_beside_reactions_are_no_count() {
+    // The recorded answers show it of posts from before X counted, and of reposts since.
+    let old = "1278347468690915330";
+    for (id, field, count, words) in [
+        (
+            old,
+            "retweet_count",
+            4321,
+            "0 views beside 4321 other reactions: it counts none of posts from before 15 December",
+        ),
+        (
+            ID,
+            "like_count",
+            1,
+            "0 views beside 1 other reaction: it does not count those of this post",
+        ),
+        (ID, "reply_count", 2, "beside 2 other reactions"),
+        (ID, "quote_count", 3, "beside 3 other reactions"),
+        (ID, "bookmark_count", 4, "beside 4 other reactions"),
+    ] {
+        let mut uncounted = post(id);
+        uncounted.as_object_mut().unwrap().remove("created_at");
+        uncounted["public_metrics"] = json!({"impression_count": 0, field: count});
+        match one(&uncounted).metrics.views {
+            Observed::Unavailable { reason } => assert!(reason.contains(words), "{reason}"),
+            other => panic!("{field}: {other:?}"),
+        }
+        uncounted["public_metrics"]["impression_count"] = json!(1);
+        assert_eq!(one(&uncounted).metrics.views.value(), Some(1), "{field}");
+    }
+}
+
+#[test]
+fn a_post_of_which_an_answer_says_two_things_is_unknown() {
+    let mut other = post("1");
+    other["public_metrics"]["impression_count"] = json!(500);
+    let told = lookup(&["1", "2"], &body(&[post("1"), other, post("2")], &[]));
+    let error = told.results["1"].as_ref().unwrap_err();
+    assert_eq!(error.advice(), Advice::Retry);
+    assert_eq!(found(&told.results["2"]).metrics.views.value(), Some(9120));
+
+    let told = lookup(&["1"], &body(&[post("1"), post("1")], &[]));
+    assert_eq!(found(&told.results["1"]).metrics.views.value(), Some(9120));
+}
+
+#[test]
+fn only_known_figures_are_kept_as_evidence() {
+    let mut odd = post(ID);
+    odd["public_metrics"]["something_new"] = json!("long".repeat(1000));
+    odd["non_public_metrics"] = json!({"url_link_clicks": 4, "something_new": [1, 2]});
+    odd["organic_metrics"] = json!({"impression_count": 1});
+    let raw = one(&odd).raw;
+    assert_eq!(raw["non_public_metrics"], json!({"url_link_clicks": 4}));
+    assert_eq!(raw["public_metrics"], post(ID)["public_metrics"]);
+    assert_eq!(raw.get("organic_metrics"), None);
 }
 
 #[test]
@@ -159,9 +221,11 @@ fn an_owner_is_told_clicks_zero_included() {
     assert_eq!(sighting.metrics.clicks, clicks);
     assert_eq!(sighting.raw["non_public_metrics"]["url_link_clicks"], 0);
 
+    // A figure that anybody is told is no stronger for who asks.
     own["non_public_metrics"] = json!({"engagements": 345});
     let metrics = one(&own).metrics;
-    assert_eq!(metrics.views, reported(9120, "x.impression_count", owner));
+    let public = reported(9120, "x.impression_count", EvidenceGrade::Public);
+    assert_eq!(metrics.views, public);
     assert_eq!(metrics.clicks.availability(), Availability::Unavailable);
 }
 
@@ -297,6 +361,14 @@ fn a_limit_of_calls_ends_with_its_window() {
     let secs = |seconds| Some(Duration::from_secs(seconds));
     for (headers, expected) in [
         (vec![date, ("x-rate-limit-reset", "1445412545")], secs(65)),
+        // As it was recorded.
+        (
+            vec![
+                ("date", "Fri, 07 Oct 2022 22:43:17 UTC"),
+                ("x-rate-limit-reset", "1665183228"),
+            ],
+            secs(631),
+        ),
         (vec![date, ("x-rate-limit-reset", "1445412000")], secs(0)),
         (
             vec![date, ("x-rate-limit-reset", "9999999999")],

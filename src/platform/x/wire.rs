@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::batch::{Told, take_row};
 use crate::platform::definition::{X_CLICKS, X_VIEWS};
 use crate::platform::error::{Limit, PlatformError, clean, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
@@ -25,6 +26,19 @@ const VIEWS: &str = "impression_count";
 
 /// X's name for how often the links of a post were followed.
 const CLICKS: &str = "url_link_clicks";
+
+/// What was done with a post beside seeing it.
+const REACTIONS: [&str; 5] = [
+    "bookmark_count",
+    "like_count",
+    "quote_count",
+    "reply_count",
+    "retweet_count",
+];
+
+/// The 15th of December 2022, in seconds since 1970. X began to count the views of posts in this
+/// month, and shows 0 of those from before.
+const COUNTED_SINCE_S: i64 = 1_671_062_400;
 
 const NO_VIEWS: &str = "X does not tell how often this post was seen.";
 const NO_CLICKS: &str = "X tells how often a post's link was followed only to its owner, and only \
@@ -54,22 +68,37 @@ const NO_ACCESS: [&str; 3] = [
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What is kept of a post as evidence.
-const EVIDENCE: [&str; 5] = [
-    "author_id",
-    "created_at",
-    "id",
-    "non_public_metrics",
-    "public_metrics",
-];
+const EVIDENCE: [&str; 3] = ["author_id", "created_at", "id"];
 
-/// What is known of each post, by its id.
-pub(super) type Results = HashMap<String, Result<Fetched, PlatformError>>;
+/// What is kept of a post's figures as evidence, group by group.
+const EVIDENT_FIGURES: [(&str, &[&str]); 2] = [
+    (
+        "non_public_metrics",
+        &[
+            "engagements",
+            "impression_count",
+            "url_link_clicks",
+            "user_profile_clicks",
+        ],
+    ),
+    (
+        "public_metrics",
+        &[
+            "bookmark_count",
+            "impression_count",
+            "like_count",
+            "quote_count",
+            "reply_count",
+            "retweet_count",
+        ],
+    ),
+];
 
 /// What an answer says of the posts that were asked for.
 #[derive(Debug)]
 pub(super) struct Lookup {
     /// One result for each.
-    pub(super) results: Results,
+    pub(super) results: Told,
     /// Those that are left out because a field was asked that is not for whoever asks. They may
     /// well be there; until they are asked for without it, their result is an error.
     pub(super) again: Vec<String>,
@@ -99,20 +128,23 @@ pub(super) fn parse_lookup(
     secrets: &[&str],
 ) -> Result<Lookup, PlatformError> {
     let body = body(answer, secrets)?;
-    let posts = by_id(rows(&body, "/data"));
     let users = by_id(rows(&body, "/includes/users"));
     let problems: Vec<Problem> = rows(&body, "/errors")
         .filter(|row| is_about_a_post(row))
         .map(|row| problem(row, secrets))
         .collect();
 
-    let mut results = Results::new();
+    let mut posts = Told::new();
+    for row in rows(&body, "/data") {
+        if let Some(id) = text(row.get("id")) {
+            let post = found(&id, row, &users);
+            take_row(&mut posts, id, post);
+        }
+    }
+    let mut results = Told::new();
     let mut again = Vec::new();
     for id in asked {
-        let result = match posts.get(id) {
-            Some(post) => Ok(found(id, post, &users)),
-            None => left_out(id, &problems),
-        };
+        let result = posts.remove(id).unwrap_or_else(|| left_out(id, &problems));
         if result.is_err() && is_refused_a_field(id, &problems) {
             again.push(id.clone());
         }
@@ -327,20 +359,17 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
     let private = post
         .get("non_public_metrics")
         .filter(|metrics| metrics.is_object());
-    let grade = if private.is_some() {
-        EvidenceGrade::OwnerToken
-    } else {
-        EvidenceGrade::Public
-    };
-    let views = figure(private, VIEWS).or_else(|| figure(public, VIEWS));
-    let clicks = figure(private, CLICKS);
+    let published_at = published_at(post).or_else(|| numbered_at(id));
     let metrics = Metrics {
-        views: observed(views, X_VIEWS, grade, NO_VIEWS),
-        clicks: observed(clicks, X_CLICKS, grade, NO_CLICKS),
+        views: views(public, private, published_at),
+        clicks: match figure(private, CLICKS) {
+            Some(value) => reported(value, X_CLICKS, EvidenceGrade::OwnerToken),
+            None => unavailable(NO_CLICKS),
+        },
         conversions: unsupported(NO_CONVERSIONS),
     };
     let author = author(post, users);
-    let mut raw = pick(post, &EVIDENCE);
+    let mut raw = evidence(post);
     if let Some(handle) = author.as_ref().and_then(|author| author.handle.as_deref()) {
         raw["username"] = json!(handle);
     }
@@ -349,24 +378,65 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
         raw,
         context: context(public),
         author,
-        published_at: published_at(post).or_else(|| numbered_at(id)),
+        published_at,
         spend: None,
         lacks_permission: false,
     })
+}
+
+/// How often a post was seen: what its owner is told, else what anybody is. A post that nobody saw is
+/// one to which nobody reacted, so a zero beside reactions is no count.
+fn views(
+    public: Option<&Value>,
+    private: Option<&Value>,
+    published_at: Option<DateTime<Utc>>,
+) -> Observed {
+    let owners = figure(private, VIEWS).map(|value| (value, EvidenceGrade::OwnerToken));
+    let told = owners.or_else(|| Some((figure(public, VIEWS)?, EvidenceGrade::Public)));
+    match (told, reactions(public)) {
+        (Some((0, _)), others) if others > 0 => uncounted(others, published_at),
+        (Some((value, grade)), _) => reported(value, X_VIEWS, grade),
+        (None, _) => unavailable(NO_VIEWS),
+    }
+}
+
+fn reactions(public: Option<&Value>) -> u64 {
+    REACTIONS
+        .into_iter()
+        .filter_map(|name| figure(public, name))
+        .fold(0, u64::saturating_add)
+}
+
+fn uncounted(others: u64, published_at: Option<DateTime<Utc>>) -> Observed {
+    let beside = counted(others, "other reaction");
+    let is_old = published_at.is_some_and(|at| at.timestamp() < COUNTED_SINCE_S);
+    let why = if is_old {
+        "it counts none of posts from before 15 December 2022"
+    } else {
+        "it does not count those of this post"
+    };
+    unavailable(&format!("X shows 0 views beside {beside}: {why}."))
+}
+
+fn evidence(post: &Value) -> Value {
+    let mut kept = pick(post, &EVIDENCE);
+    for (group, names) in EVIDENT_FIGURES {
+        if let Some(figures) = post.get(group) {
+            kept[group] = pick(figures, names);
+        }
+    }
+    kept
 }
 
 fn figure(metrics: Option<&Value>, name: &str) -> Option<u64> {
     count(metrics?.get(name))
 }
 
-fn observed(value: Option<u64>, definition: &str, grade: EvidenceGrade, without: &str) -> Observed {
-    match value {
-        Some(value) => Observed::Reported {
-            value,
-            definition: definition.to_owned(),
-            grade,
-        },
-        None => unavailable(without),
+fn reported(value: u64, definition: &str, grade: EvidenceGrade) -> Observed {
+    Observed::Reported {
+        value,
+        definition: definition.to_owned(),
+        grade,
     }
 }
 
