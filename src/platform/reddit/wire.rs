@@ -4,13 +4,13 @@
 //! each is read on its own and none is required but the list itself: a post counts as gone only by
 //! a list that is surely whole.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, Secret};
+use crate::platform::batch::{Told, take_row};
 use crate::platform::definition::REDDIT_VIEWS;
 use crate::platform::error::{Limit, PlatformError, hide};
 use crate::platform::http::{
@@ -109,11 +109,11 @@ pub(super) fn parse_info(
     secrets: &[&str],
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
     if let Some(error) = refusal(answer, secrets) {
-        return Err(error);
+        return Err(of_the_call(error, Some(answer.status)));
     }
     let body = parse_json(&answer.body)?;
     if let Some(error) = error_in(&body, answer, secrets) {
-        return Err(error);
+        return Err(of_the_call(error, status_in(&body)));
     }
     let children = body
         .pointer("/data/children")
@@ -122,19 +122,18 @@ pub(super) fn parse_info(
             PlatformError::unreachable("the answer to a request for posts is no listing")
         })?;
 
-    let mut posts: HashMap<String, &Value> = HashMap::new();
+    let mut posts = Told::new();
     let mut whole = whole(&body, children.len());
     for child in children {
         match post_of(child) {
-            Some((id, post)) => {
-                posts.insert(id, post);
-            }
-            // What cannot be read might be any of those that are missing.
-            None => whole &= is_other(child),
+            Some((id, post)) if asked.contains(&id) => take_row(&mut posts, id, read_post(post)),
+            // What cannot be read might be any of those that are missing, and what nobody asked for
+            // belongs to another answer.
+            _ => whole = false,
         }
     }
     let results = asked.iter().map(|id| match posts.get(id) {
-        Some(post) => Ok(read_post(post)),
+        Some(post) => post.clone(),
         None if whole => Ok(missing(id)),
         None => Err(PlatformError::unreachable(
             "the answer to a request for posts is not whole",
@@ -159,12 +158,28 @@ fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
     Some(with_window(error, answer))
 }
 
+/// What a refusal of a request for posts means. Posts that may not be seen are left out of its answer,
+/// so it is never about one of them: 403 is about who asks, and the request was right before.
+fn of_the_call(error: PlatformError, status: Option<u16>) -> PlatformError {
+    match error {
+        PlatformError::Refused { detail } if status == Some(403) => {
+            PlatformError::unauthorised(&detail)
+        }
+        PlatformError::Refused { detail } => PlatformError::unreachable(&detail),
+        error => error,
+    }
+}
+
+/// The status that stands in the body of an answer, as a number.
+fn status_in(body: &Value) -> Option<u16> {
+    integer(body.get("error")).and_then(|code| u16::try_from(code).ok())
+}
+
 /// An error in the body of an answer with status 200: `error` is a number or a word.
 fn error_in(body: &Value, answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
-    let error = body.get("error").filter(|error| !error.is_null())?;
+    body.get("error").filter(|error| !error.is_null())?;
     let said = said(&answer.body, secrets);
-    let status = integer(Some(error)).and_then(|code| u16::try_from(code).ok());
-    match status.and_then(|status| status_error(status, &answer.headers, &said)) {
+    match status_in(body).and_then(|status| status_error(status, &answer.headers, &said)) {
         Some(error) => Some(with_window(error, answer)),
         None => Some(PlatformError::refused(&said)),
     }
@@ -220,11 +235,6 @@ fn post_of(child: &Value) -> Option<(String, &Value)> {
             .map(str::to_owned)
     })?;
     Some((id.to_ascii_lowercase(), data))
-}
-
-/// Whether a child is surely something else than a post.
-fn is_other(child: &Value) -> bool {
-    text(child.get("kind")).is_some_and(|kind| kind != "t3")
 }
 
 fn missing(id: &str) -> Fetched {
