@@ -234,6 +234,9 @@ fn a_list_that_may_not_be_whole_proves_nothing_missing() {
         json!({}),
         json!("x"),
         json!({"id": "no number"}),
+        // Another account's, or the same one after somebody read it as a fraction.
+        video(C),
+        json!({"id": 7_106_594_312_292_454_000_u64}),
     ] {
         let body = videos(&[video(B), row.clone()]);
         let results = read(&answer(200, &body), &[A, B], &[A], None).unwrap();
@@ -241,6 +244,21 @@ fn a_list_that_may_not_be_whole_proves_nothing_missing() {
         assert_eq!(error.advice(), Advice::Retry, "{row}");
         assert!(results[1].is_ok(), "{row}");
     }
+}
+
+#[test]
+fn a_video_of_which_an_answer_says_two_things_is_unknown() {
+    let mut other = video(A);
+    other["view_count"] = json!(500);
+    let body = videos(&[video(A), other, video(B)]);
+    let results = read(&answer(200, &body), &[A, B], &[A], None).unwrap();
+    assert_eq!(results[0].as_ref().unwrap_err().advice(), Advice::Retry);
+    assert!(results[1].is_ok());
+
+    let body = videos(&[video(A), video(A)]);
+    let results = read(&answer(200, &body), &[A], &[], None).unwrap();
+    let views = found(results[0].clone().unwrap()).metrics.views;
+    assert_eq!(views.value(), Some(20_441));
 }
 
 #[test]
@@ -261,6 +279,10 @@ fn an_answer_that_is_no_list_is_unreachable_and_nothing_is_gone() {
         (500, failure("internal_error", "Something went wrong")),
         (200, failure("internal_error", "Something went wrong")),
         (503, failure("new_code", "")),
+        // A code that nobody knows under a status that says that all is well.
+        (200, failure("new_code", "")),
+        (200, failure("0", "")),
+        (200, failure("OK", "")),
         (502, videos(&[])),
         (400, "<html>".to_owned()),
         (404, String::new()),
@@ -305,7 +327,6 @@ fn the_code_of_an_error_decides_before_its_status() {
 #[test]
 fn an_error_without_a_known_code_is_sorted_by_its_status() {
     for (status, body) in [
-        (200, failure("new_code", "")),
         (400, failure("new_code", "")),
         (404, failure("new_code", "")),
         (405, String::new()),

@@ -5,13 +5,14 @@
 //! token. Fields of a video are each read on its own and none is required but the id: a video
 //! counts as missing only by a list that is surely whole.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::model::{EvidenceGrade, Metrics, Observed, PlatformKind, Secret};
+use crate::platform::batch::{Told, take_row};
 use crate::platform::definition::TIKTOK_VIEWS;
 use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
@@ -88,20 +89,21 @@ pub(super) fn parse_query(
         .and_then(Value::as_array)
         .ok_or_else(|| PlatformError::unreachable("the answer has no list of videos"))?;
 
-    let mut videos: HashMap<String, &Value> = HashMap::new();
+    let mut videos = Told::new();
     let mut whole = true;
     for row in rows {
         let id = text(row.get("id"));
         match id.as_deref().and_then(video_id) {
-            Some(id) => {
-                videos.insert(id.to_owned(), row);
+            Some(id) if asked.contains(&id) => {
+                take_row(&mut videos, id.to_owned(), found(id, row, &said, access));
             }
-            // What cannot be read might be any of those that are missing.
-            None => whole = false,
+            // What cannot be read might be any of those that are missing, and what nobody asked for
+            // belongs to another answer, or is one of them with its number cut short.
+            _ => whole = false,
         }
     }
     let results = asked.iter().map(|id| match videos.get(*id) {
-        Some(video) => Ok(found(id, video, &said, access)),
+        Some(video) => video.clone(),
         None if whole => Ok(missing(id, own.contains(id), &said, access)),
         None => Err(PlatformError::unreachable(
             "the list of videos is not whole",
@@ -205,7 +207,7 @@ impl Said {
                 PlatformError::unreachable_for(retry_after(&answer.headers), &detail)
             }
             Some(_) => status_error(answer.status, &answer.headers, &words)
-                .map_or_else(|| PlatformError::refused(&detail), waiting),
+                .map_or_else(|| PlatformError::unreachable(&detail), waiting),
         })
     }
 }
