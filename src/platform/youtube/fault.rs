@@ -25,14 +25,23 @@ const TOO_FAST: [&str; 3] = [
 
 /// Reasons that are about the key or the token, and would be the same for any video. Those that
 /// begin with [`ABOUT_THE_KEY`] are, too.
-const CREDENTIALS: [&str; 6] = [
+const CREDENTIALS: [&str; 9] = [
     "keyInvalid",
     "keyExpired",
     "accessNotConfigured",
     "ipRefererBlocked",
     "authError",
     "SERVICE_DISABLED",
+    "BILLING_DISABLED",
+    "CONSUMER_INVALID",
+    "CONSUMER_SUSPENDED",
 ];
+
+/// The status of an error that says that the call is not permitted.
+const DENIED: &str = "PERMISSION_DENIED";
+
+/// What such an error says of a call whose key did not arrive. It has no reason of its own.
+const WITHOUT_KEY: &str = "unregistered callers";
 
 /// The reason that says that the time of a token is over (`google/api/error_reason.proto`).
 const EXPIRED: &str = "ACCESS_TOKEN_EXPIRED";
@@ -109,7 +118,7 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
         PlatformError::refused(&said)
     } else if has(&[EXPIRED]) {
         PlatformError::expired(&said)
-    } else if has(&CREDENTIALS) || about_the_key() {
+    } else if has(&CREDENTIALS) || about_the_key() || is_without_key(error) {
         PlatformError::unauthorised(&said)
     } else if has(&TEMPORARY) {
         PlatformError::unreachable_for(retry_after(&answer.headers), &said)
@@ -118,6 +127,12 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
             .and_then(|status| status_error(status, &answer.headers, &said))
             .unwrap_or_else(|| PlatformError::unreachable(&said))
     }
+}
+
+/// Whether an error says that nobody known has called.
+fn is_without_key(error: &Value) -> bool {
+    text(error.get("status")).as_deref() == Some(DENIED)
+        && text(error.get("message")).is_some_and(|message| message.contains(WITHOUT_KEY))
 }
 
 /// The status of an error: the answer's, or the error's own where the answer says that all is well.
@@ -270,6 +285,9 @@ mod tests {
             (400, "badRequest", "API_KEY_INVALID", "unauthorised"),
             (403, "forbidden", "API_KEY_SERVICE_BLOCKED", "unauthorised"),
             (403, "forbidden", "SERVICE_DISABLED", "unauthorised"),
+            (403, "forbidden", "BILLING_DISABLED", "unauthorised"),
+            (403, "forbidden", "CONSUMER_INVALID", "unauthorised"),
+            (403, "forbidden", "CONSUMER_SUSPENDED", "unauthorised"),
             (401, "authError", "ACCESS_TOKEN_EXPIRED", "expired"),
             (
                 403,
@@ -294,6 +312,33 @@ mod tests {
             let answered = fault(status, &body.to_string(), &[]);
             assert_eq!(class(&answered), expected, "{first} {second}");
             assert!(!answered.detail().contains("12345"), "{answered}");
+        }
+    }
+
+    #[test]
+    fn a_call_without_a_key_is_refused_for_every_video() {
+        let words = "Method doesn't allow unregistered callers (callers without established \
+                     identity). Please use API Key or other form of API consumer identity.";
+        for (message, state, expected) in [
+            (words, "PERMISSION_DENIED", "unauthorised"),
+            (words, "", "refused"),
+            ("The caller may not.", "PERMISSION_DENIED", "refused"),
+        ] {
+            let body = json!({"error": {
+                "code": 403, "message": message, "status": state,
+                "errors": [{"message": message, "domain": "global", "reason": "forbidden"}],
+            }});
+            let answered = fault(403, &body.to_string(), &[]);
+            assert_eq!(class(&answered), expected, "{message} {state}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_fails_and_says_when_to_come_back_is_believed() {
+        for body in [error(503, "backendError"), "<html>".to_owned()] {
+            let answered = fault(503, &body, &[("retry-after", "120")]);
+            assert_eq!(class(&answered), "unreachable", "{body}");
+            assert_eq!(answered.retry_after(), Some(Duration::from_mins(2)));
         }
     }
 

@@ -3,13 +3,12 @@
 //! Counts are strings, and those that an owner hides are left out. So are ids that the API does not
 //! show, and no word says why: a video counts as gone only by a list that is surely whole.
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use super::fault;
 use crate::model::{EvidenceGrade, Metrics, Observed};
+use crate::platform::batch::{Told, take_row};
 use crate::platform::definition::YOUTUBE_VIEWS;
 use crate::platform::error::PlatformError;
 use crate::platform::http::Answer;
@@ -64,18 +63,21 @@ pub(super) fn videos(
         .and_then(Value::as_array)
         .ok_or_else(|| PlatformError::unreachable("the answer has no list of videos"))?;
 
-    let mut videos: HashMap<&str, &Value> = HashMap::new();
+    let mut videos = Told::new();
     let mut whole = is_whole(&body, items.len());
     for item in items {
         match id_of(item) {
-            Some(id) if asked.contains(&id) => whole &= videos.insert(id, item).is_none(),
+            Some(id) if asked.contains(&id) => {
+                whole &= !videos.contains_key(id);
+                take_row(&mut videos, id.to_owned(), read_video(item, owner));
+            }
             // What cannot be read might be any of those that are missing, and what nobody asked for
             // belongs to another answer.
             _ => whole = false,
         }
     }
-    let results = asked.iter().map(|id| match videos.get(id) {
-        Some(video) => Ok(read_video(video, owner)),
+    let results = asked.iter().map(|id| match videos.get(*id) {
+        Some(video) => video.clone(),
         None if whole => Ok(missing(id)),
         None => Err(PlatformError::unreachable(
             "the answer to a request for videos is not whole",

@@ -232,6 +232,24 @@ fn an_id_that_is_left_out_of_an_answer_that_may_not_be_whole_is_unknown() {
 }
 
 #[test]
+fn a_video_of_which_an_answer_says_two_things_is_unknown() {
+    let mut other = video("aaaaaaaaaaa");
+    other["statistics"]["viewCount"] = json!("99");
+    let body = list(&[video("aaaaaaaaaaa"), other, video("bbbbbbbbbbb")]);
+    let results = read(&body.to_string(), &["aaaaaaaaaaa", "bbbbbbbbbbb"], None).unwrap();
+    assert_eq!(results[0].as_ref().unwrap_err().advice(), Advice::Retry);
+    assert!(results[1].is_ok());
+
+    // Only what is no evidence differs.
+    let mut alike = video("aaaaaaaaaaa");
+    alike["etag"] = json!("another");
+    let body = list(&[video("aaaaaaaaaaa"), alike]);
+    let results = read(&body.to_string(), &["aaaaaaaaaaa"], None).unwrap();
+    let views = found(results[0].clone().unwrap()).metrics.views;
+    assert_eq!(views.value(), Some(794_755));
+}
+
+#[test]
 fn an_answer_without_a_list_is_unreachable_and_nothing_is_gone() {
     for body in [
         "",
