@@ -5,6 +5,10 @@
 //! unless it is again a short link of the same platform. So nothing outside the platforms' own
 //! hosts is ever asked. Where the operator plays a platform, its short links are asked at the
 //! configured web address.
+//!
+//! Only a link that the platform no longer knows is gone. A platform also puts pages of its own before
+//! a link, to log in or to consent, and sends whoever has no cookie in circles; none of that says
+//! what is behind the link.
 
 use reqwest::header::HeaderMap;
 use url::Url;
@@ -18,6 +22,26 @@ use crate::model::PlatformKind;
 
 /// How many links are opened one after another before giving up.
 const HOPS: usize = 5;
+
+/// How the paths of pages begin that platforms put before links.
+const WALLS: [&str; 7] = [
+    "challenge",
+    "checkpoint",
+    "consent",
+    "login",
+    "over18",
+    "quarantine",
+    "unsupportedbrowser",
+];
+
+/// The parameters in which a page that is put before a link holds the address that it goes on to.
+const GOES_ON_TO: [&str; 5] = [
+    "continue",
+    "dest",
+    "next",
+    "redirect_after_login",
+    "redirect_url",
+];
 
 /// Where a short link leads.
 #[derive(Debug, Clone)]
@@ -40,7 +64,11 @@ pub(super) enum Followed {
 #[derive(Debug)]
 enum Step {
     Done(Followed),
-    Again(PostLink),
+    Again {
+        link: PostLink,
+        /// Whether the platform puts a page before it.
+        is_walled: bool,
+    },
 }
 
 /// Finds the post behind a link of a platform whose links hold the id or are short ones. `no_post` is
@@ -74,6 +102,7 @@ pub(super) async fn follow(
     link: &PostLink,
 ) -> Result<Followed, PlatformError> {
     let mut link = link.clone();
+    let mut opened = Vec::new();
     for _ in 0..HOPS {
         let address = address_of(config, &link)?;
         let answer = http.send_beside(http.get(address.clone())).await?;
@@ -81,14 +110,29 @@ pub(super) async fn follow(
             config,
             kind: link.platform,
         };
-        match step(answer.status, &answer.headers, &address, web)? {
+        opened.push(link.canonical_url);
+        link = match step(answer.status, &answer.headers, &address, web)? {
             Step::Done(followed) => return Ok(followed),
-            Step::Again(next) => link = next,
-        }
+            Step::Again { link, is_walled } if opened.contains(&link.canonical_url) => {
+                return Err(if is_walled {
+                    walled()
+                } else {
+                    PlatformError::unreachable("the link is redirected in a circle")
+                });
+            }
+            Step::Again { link, .. } => link,
+        };
     }
-    Ok(not_a_post(format!(
-        "This link is redirected more than {HOPS} times."
+    Err(PlatformError::unreachable(&format!(
+        "the link is redirected more than {HOPS} times"
     )))
+}
+
+/// The error of a link before which the platform puts a page of its own.
+fn walled() -> PlatformError {
+    PlatformError::refused(
+        "the platform asks to log in, or puts another page of its own before the link",
+    )
 }
 
 /// The platform whose links are followed, and where its web site is.
@@ -138,15 +182,22 @@ fn step(
         .and_then(|location| asked.join(location).ok())
         .ok_or_else(|| PlatformError::unreachable("a redirect without a readable Location"))?;
     let target = as_public(&target, web);
-    if is_login(&target) {
-        return match behind_login(&target) {
-            Some(target) => read(&target, web),
-            None => Err(PlatformError::refused(
-                "the platform asks to log in to open the link",
-            )),
-        };
+    if !is_wall(&target) {
+        return read(&target, web);
     }
-    read(&target, web)
+    let behind = behind_wall(&target).map(|next| as_public(&next, web));
+    match behind
+        .filter(|next| !is_wall(next))
+        .map(|next| read(&next, web))
+    {
+        Some(Ok(Step::Again { link, .. })) => Ok(Step::Again {
+            link,
+            is_walled: true,
+        }),
+        Some(Ok(Step::Done(Followed::Link(link)))) => Ok(Step::Done(Followed::Link(link))),
+        // What else a page may go on to is not what the link names.
+        _ => Err(walled()),
+    }
 }
 
 fn read(target: &Url, web: Web<'_>) -> Result<Step, PlatformError> {
@@ -156,7 +207,10 @@ fn read(target: &Url, web: Web<'_>) -> Result<Step, PlatformError> {
             Ok(Step::Done(not_a_post(reason)))
         }
         Ok(link) => Ok(match link.target {
-            LinkTarget::Redirect => Step::Again(link),
+            LinkTarget::Redirect => Step::Again {
+                link,
+                is_walled: false,
+            },
             LinkTarget::Post { .. } | LinkTarget::Permalink => Step::Done(Followed::Link(link)),
         }),
         Err(LinkRefusal::UnknownHost { host }) => Ok(Step::Done(not_a_post(format!(
@@ -192,18 +246,45 @@ fn as_public(target: &Url, web: Web<'_>) -> Url {
     public
 }
 
-fn is_login(target: &Url) -> bool {
-    let path = target.path();
-    path.starts_with("/login") || path.starts_with("/accounts/login") || path == "/checkpoint/"
+/// Whether an address is a page that a platform puts before others: to log in, to prove that one is
+/// no robot, to consent, to say one's age, or that it shows nothing in this region.
+fn is_wall(target: &Url) -> bool {
+    let Some(host) = target.host_str() else {
+        return false;
+    };
+    if let Some(site) = host.strip_prefix("consent.") {
+        return is_platforms(site);
+    }
+    let path: Vec<&str> = target
+        .path_segments()
+        .into_iter()
+        .flatten()
+        .filter(|segment| !segment.is_empty())
+        .collect();
+    let is_named_so = match path.as_slice() {
+        ["accounts", "login", ..] | ["i", "flow", "login", ..] | ["account", "access", ..] => true,
+        // At TikTok the region stands before it.
+        ["notfound"] | [_, "notfound"] => host.ends_with("tiktok.com"),
+        [first, ..] => WALLS.contains(first) || first.starts_with("login."),
+        [] => false,
+    };
+    is_named_so && is_platforms(host)
 }
 
-/// The address that a page for logging in goes on to.
-fn behind_login(target: &Url) -> Option<Url> {
+/// Whether a host is one of a platform's.
+fn is_platforms(host: &str) -> bool {
+    !matches!(
+        PostLink::parse(&format!("https://{host}/")),
+        Err(LinkRefusal::UnknownHost { .. } | LinkRefusal::NotAUrl | LinkRefusal::TooLong)
+    )
+}
+
+/// The address that a page before a link goes on to.
+fn behind_wall(target: &Url) -> Option<Url> {
     let (_, next) = target
         .query_pairs()
-        .find(|(name, _)| matches!(name.as_ref(), "next" | "dest"))?;
-    let next = target.join(&next).ok()?;
-    (!is_login(&next)).then_some(next)
+        .find(|(name, _)| GOES_ON_TO.contains(&&**name))?;
+    target.join(&next).ok()
 }
 
 fn not_a_post(reason: String) -> Followed {
@@ -280,6 +361,92 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_put_before_a_link_says_nothing_of_it() {
+        for location in [
+            "https://www.reddit.com/login/",
+            "https://www.reddit.com/login/?dest=%2F",
+            "https://www.reddit.com/login/?dest=https%3A%2F%2Fexample.com%2F",
+            "https://www.reddit.com/login/?dest=https%3A%2F%2Fwww.reddit.com%2Flogin%2F",
+            "https://www.reddit.com/over18?dest=https%3A%2F%2Fwww.reddit.com%2Fr%2Fa",
+            "/reddit/over18",
+            "https://www.instagram.com/challenge/?next=%2Fshare%2Fp%2Fabc",
+            "https://www.instagram.com/accounts/login/",
+            "https://www.facebook.com/checkpoint/1501092823525282/",
+            "https://www.facebook.com/login.php?skip_api_login=1",
+            "https://www.facebook.com/unsupportedbrowser",
+            "https://x.com/i/flow/login?redirect_after_login=%2Fhome",
+            "https://www.tiktok.com/hk/notfound",
+            "https://www.tiktok.com/notfound",
+            "https://www.youtube.com/consent",
+            "https://consent.youtube.com/m?continue=https%3A%2F%2Fwww.youtube.com%2F",
+        ] {
+            let error = at(302, Some(location)).unwrap_err();
+            assert!(
+                matches!(error, PlatformError::Refused { .. }),
+                "{location}: {error}"
+            );
+        }
+        // These are no platform's, or no such pages.
+        for location in [
+            "https://example.com/login",
+            "https://consent.example.com/m",
+            "https://www.reddit.com/hk/notfound",
+            "https://www.reddit.com/logins",
+        ] {
+            let step = at(302, Some(location)).unwrap();
+            assert!(
+                matches!(step, Step::Done(Followed::NotAPost { .. })),
+                "{location}: {step:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_such_a_page_is_what_the_link_names() {
+        for (location, walled) in [
+            ("https://www.reddit.com/over18?dest=%2Fr%2Fa%2Fs%2Fc", true),
+            ("https://www.reddit.com/login?dest=%2Fr%2Fa%2Fs%2Fc", true),
+            ("https://www.reddit.com/r/a/s/c", false),
+        ] {
+            match at(302, Some(location)).unwrap() {
+                Step::Again { link, is_walled } => {
+                    assert!(link.canonical_url.ends_with("/r/a/s/c"), "{location}");
+                    assert_eq!(is_walled, walled, "{location}");
+                }
+                Step::Done(followed) => panic!("{location}: {followed:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_to_itself_is_not_gone() {
+        let stub = Stub::start(|asked| {
+            let location = match asked.line.as_str() {
+                // A check for cookies.
+                "GET /web/r/a/s/itself" => "https://www.reddit.com/r/a/s/itself?again=1",
+                "GET /web/r/a/s/walled" => {
+                    "/web/login/?dest=https%3A%2F%2Fwww.reddit.com%2Fr%2Fa%2Fs%2Fwalled"
+                }
+                "GET /web/r/a/s/to" => "https://www.reddit.com/r/a/s/fro",
+                _ => "https://www.reddit.com/r/a/s/to",
+            };
+            Reply::new(302, "").header("Location", location)
+        })
+        .await;
+        let config = stub.config(PlatformKind::Reddit);
+        let http = Http::new(PlatformKind::Reddit, &config).unwrap();
+        for (token, expected, calls) in [
+            ("itself", Advice::Retry, 1),
+            ("walled", Advice::GiveUp, 2),
+            ("to", Advice::Retry, 4),
+        ] {
+            let error = follow(&http, &config, &redirect(token)).await.unwrap_err();
+            assert_eq!(error.advice(), expected, "{token}: {error}");
+            assert_eq!(stub.asked().len(), calls, "{token}");
+        }
+    }
+
+    #[test]
     fn a_link_that_is_not_there_is_gone() {
         for status in [404, 410] {
             let step = at(status, None).unwrap();
@@ -330,8 +497,8 @@ mod tests {
         let near = follow(&http, &config, &redirect("4")).await.unwrap();
         assert!(matches!(near, Followed::Link(_)), "{near:?}");
         assert_eq!(stub.asked().len(), 5);
-        let far = follow(&http, &config, &redirect("5")).await.unwrap();
-        assert!(matches!(far, Followed::NotAPost { .. }), "{far:?}");
+        let far = follow(&http, &config, &redirect("5")).await.unwrap_err();
+        assert_eq!(far.advice(), Advice::Retry, "{far}");
         assert_eq!(stub.asked().len(), 10);
     }
 
