@@ -250,10 +250,7 @@ impl Gathering {
         };
         let jobs = waiting(&on_post);
         let answer = self.open(adapter, &link, linked, &jobs, may_probe).await?;
-        let gone = |reason: String| Fetched::Gone {
-            reason,
-            raw: serde_json::json!({ "link": link.canonical_url }),
-        };
+        let none = |is_gone, reason| verification::leads_to_none(&link, is_gone, reason);
         match answer {
             Ok(Resolved::Post(found)) => {
                 let native_id = found.native_id()?.to_owned();
@@ -263,8 +260,14 @@ impl Gathering {
                     .or_else(|| found.account.clone());
                 Some(Asking::new(refer(native_id, handle), Some(found), on_post))
             }
-            Ok(Resolved::Gone { reason } | Resolved::NotAPost { reason }) => {
-                self.report(on_post, self.told(Ok(gone(reason)))).await;
+            Ok(Resolved::Gone { reason }) => {
+                let told = self.told(Ok(none(true, reason)));
+                self.report(on_post, told).await;
+                None
+            }
+            Ok(Resolved::NotAPost { reason }) => {
+                let told = self.told(Ok(none(false, reason)));
+                self.report(on_post, told).await;
                 None
             }
             // A link that does not open says nothing of the platform, so it costs an attempt also while the circuit is open.

@@ -147,7 +147,8 @@ pub enum Resolved {
         /// Why, as a sentence.
         reason: String,
     },
-    /// The link leads to something else than a post of this platform.
+    /// The link leads to something else than a post of this platform, which does not show that a post
+    /// was there and went.
     NotAPost {
         /// Why, as a sentence.
         reason: String,

@@ -7,8 +7,9 @@
 use super::access::{is_passing, note, worthless};
 use crate::app::App;
 use crate::domain::credential::Linked;
+use crate::model::{Metrics, Observed};
 use crate::platform::link::{LinkTarget, PostLink};
-use crate::platform::{PlatformError, Resolved};
+use crate::platform::{Fetched, PlatformError, Resolved, Sighting};
 
 /// Who is asked, one after the other, for the post behind a link; none inside is this server's own access, if any.
 ///
@@ -96,6 +97,27 @@ impl LinkAnswers {
             .filter(|error| matches!(error, PlatformError::Refused { .. }))
             .map(Err)
     }
+}
+
+/// What is known of a post whose link leads to none, for this reason: one that the platform no longer knows is gone with its
+/// post. One that leads to something else does not show that there ever was a post, so nothing is told of it.
+#[must_use]
+pub fn leads_to_none(link: &PostLink, is_gone: bool, reason: String) -> Fetched {
+    let raw = serde_json::json!({ "link": link.canonical_url });
+    if is_gone {
+        return Fetched::Gone { reason, raw };
+    }
+    Fetched::Found(Sighting {
+        metrics: Metrics::from_fn(|_| Observed::Unavailable {
+            reason: reason.clone(),
+        }),
+        raw,
+        context: None,
+        author: None,
+        published_at: None,
+        spend: None,
+        lacks_permission: false,
+    })
 }
 
 /// Notes what the answer to a link says of an affiliate's token. A link that is not found, or refused, may be another page's.
@@ -211,6 +233,30 @@ mod tests {
             ),
         ] {
             assert_eq!(of(said), (told.to_owned(), asked));
+        }
+    }
+
+    #[test]
+    fn only_a_link_that_the_platform_no_longer_knows_is_a_post_that_is_gone() {
+        let link = link("https://t.co/AbCd12");
+        let raw = serde_json::json!({ "link": "https://t.co/AbCd12" });
+        let reason = || "This link leads to example.com.".to_owned();
+        let gone = Fetched::Gone {
+            reason: reason(),
+            raw: raw.clone(),
+        };
+        assert_eq!(leads_to_none(&link, true, reason()), gone);
+        match leads_to_none(&link, false, reason()) {
+            Fetched::Found(sighting) => {
+                for (metric, observed) in sighting.metrics.iter() {
+                    let expected = Observed::Unavailable { reason: reason() };
+                    assert_eq!(*observed, expected, "{metric:?}");
+                }
+                assert_eq!(sighting.raw, raw);
+                // Nothing of it shows a post, which would otherwise be tracked again.
+                assert_eq!((sighting.author, sighting.published_at), (None, None));
+            }
+            Fetched::Gone { reason, .. } => panic!("gone: {reason}"),
         }
     }
 

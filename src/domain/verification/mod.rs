@@ -23,7 +23,7 @@ mod totals;
 mod trail;
 
 pub use access::{OwnersAnswer, better, note_token, owners_answer};
-pub use links::{LinkAnswers, link_askers, note_link};
+pub use links::{LinkAnswers, leads_to_none, link_askers, note_link};
 pub use load::{Loaded, Task, load, requeue_dead};
 pub(crate) use load::{claim_of, reconcile_job};
 pub use observe::fetch_now;

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::access::{OwnersAnswer, better, note_token, owners_answer};
-use super::links::{LinkAnswers, link_askers, note_link};
+use super::links::{LinkAnswers, leads_to_none, link_askers, note_link};
 use super::load::{Task, was_public};
 use super::{Checked, Outcome};
 use crate::app::App;
@@ -263,10 +263,8 @@ impl Asking<'_> {
         Ok(
             match found.map_err(|error| unanswered(self.post, &error))? {
                 Resolved::Post(named) => Ok(named),
-                Resolved::Gone { reason } | Resolved::NotAPost { reason } => {
-                    let raw = serde_json::json!({ "link": link.canonical_url });
-                    Err(Fetched::Gone { reason, raw })
-                }
+                Resolved::Gone { reason } => Err(leads_to_none(&link, true, reason)),
+                Resolved::NotAPost { reason } => Err(leads_to_none(&link, false, reason)),
             },
         )
     }

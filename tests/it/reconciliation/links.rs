@@ -8,14 +8,14 @@
 
 use countersign::domain::dashboard;
 use countersign::domain::verification::{self, Outcome};
-use countersign::model::{Metrics, Observed};
+use countersign::model::{Metrics, Observed, PlatformKind};
 use countersign::platform::link::PostLink;
 use countersign::platform::{Account, Fetched, Sighting};
-use countersign::simulator::Platform;
+use countersign::simulator::{Platform, World};
 use serde_json::{Value, json};
 
 use crate::scene::{self, on, refusals, short_link, submitted};
-use crate::support::{TestApp, until};
+use crate::support::{Receiver, TestApp, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_link_is_accepted_at_once_and_resolved_by_the_job() {
@@ -140,6 +140,44 @@ async fn a_short_link_that_leads_nowhere_is_a_post_that_is_gone() {
         "POST_GONE"
     );
     assert_eq!(scene::alerts(&acme.client, "POST_REMOVED").await.len(), 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_link_that_leads_to_something_else_is_no_post_that_went() {
+    let web = Receiver::start().await;
+    web.answer(302, &["location: https://www.tiktok.com/"]);
+    let world = World::new(7).with_frozen_growth();
+    let mut app = TestApp::set_up(world, &[], |config| {
+        let of_it = config.platforms.iter_mut();
+        for (_, setting) in of_it.filter(|(kind, _)| *kind == PlatformKind::TikTok) {
+            setting.web_url = web.url.parse().unwrap();
+        }
+    })
+    .await;
+    let (acme, ann, campaign) = app.program(&["TIKTOK"]).await;
+    let link = "https://vm.tiktok.com/ZMabc123/";
+    let ids = submitted(&ann.client, &campaign, link, json!({ "claimedViews": 1 })).await;
+    app.start_worker();
+    for finality in ["PROVISIONAL", "FINAL"] {
+        app.settled().await;
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        assert_eq!(seen["status"], "RESOLVING", "{seen}");
+        let verdict = &seen["latestReconciliation"];
+        assert_eq!(verdict["status"], "UNVERIFIABLE", "{seen}");
+        assert_eq!(verdict["finality"], finality, "{seen}");
+        let views = on(verdict, "VIEWS");
+        assert_eq!(views["reasonCode"], "METRIC_UNAVAILABLE", "{seen}");
+        let reason = scene::text(&views["reason"]);
+        assert!(
+            reason.contains("This link leads to another one"),
+            "{reason}"
+        );
+        // Past the last check.
+        app.move_clock(200).await;
+    }
+    assert!(!web.received().is_empty());
+    assert!(scene::alerts(&acme.client, "POST_REMOVED").await.is_empty());
     app.finish().await;
 }
 
