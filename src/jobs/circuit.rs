@@ -1,8 +1,9 @@
 //! Watches what a worker's calls to one platform show, and holds them back where `domain::health` says so.
 //!
 //! Calls that are answered are many and say little, so they are added up here and written once a second at most. A call that
-//! fails is written at once: whether the circuit is open now decides whether its jobs lose an attempt. What cannot be
-//! written is lost; it is a measurement, and the next one follows.
+//! fails is written at once: whether the circuit is open now decides whether its jobs lose an attempt. Where others write at
+//! the same time it is written with theirs, and it is told of the circuit when that is done. What cannot be written is lost;
+//! it is a measurement, and the next one follows.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,6 +26,14 @@ pub(super) struct Watch {
     platform: PlatformKind,
     /// Calls ask for leave one after the other, so that what the budget allows goes to those that come first.
     turn: tokio::sync::Mutex<()>,
+    book: Book,
+}
+
+/// What calls showed, written by one after the other.
+#[derive(Default)]
+struct Book {
+    /// Held while something is written, until what came of it is known.
+    writing: tokio::sync::Mutex<()>,
     pending: Mutex<Pending>,
 }
 
@@ -47,7 +56,7 @@ impl Watch {
             app: app.clone(),
             platform,
             turn: tokio::sync::Mutex::default(),
-            pending: Mutex::default(),
+            book: Book::default(),
         })
     }
 
@@ -108,15 +117,15 @@ impl Watch {
 
     async fn saw(self: &Arc<Self>, permit: Permit, credential: &str, seen: Seen) -> Option<Open> {
         if permit == Permit::Probe {
-            let written = health::saw(&self.app, self.platform, credential, permit, seen).await;
-            return self.learn(written);
+            let saw = health::saw(&self.app, self.platform, credential, permit, seen);
+            return self.book.learn_of(self.logged(saw)).await;
         }
         let has_failed = seen.is_failure();
-        self.pending().tally.add(seen);
+        self.book.pending().tally.add(seen);
         if has_failed {
             return self.write().await;
         }
-        match self.next_write() {
+        match self.book.next_write() {
             Some(wait) if wait.is_zero() => self.write().await,
             Some(wait) => {
                 let watch = Arc::clone(self);
@@ -124,12 +133,34 @@ impl Watch {
                     tokio::time::sleep(wait).await;
                     watch.write().await;
                 });
-                self.open()
+                self.book.open()
             }
-            None => self.open(),
+            None => self.book.open(),
         }
     }
 
+    /// Writes what is not written yet, and gives the circuit where it is open.
+    async fn write(&self) -> Option<Open> {
+        self.book
+            .write(|tally| self.logged(self.record(tally)))
+            .await
+    }
+
+    async fn record(&self, tally: Tally) -> Result<Option<Open>, Error> {
+        health::record(&self.app, self.platform, &tally).await
+    }
+
+    async fn logged(
+        &self,
+        write: impl Future<Output = Result<Option<Open>, Error>>,
+    ) -> Result<Option<Open>, Error> {
+        write.await.inspect_err(|error| {
+            tracing::debug!(platform = %self.platform, error = %describe(error), "calls were not written");
+        })
+    }
+}
+
+impl Book {
     /// How long until the tally may be written; none where somebody waits to do it already. Where there is something to wait
     /// for, that is the caller from now on.
     fn next_write(&self) -> Option<Duration> {
@@ -144,8 +175,13 @@ impl Watch {
         Some(wait)
     }
 
-    /// Writes what is not written yet, and gives the circuit where it is open.
-    async fn write(&self) -> Option<Open> {
+    /// Has the tally written, if there is any left, and gives the circuit where it is open. Whoever finds nothing left had it
+    /// written by another, and waits until that is done.
+    async fn write<F>(&self, record: impl FnOnce(Tally) -> F) -> Option<Open>
+    where
+        F: Future<Output = Result<Option<Open>, Error>>,
+    {
+        let _turn = self.writing.lock().await;
         let tally = {
             let mut pending = self.pending();
             pending.is_scheduled = false;
@@ -155,23 +191,25 @@ impl Watch {
         if tally.is_empty() {
             return self.open();
         }
-        let written = health::record(&self.app, self.platform, &tally).await;
-        self.learn(written)
+        self.learn(record(tally).await)
     }
 
-    /// Remembers how long the circuit stays open.
+    /// Has something else written than the tally, and gives the circuit where it is open.
+    async fn learn_of(
+        &self,
+        write: impl Future<Output = Result<Option<Open>, Error>>,
+    ) -> Option<Open> {
+        let _turn = self.writing.lock().await;
+        self.learn(write.await)
+    }
+
+    /// Remembers how long the circuit stays open, as far as that is known.
     fn learn(&self, written: Result<Option<Open>, Error>) -> Option<Open> {
-        match written {
-            Ok(open) => {
-                self.pending().open_until =
-                    open.map(|open| (Instant::now() + open.wait, open.only_own));
-                open
-            }
-            Err(error) => {
-                tracing::debug!(platform = %self.platform, error = %describe(&error), "calls were not written");
-                self.open()
-            }
-        }
+        let Some(open) = written.ok() else {
+            return self.open();
+        };
+        self.pending().open_until = open.map(|open| (Instant::now() + open.wait, open.only_own));
+        open
     }
 
     /// The circuit where it is open, as far as this process knows.
@@ -184,5 +222,63 @@ impl Watch {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         // A panic while it was held leaves a tally that is at worst incomplete.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn open() -> Open {
+        Open {
+            wait: Duration::from_secs(30),
+            only_own: false,
+        }
+    }
+
+    fn fails() -> Seen {
+        Seen::Fails("unreachable: HTTP 500".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_call_whose_failure_another_one_writes_is_told_of_the_circuit_when_that_is_done() {
+        let book = Book::default();
+        book.pending().tally.add(fails());
+        book.pending().tally.add(fails());
+        let mut both = Tally::default();
+        both.add(fails());
+        both.add(fails());
+        let (release, released) = oneshot::channel();
+        // They are begun in this order, and the first comes to its end last of all.
+        let first = book.write(|tally| async move {
+            assert_eq!(tally, both);
+            released.await.unwrap();
+            Ok::<_, Error>(Some(open()))
+        });
+        let second = book.write(|_| ready(Err(Error::internal("nothing is left"))));
+        let (first, second, ()) = tokio::join!(first, second, async {
+            release.send(()).unwrap();
+        });
+        assert_eq!(first, Some(open()));
+        let told = second.unwrap();
+        assert!(told.wait > Duration::from_secs(20), "{told:?}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_changes_nothing_that_is_known() {
+        let book = Book::default();
+        book.pending().tally.add(fails());
+        let written = book.write(|_| ready(Ok(Some(open())))).await;
+        assert_eq!(written, Some(open()));
+        book.pending().tally.add(fails());
+        let failed = book.write(|_| ready(Err(Error::internal("no database"))));
+        let failed = failed.await;
+        assert!(failed.is_some(), "it is open as far as is known");
+        let closed = book.learn_of(ready(Ok(None))).await;
+        assert_eq!((closed, book.open()), (None, None));
     }
 }
