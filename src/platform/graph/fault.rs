@@ -208,7 +208,9 @@ impl From<PlatformError> for Fault {
             PlatformError::RateLimited {
                 retry_after, limit, ..
             } => (FaultKind::Throttled, retry_after, limit),
-            PlatformError::Unreachable { .. } => (FaultKind::Temporary, None, Limit::Credential),
+            PlatformError::Unreachable { retry_after, .. } => {
+                (FaultKind::Temporary, retry_after, Limit::Credential)
+            }
             PlatformError::Unauthorised { .. } => (FaultKind::Token, None, Limit::Credential),
             PlatformError::Refused { .. } => (FaultKind::Refused, None, Limit::Credential),
         };
@@ -231,7 +233,7 @@ impl From<Fault> for PlatformError {
             FaultKind::Throttled => {
                 Self::rate_limited(fault.retry_after, &detail).with_limit(fault.limit)
             }
-            FaultKind::Temporary => Self::unreachable(&detail),
+            FaultKind::Temporary => Self::unreachable_for(fault.retry_after, &detail),
             FaultKind::Token if fault.is_expiry() => Self::expired(&detail),
             FaultKind::Token => Self::unauthorised(&detail),
             FaultKind::Missing
