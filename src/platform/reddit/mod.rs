@@ -15,6 +15,8 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
+
 use async_trait::async_trait;
 
 use self::token::Tokens;
@@ -30,6 +32,10 @@ use crate::model::PlatformKind;
 
 /// How many posts one call may ask for.
 const BATCH: usize = 100;
+
+/// After so many refusals of a call and of its parts, without an answer to any, it is this program that is refused: all of the
+/// call, its halves and its quarters.
+const REFUSED_WITHOUT_ANSWER: usize = 7;
 
 const NOTHING_TO_ADD: &str = "Reddit tells nobody how often a post was seen: there is nothing that \
                               an account's own token would add.";
@@ -81,6 +87,38 @@ impl Reddit {
         }
     }
 
+    /// Asks for up to a hundred posts by one call. Where that is refused, one of them may be the reason: the halves are asked
+    /// for, and theirs, until those are found that are refused alone. Where nothing at all is answered it is not about a post,
+    /// but about who asks.
+    async fn fetch_part(&self, ids: &[String], batch: &mut Batch) {
+        let mut parts = VecDeque::from([ids]);
+        let (mut answered, mut refused) = (false, Vec::new());
+        while let Some(part) = parts.pop_front() {
+            match self.info(part).await {
+                Ok(answers) => {
+                    answered = true;
+                    batch.take(part, Ok(part.iter().cloned().zip(answers)));
+                }
+                Err(error @ PlatformError::Refused { .. }) => {
+                    let is_half = part.len() < ids.len();
+                    if is_half && !answered && refused.len() + 1 >= REFUSED_WITHOUT_ANSWER {
+                        let error = PlatformError::unauthorised(error.detail());
+                        return batch.take(ids, Err::<[_; 0], _>(error));
+                    }
+                    if part.len() > 1 {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        parts.extend([first, second]);
+                    }
+                    refused.push((part, error));
+                }
+                Err(error) => batch.take(part, Err::<[_; 0], _>(error)),
+            }
+        }
+        for (part, error) in refused.into_iter().filter(|(part, _)| part.len() == 1) {
+            batch.take(part, Err::<[_; 0], _>(error));
+        }
+    }
+
     async fn ask(
         &self,
         ids: &[String],
@@ -115,11 +153,7 @@ impl Adapter for Reddit {
     ) -> Vec<Result<Fetched, PlatformError>> {
         let mut batch = Batch::new(PlatformKind::Reddit, posts, id_of);
         for part in batch.ids().chunks(BATCH) {
-            let answer = self.info(part).await;
-            batch.take(
-                part,
-                answer.map(|answers| part.iter().cloned().zip(answers)),
-            );
+            self.fetch_part(part, &mut batch).await;
         }
         batch.answers(
             "not an id of a Reddit post",

@@ -274,7 +274,9 @@ fn an_answer_that_is_no_listing_is_unreachable_and_nothing_is_gone() {
 }
 
 #[test]
-fn a_refusal_of_the_call_is_about_no_post() {
+fn a_call_that_is_refused_is_told_from_one_that_is_not_authorised() {
+    let error =
+        |status, body: &str| parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
     for (status, body) in [
         (
             400,
@@ -283,29 +285,90 @@ fn a_refusal_of_the_call_is_about_no_post() {
         (404, r#"{"message": "Not Found", "error": 404}"#),
         (200, r#"{"message": "Not Found", "error": 404}"#),
         (200, r#"{"error": "something"}"#),
-        (403, "<html>blocked</html>"),
+        (403, r#"{"message": "Forbidden", "error": 403}"#),
+        (200, r#"{"error": 403}"#),
     ] {
-        let error = parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
+        let error = error(status, body);
         assert!(
-            matches!(error, PlatformError::Unreachable { .. }),
+            matches!(error, PlatformError::Refused { .. }),
             "{status} {body}: {error}"
         );
     }
     for (status, body) in [
-        (403, r#"{"message": "Forbidden", "error": 403}"#),
-        (403, r#"{"error": 403}"#),
-        (200, r#"{"error": 403}"#),
         (401, r#"{"message": "Unauthorized", "error": 401}"#),
         (401, r#"{"error": 401}"#),
         (401, ""),
         (200, r#"{"error": 401}"#),
     ] {
-        let error = parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
+        let error = error(status, body);
         assert!(
             matches!(error, PlatformError::Unauthorised { .. }),
-            "{status} {body}"
+            "{status} {body}: {error}"
         );
     }
+    let blocked = error(403, "<html>blocked</html>");
+    assert!(
+        matches!(blocked, PlatformError::Unreachable { .. }),
+        "{blocked}"
+    );
+}
+
+/// Reddit that refuses every call for one of these ids, and tells of all others that they are not there.
+async fn refusing(ids: &'static [&'static str]) -> Stub {
+    Stub::start(move |asked| {
+        if asked.line.contains("access_token") {
+            return Reply::new(200, TOKEN);
+        }
+        let names = asked.query("id").unwrap_or_default();
+        if ids
+            .iter()
+            .any(|id| names.split(',').any(|name| name == format!("t3_{id}")))
+        {
+            return Reply::new(403, r#"{"message": "Forbidden", "error": 403}"#);
+        }
+        Reply::new(
+            200,
+            r#"{"kind": "Listing", "data": {"dist": 0, "after": null, "children": []}}"#,
+        )
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_post_that_has_a_call_refused_is_found_and_costs_no_other() {
+    let ids = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"];
+    let posts = ids.map(reference);
+    let stub = refusing(&["a3", "a8"]).await;
+    let answers = adapter(&stub).fetch(&posts, None).await;
+    for (id, answer) in ids.iter().zip(answers) {
+        let as_expected = match answer {
+            Err(PlatformError::Refused { .. }) => ["a3", "a8"].contains(id),
+            Ok(Fetched::Gone { .. }) => !["a3", "a8"].contains(id),
+            _ => false,
+        };
+        assert!(as_expected, "{id}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_refused_whatever_is_asked_for_is_not_authorised() {
+    let posts = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"].map(reference);
+    let stub = refusing(&["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"]).await;
+    for answer in adapter(&stub).fetch(&posts, None).await {
+        let error = answer.unwrap_err();
+        assert!(
+            matches!(error, PlatformError::Unauthorised { .. }),
+            "{error}"
+        );
+    }
+    // The token, the call, its halves and its quarters.
+    assert_eq!(stub.asked().len(), 8);
+    // Of one post alone nobody can say which it is.
+    let alone = adapter(&stub).fetch(&posts[..1], None).await;
+    assert!(
+        matches!(alone[0], Err(PlatformError::Refused { .. })),
+        "{alone:?}"
+    );
 }
 
 #[test]
@@ -459,7 +522,7 @@ fn recorded_errors_are_sorted() {
             Advice::GiveUp,
         ),
         ("reddit/error_403_2025.json", 403, Advice::GiveUp),
-        ("reddit/error_404_2016.json", 404, Advice::Retry),
+        ("reddit/error_404_2016.json", 404, Advice::GiveUp),
         (
             "reddit/error_429_token_2021.json",
             429,

@@ -109,11 +109,11 @@ pub(super) fn parse_info(
     secrets: &[&str],
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
     if let Some(error) = refusal(answer, secrets) {
-        return Err(of_the_call(error, Some(answer.status)));
+        return Err(error);
     }
     let body = parse_json(&answer.body)?;
     if let Some(error) = error_in(&body, answer, secrets) {
-        return Err(of_the_call(error, status_in(&body)));
+        return Err(error);
     }
     let children = body
         .pointer("/data/children")
@@ -156,18 +156,6 @@ fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
         error => error,
     };
     Some(with_window(error, answer))
-}
-
-/// What a refusal of a request for posts means. Posts that may not be seen are left out of its answer,
-/// so it is never about one of them: 403 is about who asks, and the request was right before.
-fn of_the_call(error: PlatformError, status: Option<u16>) -> PlatformError {
-    match error {
-        PlatformError::Refused { detail } if status == Some(403) => {
-            PlatformError::unauthorised(&detail)
-        }
-        PlatformError::Refused { detail } => PlatformError::unreachable(&detail),
-        error => error,
-    }
 }
 
 /// The status that stands in the body of an answer, as a number.
