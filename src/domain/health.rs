@@ -1,9 +1,9 @@
 //! Whether a platform can be asked now, and what its calls show of it.
 //!
 //! Two things hold a call back, and both are rows that all processes share. The **budget** of a credential is what the
-//! platform itself tells: how many calls are left, until when it wants to be left alone. What it tells of the whole
-//! registration holds back every credential. Each request to the platform's API takes one from the budget: the first of a
-//! call by its [`permit`], the further ones by its [`gate()`].
+//! platform itself tells: how many calls are left, until when it wants to be left alone. What it tells the own credential of
+//! the whole registration, and for how long a server that fails asks to wait, holds back every credential. Each request to the
+//! platform's API takes one from the budget: the first of a call by its [`permit`], the further ones by its [`gate()`].
 //!
 //! The **circuit** of a platform is what its calls show: where more than half of at least ten calls within a window of a minute
 //! failed it opens, and nothing is asked. After 30 s one call is tried; if that fails, too, after a minute the next one, and so

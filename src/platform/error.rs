@@ -57,7 +57,8 @@ pub enum PlatformError {
 pub enum Limit {
     /// That of the credential which was asked with. Others may be asked with.
     Credential,
-    /// That of this program's registration, whatever it is asked with.
+    /// That of the registration which the credential is of, whatever it is asked with: this program's for its own, perhaps
+    /// another one for an affiliate's.
     Application,
     /// None of the platform's, which was not asked: this program holds its own calls back.
     Program,

@@ -7,7 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
-use countersign::simulator::{Fault, FaultKind, Platform, SamplePost, World};
+use countersign::simulator::{Fault, FaultKind, Platform, SamplePost, World, YOUTUBE_CHANNEL};
 use serde_json::{Value, json};
 
 use crate::authorization::everything;
@@ -175,6 +175,35 @@ async fn a_token_that_does_not_hold_any_more_is_given_up_for_what_anybody_sees()
         states(&ann).await,
         json!([{ "platform": "X", "state": "WORKING" }])
     );
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_used_up_quota_of_an_affiliates_own_app_holds_back_only_its_own_posts() {
+    let app = start().await;
+    let (acme, ann, campaign) = app.program(&["YOUTUBE"]).await;
+    let bob = scene::approved(&app, &acme, "Bob").await;
+    let token = app.world.access_token(Platform::YouTube, YOUTUBE_CHANNEL);
+    linked(&ann.client, "YOUTUBE", &token).await;
+    let video = foreign(&app, Platform::YouTube);
+    let claim = json!({ "claimedViews": 1 });
+    app.world
+        .add_fault(Fault::new(Platform::YouTube, FaultKind::RateLimited).for_calls(1));
+    let anns = submitted(&ann.client, &campaign, &video.url, claim.clone()).await;
+    app.settled().await;
+    let limited =
+        "SELECT count(*) FROM platform_budgets WHERE snoozed_until IS NOT NULL AND credential";
+    let of_token = format!("{limited} LIKE 'credential:%'");
+    assert_eq!(app.database.number(&of_token).await, 1);
+    let of_others = format!("{limited} IN ('own', 'app')");
+    assert_eq!(app.database.number(&of_others).await, 0);
+    let seen = ann.client.verdict(&json!(anns.post)).await;
+    assert_eq!(seen["latestReconciliation"], Value::Null, "{seen}");
+
+    let bobs = submitted(&bob.client, &campaign, &video.url, claim).await;
+    app.settled().await;
+    let seen = bob.client.verdict(&json!(bobs.post)).await;
+    assert_eq!(seen["latestReconciliation"]["status"], "MATCHED", "{seen}");
     app.finish().await;
 }
 

@@ -1,9 +1,13 @@
 //! What a platform tells of how much may still be asked, kept for everybody who has to obey it: for the credential that was
 //! asked with, or for this program's whole registration.
+//!
+//! What it tells of a registration is of this program's only where this program's own credential was asked with. A token that
+//! an affiliate linked may be of a registration of its own, whose limits must stop nobody else: they are kept for that token.
+//! One that is of this program's registration all the same finds out for itself.
 
 use std::time::Duration;
 
-use super::{LEAST_WAIT, REGISTRATION};
+use super::{LEAST_WAIT, OWN, REGISTRATION};
 use crate::app::App;
 use crate::db::platform_budget::{self, Told};
 use crate::error::Error;
@@ -21,8 +25,10 @@ const USED_UP: Duration = Duration::from_mins(1);
 pub struct Alone {
     /// With the credential that was asked with.
     pub credential: Option<Duration>,
-    /// By the whole registration, whatever it asks with.
+    /// By the whole registration which that credential is of, whatever it asks with.
     pub application: Option<Duration>,
+    /// By everybody: its server fails.
+    pub everybody: Option<Duration>,
 }
 
 /// For how long a platform wants to be left alone by these errors. One that fails and says for how long is that for whoever
@@ -30,22 +36,24 @@ pub struct Alone {
 pub fn alone<'a>(errors: impl IntoIterator<Item = &'a PlatformError>) -> Alone {
     let mut alone = Alone::default();
     for error in errors {
-        let (wait, limit) = match error {
+        let (wait, longest) = match error {
             PlatformError::RateLimited {
                 retry_after, limit, ..
-            } => (retry_after.unwrap_or(SNOOZE), *limit),
+            } => {
+                let longest = match limit {
+                    Limit::Credential => &mut alone.credential,
+                    Limit::Application => &mut alone.application,
+                    Limit::Program => continue,
+                };
+                (retry_after.unwrap_or(SNOOZE), longest)
+            }
             PlatformError::Unreachable {
                 retry_after: Some(wait),
                 ..
-            } => (*wait, Limit::Application),
+            } => (*wait, &mut alone.everybody),
             PlatformError::Unreachable { .. }
             | PlatformError::Unauthorised { .. }
             | PlatformError::Refused { .. } => continue,
-        };
-        let longest = match limit {
-            Limit::Credential => &mut alone.credential,
-            Limit::Application => &mut alone.application,
-            Limit::Program => continue,
         };
         *longest = (*longest).max(Some(wait.max(LEAST_WAIT)));
     }
@@ -64,21 +72,7 @@ pub async fn note(
     usage: Option<Usage>,
     alone: Alone,
 ) -> Result<(), Error> {
-    let seconds = |wait: Option<Duration>| wait.map(|wait| wait.as_secs_f64());
-    let mut own = Told {
-        remaining: None,
-        snooze: seconds(alone.credential),
-    };
-    let mut registration = Told {
-        remaining: None,
-        snooze: seconds(alone.application),
-    };
-    match usage.and_then(|usage| Some((usage.limit, remaining(usage)?))) {
-        // As long as there is something left, nobody needs to be kept from it.
-        Some((Limit::Application, told @ (0, _))) => registration.remaining = Some(told),
-        Some((_, told)) => own.remaining = Some(told),
-        None => {}
-    }
+    let (own, registration) = told(credential, usage, alone);
     for (name, told) in [(credential, own), (REGISTRATION, registration)] {
         if told != Told::default() {
             let mut connection = app.db.get().await?;
@@ -86,6 +80,30 @@ pub async fn note(
         }
     }
     Ok(())
+}
+
+/// What is to be kept of a credential, and what of this program's registration.
+pub(super) fn told(credential: &str, usage: Option<Usage>, alone: Alone) -> (Told, Told) {
+    let is_ours = credential == OWN;
+    let (own, registration) = if is_ours {
+        (alone.credential, alone.application.max(alone.everybody))
+    } else {
+        (alone.credential.max(alone.application), alone.everybody)
+    };
+    let snooze = |wait: Option<Duration>| Told {
+        remaining: None,
+        snooze: wait.map(|wait| wait.as_secs_f64()),
+    };
+    let (mut own, mut registration) = (snooze(own), snooze(registration));
+    match usage.and_then(|usage| Some((usage.limit, remaining(usage)?))) {
+        // As long as there is something left, nobody needs to be kept from it.
+        Some((Limit::Application, told @ (0, _))) if is_ours => {
+            registration.remaining = Some(told);
+        }
+        Some((_, told)) => own.remaining = Some(told),
+        None => {}
+    }
+    (own, registration)
 }
 
 /// How many calls are left and for how many seconds. Of a percentage nothing follows but that there is nothing left.

@@ -3,11 +3,11 @@
 use bigdecimal::BigDecimal;
 use chrono::TimeDelta;
 
-use super::budget::{SNOOZE, remaining};
+use super::budget::{SNOOZE, remaining, told};
 use super::rule::{LAST_PROBE, WINDOW, until_probe};
 use super::standing::{error_rate, left, waiting_until};
 use super::*;
-use crate::db::platform_budget::Standing;
+use crate::db::platform_budget::{Standing, Told};
 use crate::platform::{Limit, Usage};
 
 fn now() -> DateTime<Utc> {
@@ -354,7 +354,7 @@ fn the_longest_time_that_was_asked_for_counts_for_whoever_it_was_asked_of() {
     assert_eq!(alone([&no_answer(), &refused()]), Alone::default());
     let credential = |wait| Alone {
         credential: Some(wait),
-        application: None,
+        ..Alone::default()
     };
     assert_eq!(alone([&limited(None)]), credential(SNOOZE));
     let several = [limited(Some(4)), limited(Some(90)), no_answer()];
@@ -370,6 +370,7 @@ fn the_longest_time_that_was_asked_for_counts_for_whoever_it_was_asked_of() {
     let both = Alone {
         credential: Some(LEAST_WAIT),
         application: Some(Duration::from_mins(1)),
+        everybody: None,
     };
     assert_eq!(alone(&several), both);
 }
@@ -377,8 +378,8 @@ fn the_longest_time_that_was_asked_for_counts_for_whoever_it_was_asked_of() {
 #[test]
 fn a_server_that_fails_and_asks_to_wait_is_left_alone_by_everybody() {
     let everybody = |seconds| Alone {
-        credential: None,
-        application: Some(Duration::from_secs(seconds)),
+        everybody: Some(Duration::from_secs(seconds)),
+        ..Alone::default()
     };
     assert_eq!(alone([&fails_for(Some(120))]), everybody(120));
     let several = [no_answer(), fails_for(Some(120)), fails_for(Some(300))];
@@ -390,6 +391,57 @@ fn a_server_that_fails_and_asks_to_wait_is_left_alone_by_everybody() {
     // It fails all the same.
     let seen = Seen::of([Some(&fails_for(Some(120)))], OWN);
     assert!(seen.is_failure(), "{seen:?}");
+}
+
+#[test]
+fn the_limit_of_an_affiliates_registration_is_not_this_programs() {
+    let linked = "credential:7";
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let alone = |credential, application, everybody| Alone {
+        credential,
+        application,
+        everybody,
+    };
+    let all_is_used = Usage {
+        remaining: None,
+        used_percent: Some(100),
+        resets_in: seconds(300),
+        limit: Limit::Application,
+    };
+    let kept = |remaining: Option<(i64, f64)>, snooze: Option<f64>| Told { remaining, snooze };
+    let nothing = Told::default();
+    let capped = alone(seconds(30), seconds(86_400), None);
+    for (credential, usage, alone, expected) in [
+        (
+            OWN,
+            None,
+            capped,
+            (kept(None, Some(30.0)), kept(None, Some(86_400.0))),
+        ),
+        (linked, None, capped, (kept(None, Some(86_400.0)), nothing)),
+        // The token may be of anybody; the server is everybody's.
+        (
+            linked,
+            None,
+            alone(None, None, seconds(120)),
+            (nothing, kept(None, Some(120.0))),
+        ),
+        (
+            OWN,
+            Some(all_is_used),
+            Alone::default(),
+            (nothing, kept(Some((0, 300.0)), None)),
+        ),
+        (
+            linked,
+            Some(all_is_used),
+            Alone::default(),
+            (kept(Some((0, 300.0)), None), nothing),
+        ),
+    ] {
+        let told = told(credential, usage, alone);
+        assert_eq!(told, expected, "{credential} {usage:?} {alone:?}");
+    }
 }
 
 #[test]
