@@ -67,17 +67,24 @@ pub async fn list_linked(
         .await
 }
 
-/// Whether an affiliate has an account linked on a platform, whatever its token is worth.
-pub async fn is_linked(
+/// Whether an affiliate has an account linked on a platform whose token works at a time, as far as is known.
+pub async fn has_working(
     connection: &mut Connection,
     affiliate_id: i64,
     platform: PlatformKind,
+    now: DateTime<Utc>,
 ) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(
         platform_credentials::table
             .filter(platform_credentials::affiliate_id.eq(affiliate_id))
             .filter(platform_credentials::platform.eq(platform))
-            .filter(platform_credentials::unlinked_at.is_null()),
+            .filter(platform_credentials::unlinked_at.is_null())
+            .filter(platform_credentials::state.eq(CredentialState::Working))
+            .filter(
+                platform_credentials::expires_at
+                    .is_null()
+                    .or(platform_credentials::expires_at.gt(now)),
+            ),
     ))
     .get_result(connection)
     .await

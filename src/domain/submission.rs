@@ -375,7 +375,7 @@ pub(super) struct Admitted {
 }
 
 /// Whether a platform can be asked for posts of an affiliate: with this server's own access, or else with that of an account
-/// which the affiliate has linked there. Only the latter costs a statement.
+/// which the affiliate has linked there and whose token works as far as is known. Only the latter costs a statement.
 pub(super) async fn can_be_asked(
     app: &App,
     connection: &mut Connection,
@@ -386,7 +386,7 @@ pub(super) async fn can_be_asked(
         return Ok(true);
     }
     Ok(app.platforms.takes_owners(platform)
-        && credential::is_linked(connection, affiliate_id, platform).await?)
+        && credential::has_working(connection, affiliate_id, platform, app.clock.now()).await?)
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
