@@ -56,14 +56,23 @@ pub async fn finish(connection: &mut Connection, ids: &[Uuid]) -> QueryResult<Ve
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// How many attempts each of these jobs has left after the present one.
-pub async fn list_attempts(
-    connection: &mut Connection,
-    ids: &[Uuid],
-) -> QueryResult<Vec<(Uuid, i32)>> {
+/// A job that is being worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = mq_msgs, check_for_backend(diesel::pg::Pg))]
+pub struct Running {
+    /// Its id.
+    pub id: Uuid,
+    /// How many attempts it has left after the present one.
+    pub attempts: i32,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Those of these jobs that are still there, in no order.
+pub async fn list_running(connection: &mut Connection, ids: &[Uuid]) -> QueryResult<Vec<Running>> {
     mq_msgs::table
         .filter(mq_msgs::id.eq_any(ids))
-        .select((mq_msgs::id, mq_msgs::attempts))
+        .select(Running::as_select())
         .load(connection)
         .await
 }

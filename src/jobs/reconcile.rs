@@ -37,8 +37,8 @@ const LINGER: Duration = Duration::from_millis(5);
 const CALLS: usize = 8;
 /// How long a job waits where the platform asks to wait and does not say how long.
 const SNOOZE: Duration = Duration::from_secs(30);
-/// How long a job waits that nobody has access for, such as its affiliate's until another token is linked.
-const NO_ACCESS: Duration = Duration::from_mins(5);
+/// How long a job waits that nobody has access for, until it is looked whether another token was linked.
+const NO_ACCESS: Duration = Duration::from_hours(1);
 /// After a failed attempt, how long until the next one; times three with each.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
@@ -206,8 +206,9 @@ impl Gathering {
         .await;
         rest.extend(left.into_iter().flatten());
         if !self.has_own_access() {
-            let jobs: Vec<Waiting> = rest.iter().flat_map(Asking::waiting).collect();
-            return self.wait_for_access(&jobs).await;
+            let posts = rest.into_iter();
+            let posts = posts.map(|asking| (asking.on_post, asking.resolved));
+            return self.wait_for_access(posts.collect()).await;
         }
         join_all(
             chunks(rest, limit)
@@ -249,7 +250,11 @@ impl Gathering {
             return None;
         };
         let jobs = waiting(&on_post);
-        let answer = self.open(adapter, &link, linked, &jobs, may_probe).await?;
+        let answers = self.open(adapter, &link, linked, &jobs, may_probe).await?;
+        let Some(answer) = answers.in_the_end() else {
+            self.wait_for_access(vec![(on_post, None)]).await;
+            return None;
+        };
         let none = |is_gone, reason| verification::leads_to_none(&link, is_gone, reason);
         match answer {
             Ok(Resolved::Post(found)) => {
@@ -278,7 +283,7 @@ impl Gathering {
         }
     }
 
-    /// Asks those who may know for the post behind a link. Nothing where the jobs wait, which they then do.
+    /// Asks those who may know for the post behind a link. Nothing where the jobs wait for a call, which they then do.
     async fn open(
         &self,
         adapter: &dyn Adapter,
@@ -286,7 +291,7 @@ impl Gathering {
         linked: Option<&Linked>,
         jobs: &[Waiting],
         may_probe: bool,
-    ) -> Option<Result<Resolved, PlatformError>> {
+    ) -> Option<LinkAnswers> {
         let has_own_access = self.has_own_access();
         let mut answers = LinkAnswers::new(has_own_access);
         for asker in verification::link_askers(link, linked, has_own_access) {
@@ -307,11 +312,7 @@ impl Gathering {
                 break;
             }
         }
-        let answer = answers.in_the_end();
-        if answer.is_none() {
-            self.wait_for_access(jobs).await;
-        }
-        answer
+        Some(answers)
     }
 
     /// Whether posts can be asked for without an affiliate's access.
@@ -319,10 +320,28 @@ impl Gathering {
         self.app.platforms.available(self.platform)
     }
 
-    /// A check that nobody has access for is not a check: its jobs wait, and lose no attempt.
-    async fn wait_for_access(&self, jobs: &[Waiting]) {
-        if !jobs.is_empty() {
-            self.snooze(jobs, NO_ACCESS).await;
+    /// A check that nobody has access for is not a check: its jobs wait, and lose no attempt. Where they have waited for as long
+    /// as they may, that nobody has access is what is said of their posts.
+    async fn wait_for_access(&self, posts: Vec<(OnPost, Option<PostLink>)>) {
+        let now = self.app.clock.now();
+        let mut left = OnPost::new();
+        for (on_post, resolved) in posts {
+            let (over, early): (OnPost, OnPost) = on_post
+                .into_iter()
+                .partition(|running| running.task.has_waited_for_access(now));
+            left.extend(early);
+            if !over.is_empty() {
+                let outcome = Outcome::Answered {
+                    fetched: verification::without_access(self.platform),
+                    fetched_at: now,
+                    resolved,
+                    credential_id: None,
+                };
+                self.finish(over, outcome).await;
+            }
+        }
+        if !left.is_empty() {
+            self.snooze(&waiting(&left), NO_ACCESS).await;
         }
     }
 

@@ -30,6 +30,18 @@ fn hidden(app: &TestApp) -> SamplePost {
     found.expect("the other pages have such posts")
 }
 
+/// Takes an affiliate's account on X away.
+async fn unlinked(client: &Client) {
+    let data = client
+        .ok(
+            "mutation { unlinkPlatformCredential(input: { platform: X }) { userErrors { code } } }",
+            json!({}),
+        )
+        .await;
+    let errors = &data["unlinkPlatformCredential"]["userErrors"];
+    assert_eq!(*errors, json!([]), "{data}");
+}
+
 /// Asks the platform for a post now.
 async fn fetched(client: &Client, post: &str) -> Value {
     let data = client
@@ -135,11 +147,54 @@ async fn a_platform_without_access_of_the_servers_own_is_checked_with_what_affil
     assert_eq!(app.database.number(reports).await, before);
     let lost = "SELECT count(*) FROM mq_msgs WHERE name = 'reconcile' AND attempts <> 5";
     assert_eq!(app.database.number(lost).await, 0);
+    // Nor is anything more taken that could not be checked.
+    let again = scene::report(&ann.client, &ids.post, json!({ "claimedViews": 1 })).await;
+    assert_eq!(refusals(&again), ["PLATFORM_NOT_AVAILABLE postId"]);
 
     linked(&ann.client, "X", &token).await;
-    app.move_clock(3).await;
+    app.move_clock(4).await;
     app.settled().await;
     assert_eq!(app.database.number(reports).await, before + 1);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_takes_the_access_away_is_judged_without_it_in_the_end() {
+    let mut app = TestApp::without_access(world(), PlatformKind::X).await;
+    app.start_worker();
+    let (acme, ann, _) = app.program(&["X"]).await;
+    let policy = json!({ "recheckHours": [48] });
+    let campaign = app.campaign(&acme, &["X"], policy).await;
+    let post = foreign(&app, Platform::X);
+    linked(&ann.client, "X", &token_of(&app, Platform::X, &post)).await;
+    let claim = json!({ "claimedViews": 2 * views(&app, Platform::X, &post) });
+    let ids = submitted(&ann.client, &campaign, &post.url, claim).await;
+    app.settled().await;
+    unlinked(&ann.client).await;
+
+    // The checks are due after an hour, which is X's lag, and after 48. Each waits for a day.
+    for (hours, status, finality, observations) in [
+        (2, "DISCREPANCY", "PROVISIONAL", 1),
+        (24, "DISCREPANCY", "PROVISIONAL", 1),
+        (26, "DISCREPANCY", "PROVISIONAL", 2),
+        (49, "DISCREPANCY", "PROVISIONAL", 2),
+        (73, "UNVERIFIABLE", "FINAL", 3),
+    ] {
+        app.move_clock(hours).await;
+        app.settled().await;
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        let verdict = &seen["latestReconciliation"];
+        assert_eq!(verdict["status"], status, "after {hours} h: {seen}");
+        assert_eq!(verdict["finality"], finality, "after {hours} h: {seen}");
+        let reports = "SELECT count(*) FROM platform_reports";
+        let written = app.database.number(reports).await;
+        assert_eq!(written, observations, "after {hours} h");
+    }
+    let told = observed(&ann.client, &ids.post).await;
+    assert_eq!(told["views"]["availability"], "UNAVAILABLE", "{told}");
+    let reason =
+        "This server has no access of its own to X, and no token of the affiliate's works there.";
+    assert_eq!(told["views"]["reason"], reason);
     app.finish().await;
 }
 
@@ -167,12 +222,7 @@ async fn posts_of_such_a_platform_are_taken_in_batches_and_claimed_again() {
     let again = scene::report(&ann.client, &id, json!({ "claimedViews": 2 })).await;
     assert_eq!(again["userErrors"], json!([]), "{again}");
     // Without an account linked there, nothing more is taken.
-    ann.client
-        .ok(
-            "mutation { unlinkPlatformCredential(input: { platform: X }) { userErrors { code } } }",
-            json!({}),
-        )
-        .await;
+    unlinked(&ann.client).await;
     let again = scene::report(&ann.client, &id, json!({ "claimedViews": 3 })).await;
     assert_eq!(refusals(&again), ["PLATFORM_NOT_AVAILABLE postId"]);
     app.abandon().await;

@@ -3,13 +3,14 @@
 //! The owner's figures are the stronger evidence. Where the affiliate's token does not hold any more, or its account does
 //! not have the post, the post is seen as this server sees it, and the grade of what is seen says so. A platform that only
 //! does not answer is no reason to look for weaker evidence: it is asked again later. Where this server has no access of
-//! its own to a platform, a post whose affiliate's token does not hold waits for another one.
+//! its own to a platform, a post whose affiliate's token does not hold waits for another one: for a day, since whoever takes
+//! its token away would otherwise never be judged. Then that nobody has access is what is known of the post.
 
 use crate::app::App;
 use crate::domain::credential::{self, Linked};
 use crate::error::Error;
-use crate::model::{CredentialState, Observed};
-use crate::platform::{Fetched, PlatformError};
+use crate::model::{CredentialState, Metrics, Observed, PlatformKind};
+use crate::platform::{Fetched, PlatformError, Sighting};
 
 /// What came of asking for one post with its affiliate's access.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,6 +119,27 @@ pub fn owners_answer(answer: Result<Fetched, PlatformError>, has_own_access: boo
     }
 }
 
+/// What is known of a post on a platform that nobody had access to in all the time that its check could wait: no figure, and
+/// why. The platform was not asked.
+#[must_use]
+pub fn without_access(platform: PlatformKind) -> Fetched {
+    let reason = format!(
+        "This server has no access of its own to {}, and no token of the affiliate's works there.",
+        platform.brand()
+    );
+    Fetched::Found(Sighting {
+        raw: serde_json::json!({ "not_asked": reason }),
+        metrics: Metrics::from_fn(|_| Observed::Unavailable {
+            reason: reason.clone(),
+        }),
+        context: None,
+        author: None,
+        published_at: None,
+        spend: None,
+        lacks_permission: false,
+    })
+}
+
 fn names_its_author(fetched: &Fetched) -> bool {
     matches!(fetched, Fetched::Found(sighting) if sighting.author.is_some())
 }
@@ -130,7 +152,7 @@ pub(super) fn is_passing(error: &PlatformError) -> bool {
     )
 }
 
-fn has_number(metrics: &crate::model::Metrics<Observed>) -> bool {
+fn has_number(metrics: &Metrics<Observed>) -> bool {
     metrics
         .iter()
         .any(|(_, observed)| matches!(observed, Observed::Reported { .. }))
@@ -145,8 +167,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{EvidenceGrade, Metrics};
-    use crate::platform::Sighting;
+    use crate::model::EvidenceGrade;
 
     fn found(value: Option<u64>) -> Fetched {
         Fetched::Found(Sighting {

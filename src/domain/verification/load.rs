@@ -10,7 +10,7 @@ use crate::db::affiliate_report::AffiliateReport;
 use crate::db::campaign::Policy as PolicyRow;
 use crate::db::platform_report::Seen;
 use crate::db::post::Post;
-use crate::db::queue::{Exhausted, NewJob};
+use crate::db::queue::{Exhausted, NewJob, Running};
 use crate::db::run::{self, Ended};
 use crate::db::{Connection, affiliate_report, campaign, platform_report, post, queue};
 use crate::domain::campaign::policy_of;
@@ -24,6 +24,9 @@ const REUSE: TimeDelta = TimeDelta::seconds(60);
 /// After the last check of a claim died, how long until it is tried once more.
 const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 
+/// How long a check waits at most for access that nobody has, from when it was due.
+const ACCESS_WAIT: TimeDelta = TimeDelta::hours(24);
+
 /// How long after the death of the job that writes a run's claims the next one tries.
 const AFTER_RUN_DEATH: TimeDelta = TimeDelta::hours(1);
 
@@ -34,6 +37,8 @@ pub struct Task {
     pub job_id: Uuid,
     /// How many attempts the job has left after this one.
     pub attempts_left: i32,
+    /// When the check was due, however often its job was put back since.
+    pub due_at: DateTime<Utc>,
     /// The claim.
     pub report: AffiliateReport,
     /// Its post, as it was when the check began.
@@ -56,6 +61,12 @@ impl Task {
     /// The claim in the terms of the rules.
     pub(super) fn claim(&self) -> reconciliation::Claim {
         claim_of(&self.report, &self.post)
+    }
+
+    /// Whether the check has waited for access that nobody has for as long as it may: a day from when it was due.
+    #[must_use]
+    pub fn has_waited_for_access(&self, now: DateTime<Utc>) -> bool {
+        now - self.due_at >= ACCESS_WAIT
     }
 
     /// The job of the claim's next check after `now`, and when it is due. A check that a run or an operator asked for comes
@@ -83,6 +94,20 @@ pub(crate) fn claim_of(report: &AffiliateReport, post: &Post) -> reconciliation:
         claimed: report.claimed(),
         views_definition: report.views_definition.clone(),
     }
+}
+
+/// When a check was due whose job was queued at a time. The first one of a claim, and one that a run or an operator asked for,
+/// is due at once; the job of any other is queued by the check before it, or by the death of that one's job.
+fn due_at(
+    job: &Reconcile,
+    queued_at: DateTime<Utc>,
+    claim: &reconciliation::Claim,
+    policy: &Policy,
+) -> DateTime<Utc> {
+    if job.run_id.is_some() || job.between || queued_at <= claim.submitted_at {
+        return queued_at;
+    }
+    schedule::next_check(claim, policy, queued_at).unwrap_or(queued_at + AFTER_DEATH)
 }
 
 /// Whether a post was seen among the public ones of its affiliate's handle: it has a public figure from there, or, where its
@@ -138,9 +163,10 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
     let mut connection = app.db.get().await?;
     let connection = &mut *connection;
     let ids: Vec<Uuid> = jobs.iter().map(|(id, _)| *id).collect();
-    let attempts: HashMap<Uuid, i32> = queue::list_attempts(connection, &ids)
+    let running: HashMap<Uuid, Running> = queue::list_running(connection, &ids)
         .await?
         .into_iter()
+        .map(|running| (running.id, running))
         .collect();
     let report_ids: Vec<i64> = jobs
         .iter()
@@ -157,7 +183,7 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
     let young = app.clock.now() - REUSE;
     let mut loaded = Loaded::default();
     for (job_id, job) in jobs {
-        let Some(attempts_left) = attempts.get(job_id) else {
+        let Some(running) = running.get(job_id) else {
             continue;
         };
         let Some((report, post, policy)) = claims.get(&job.affiliate_report_id) else {
@@ -170,7 +196,8 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         let is_last = |at| schedule::is_last(&claim, &rules, at);
         loaded.tasks.push(Task {
             job_id: *job_id,
-            attempts_left: *attempts_left,
+            attempts_left: running.attempts,
+            due_at: due_at(job, running.created_at, &claim, &rules),
             reusable: seen.get(&post.id).is_some_and(|seen| {
                 seen.last_at >= report.submitted_at
                     && seen.last_at > young
@@ -284,4 +311,54 @@ pub async fn requeue_dead(
     post::lock(connection, &post_ids).await?;
     post::update_next_check(connection, &next, now).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Metrics;
+
+    #[test]
+    fn a_check_is_due_when_it_is_first_to_be_done_however_late_it_is_queued() {
+        let start = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let after = |minutes| start + TimeDelta::minutes(minutes);
+        let claim = reconciliation::Claim {
+            report_id: 1,
+            submitted_at: start,
+            platform: PlatformKind::Reddit,
+            claimed: Metrics::from_fn(|_| None),
+            views_definition: "reddit.view_count".to_owned(),
+        };
+        let policy = Policy {
+            rechecks: vec![TimeDelta::hours(1), TimeDelta::hours(24)],
+            ..Policy::default()
+        };
+        let own = Reconcile {
+            affiliate_report_id: 1,
+            run_id: None,
+            between: false,
+        };
+        let of_run = Reconcile {
+            run_id: Some(1),
+            ..own
+        };
+        let again = Reconcile {
+            between: true,
+            ..own
+        };
+        let day = 24 * 60;
+        for (job, queued, due) in [
+            (own, 0, 0),
+            (own, 1, 60),
+            (own, 60, day),
+            // The second one was late, or its job has died.
+            (own, 90, day),
+            (own, 2 * day, 3 * day),
+            (of_run, 90, 90),
+            (again, 2 * day, 2 * day),
+        ] {
+            let told = due_at(&job, after(queued), &claim, &policy);
+            assert_eq!(told, after(due), "{job:?} queued after {queued} min");
+        }
+    }
 }

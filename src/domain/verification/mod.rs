@@ -22,7 +22,7 @@ mod shared_post;
 mod totals;
 mod trail;
 
-pub use access::{OwnersAnswer, better, note_token, owners_answer};
+pub use access::{OwnersAnswer, better, note_token, owners_answer, without_access};
 pub use links::{LinkAnswers, leads_to_none, link_askers, note_link};
 pub use load::{Loaded, Task, load, requeue_dead};
 pub(crate) use load::{claim_of, reconcile_job};

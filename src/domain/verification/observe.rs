@@ -288,6 +288,7 @@ async fn task_of(app: &App, post: &Post) -> Result<Task, Error> {
     Ok(Task {
         job_id: uuid::Uuid::nil(),
         attempts_left: 0,
+        due_at: app.clock.now(),
         report,
         post: post.clone(),
         policy,
