@@ -39,6 +39,8 @@ const CALLS: usize = 8;
 const SNOOZE: Duration = Duration::from_secs(30);
 /// How long a job waits that nobody has access for, until it is looked whether another token was linked.
 const NO_ACCESS: Duration = Duration::from_hours(1);
+/// How much later jobs come back at most than they were told to wait, however long that was.
+const LONGEST_LAG: Duration = Duration::from_mins(1);
 /// After a failed attempt, how long until the next one; times three with each.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 
@@ -567,7 +569,7 @@ impl Gathering {
     /// Puts jobs back to wait, in turns with those of other campaigns that wait for the same. They lose no attempt.
     async fn snooze(&self, jobs: &[Waiting], wait: Duration) {
         let now = self.app.clock.now();
-        let lag = wait.mul_f64(jitter() - 1.0);
+        let lag = longest_lag(wait).mul_f64(rand::random());
         let times = self
             .waits
             .lock()
@@ -611,6 +613,11 @@ fn time_delta(wait: Duration) -> TimeDelta {
     TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1))
 }
 
+/// How much later than told jobs come back at most, so that they do not all come at once whom different processes put back.
+fn longest_lag(wait: Duration) -> Duration {
+    (wait / 4).min(LONGEST_LAG)
+}
+
 /// From 1 to 1.25, so that jobs that failed together do not all come back together.
 fn jitter() -> f64 {
     1.0 + rand::random::<f64>() / 4.0
@@ -619,6 +626,14 @@ fn jitter() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_waits_for_a_day_comes_back_within_a_minute_after_it() {
+        let seconds = Duration::from_secs;
+        for (wait, longest) in [(4, 1), (240, 60), (86_400, 60)] {
+            assert_eq!(longest_lag(seconds(wait)), seconds(longest), "{wait} s");
+        }
+    }
 
     #[test]
     fn the_next_attempt_comes_three_times_later_each_time_and_not_before_the_platform_asked() {

@@ -111,9 +111,9 @@ async fn two_workers_make_no_more_calls_than_the_platform_allows() {
     let checked = finals(&app).await;
     assert!((4..=49).contains(&checked), "{checked} were checked");
 
-    // The window ends after a day; whoever waits for it comes within a quarter more.
+    // The window ends after a day; whoever waits for it comes within a minute more.
     app.world.set_quota(Platform::Reddit, None, None);
-    later(&app, 31).await;
+    later(&app, 25).await;
     until("all claims are checked", async || finals(&app).await == 201).await;
     app.settled().await;
     for worker in workers {
