@@ -376,7 +376,7 @@ impl Gathering {
             .collect();
         let credential = linked.budget();
         let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
-        let (asked_at, answers, open_for) = {
+        let (asked_at, call, open_for) = {
             let Ok(_slot) = self.calls.acquire().await else {
                 return Vec::new();
             };
@@ -387,9 +387,10 @@ impl Gathering {
             let gate = self.watch.gate(permit, &credential);
             let call = gated(gate, adapter.fetch(&refs, Some(&linked.owner))).await;
             let open_for = self.watch.saw_answers(permit, &credential, &call).await;
-            (asked_at, call.output, open_for)
+            (asked_at, call, open_for)
         };
-        verification::note_token(&self.app, linked, &answers).await;
+        let answers = call.output;
+        verification::note_token(&self.app, linked, call.requests, &answers).await;
         let has_own_access = self.has_own_access();
         let mut left = Vec::new();
         for (mut asking, answer) in chunk.into_iter().zip(answers) {

@@ -23,9 +23,15 @@ pub enum OwnersAnswer {
     Wait,
 }
 
-/// Notes what the platform's answers to an affiliate's token say of it.
-pub async fn note_token(app: &App, linked: &Linked, answers: &[Result<Fetched, PlatformError>]) {
-    if let Some(state) = learnt(answers) {
+/// Notes what the platform's answers to an affiliate's token say of it, which took so many requests. Answers that took none are
+/// not the platform's.
+pub async fn note_token(
+    app: &App,
+    linked: &Linked,
+    requests: u32,
+    answers: &[Result<Fetched, PlatformError>],
+) {
+    if let Some(state) = learnt(requests, answers) {
         note(app, linked, state).await;
     }
 }
@@ -56,12 +62,15 @@ pub fn better(
     }
 }
 
-/// What the answers to a token say of it; nothing where the platform did not answer.
+/// What the answers to a token say of it, which took so many requests; nothing where the platform did not answer.
 ///
 /// One that may list its posts but not read their figures is INSUFFICIENT, too, and asked again as rarely: what it can say
 /// beside that this server's own access says in the meantime. Where it read the figures of one post, those of another were
-/// withheld for what that post is.
-fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState> {
+/// withheld for what that post is. So may one post be refused that was asked for alone.
+fn learnt(requests: u32, answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState> {
+    if requests == 0 {
+        return None;
+    }
     let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
     if let Some(state) = errors.find_map(worthless) {
         return Some(state);
@@ -81,7 +90,7 @@ fn learnt(answers: &[Result<Fetched, PlatformError>]) -> Option<CredentialState>
         Some(CredentialState::Insufficient)
     } else if answers.iter().any(Result::is_ok) {
         Some(CredentialState::Working)
-    } else if !answers.is_empty() && answers.iter().all(refused) {
+    } else if answers.len() > 1 && answers.iter().all(refused) {
         Some(CredentialState::Insufficient)
     } else {
         None
@@ -289,35 +298,43 @@ mod tests {
 
     #[test]
     fn a_token_is_known_by_what_was_answered_to_it() {
-        assert_eq!(learnt(&[]), None);
-        assert_eq!(learnt(&[Err(unreachable())]), None);
-        assert_eq!(learnt(&[Err(refused()), Err(unreachable())]), None);
+        assert_eq!(learnt(1, &[]), None);
+        // What was asked for may be none of the account's, or no post at all, which takes no request to find out.
+        assert_eq!(learnt(1, &[Err(refused())]), None);
+        assert_eq!(learnt(0, &[Err(refused()), Err(refused())]), None);
+        assert_eq!(learnt(0, &[Ok(gone())]), None);
+        assert_eq!(learnt(1, &[Err(unreachable())]), None);
+        assert_eq!(learnt(1, &[Err(refused()), Err(unreachable())]), None);
         assert_eq!(
-            learnt(&[Err(refused()), Err(refused())]),
+            learnt(1, &[Err(refused()), Err(refused())]),
             Some(CredentialState::Insufficient)
         );
         assert_eq!(
-            learnt(&[Err(refused()), Ok(found(None))]),
+            learnt(1, &[Err(refused()), Ok(found(None))]),
             Some(CredentialState::Working)
         );
         assert_eq!(
-            learnt(&[Ok(found(None)), Err(unauthorised())]),
+            learnt(1, &[Ok(found(None)), Err(unauthorised())]),
             Some(CredentialState::Revoked)
         );
         assert_eq!(
-            learnt(&[Ok(found(None)), Err(expired())]),
+            learnt(1, &[Ok(found(None)), Err(expired())]),
             Some(CredentialState::Expired)
         );
         assert_eq!(
-            learnt(&[Ok(listed_only()), Err(unreachable())]),
+            learnt(1, &[Ok(listed_only())]),
             Some(CredentialState::Insufficient)
         );
         assert_eq!(
-            learnt(&[Ok(listed_only()), Ok(gone()), Ok(found(None))]),
+            learnt(1, &[Ok(listed_only()), Err(unreachable())]),
             Some(CredentialState::Insufficient)
         );
         assert_eq!(
-            learnt(&[Ok(listed_only()), Ok(found(Some(3)))]),
+            learnt(1, &[Ok(listed_only()), Ok(gone()), Ok(found(None))]),
+            Some(CredentialState::Insufficient)
+        );
+        assert_eq!(
+            learnt(1, &[Ok(listed_only()), Ok(found(Some(3)))]),
             Some(CredentialState::Working)
         );
     }

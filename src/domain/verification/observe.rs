@@ -210,7 +210,7 @@ impl Asking<'_> {
         let seen = Seen::of([errors.first().copied()], &credential).by(call.requests);
         health::saw(self.app, platform, &credential, permit, seen).await?;
         if let Some(linked) = linked {
-            note_token(self.app, linked, &answers).await;
+            note_token(self.app, linked, call.requests, &answers).await;
         }
         Ok(answers.pop().unwrap_or_else(|| {
             Err(PlatformError::Refused {
