@@ -89,7 +89,8 @@ pub(super) fn until_reset(headers: &HeaderMap) -> Option<Duration> {
 
 /// The usage headers of the Graph API. Their names and the names of their fields differ from host to
 /// host, so every number in them is taken for a percentage, but for the two that are times.
-/// `X-App-Usage` is the application's; the others are of what it does with one account.
+/// `X-App-Usage` is the application's; the others are of what it does with one account. So are the times, which say nothing of
+/// when the application may ask again.
 fn graph(headers: &HeaderMap) -> Option<Usage> {
     let object = |name: &str| -> Option<Value> {
         header(headers, name).and_then(|text| serde_json::from_str(text).ok())
@@ -110,15 +111,17 @@ fn graph(headers: &HeaderMap) -> Option<Usage> {
     let of_application = application.as_ref().and_then(percent);
     let of_account = objects.iter().filter_map(percent).max();
     let used_percent = of_application.max(of_account)?;
+    let (limit, resets_in) = if of_application >= of_account {
+        (Limit::Application, None)
+    } else {
+        let told = time_to_regain_access(headers).or(resets_in);
+        (Limit::Credential, told)
+    };
     Some(Usage {
         remaining: None,
         used_percent: Some(used_percent),
-        resets_in: time_to_regain_access(headers).or(resets_in),
-        limit: if of_application >= of_account {
-            Limit::Application
-        } else {
-            Limit::Credential
-        },
+        resets_in,
+        limit,
     })
 }
 
@@ -338,10 +341,11 @@ mod tests {
         ]);
         let expected = used(40, None, Limit::Credential);
         assert_eq!(read(PlatformKind::Meta, &both), expected);
-        // Where both are used up, it is all credentials that have to wait.
+        // Where both are used up, it is all credentials that have to wait, but not for as long as the one account has to.
+        let account = r#"{"1":[{"call_count":100,"estimated_time_to_regain_access":7}]}"#;
         let both = headers(&[
             ("x-app-usage", r#"{"call_count":100}"#),
-            ("x-business-use-case-usage", r#"{"1":[{"call_count":100}]}"#),
+            ("x-business-use-case-usage", account),
         ]);
         let expected = used(100, None, Limit::Application);
         assert_eq!(read(PlatformKind::Instagram, &both), expected);
