@@ -101,6 +101,7 @@ pub async fn link(
     let gate = health::gate(app, kind, LINKING, permit);
     let call = gated(gate, adapter.identify(&owner)).await;
     let told = call.output;
+    // What is told of a limit is not kept: it is of a token that is not linked yet, and all that are to be linked share a budget.
     let seen = Seen::of([told.as_ref().err()], LINKING).by(call.requests);
     health::saw(app, kind, LINKING, permit, seen).await?;
     let told = told.map_err(|error| unidentified(kind, &owner.account, &error))?;

@@ -51,7 +51,7 @@ impl Platform {
     async fn api_version(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
         to_operators(ctx, self.0.api_version.as_deref())
     }
-    /// How many batches of posts all processes together may ask for in a minute; null: as many as there are. To operators,
+    /// How many requests all processes together may make of its API in a minute; null: as many as there are. To operators,
     /// null to others.
     async fn requests_per_minute(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i32>> {
         to_operators(ctx, self.0.requests_per_minute)
