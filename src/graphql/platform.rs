@@ -35,7 +35,7 @@ impl Platform {
         self.0.kind.into()
     }
     /// Whether this server has access of its own to it. Where it has none, posts are taken of affiliates that have linked an
-    /// account there, and of nobody else.
+    /// account there whose token works, and of nobody else.
     async fn available(&self) -> bool {
         self.0.available
     }
