@@ -221,9 +221,19 @@ async fn posts_of_such_a_platform_are_taken_in_batches_and_claimed_again() {
     let id = scene::text(&taken["post"]["id"]);
     let again = scene::report(&ann.client, &id, json!({ "claimedViews": 2 })).await;
     assert_eq!(again["userErrors"], json!([]), "{again}");
-    // Without an account linked there, nothing more is taken.
-    unlinked(&ann.client).await;
+    // With a token past its time, or without an account linked there, nothing more is taken.
+    let ended =
+        "UPDATE platform_credentials SET expires_at = countersign_now() - interval '1 hour'";
+    app.database.execute(ended).await;
     let again = scene::report(&ann.client, &id, json!({ "claimedViews": 3 })).await;
+    assert_eq!(refusals(&again), ["PLATFORM_NOT_AVAILABLE postId"]);
+    app.database
+        .execute("UPDATE platform_credentials SET expires_at = NULL")
+        .await;
+    let again = scene::report(&ann.client, &id, json!({ "claimedViews": 3 })).await;
+    assert_eq!(again["userErrors"], json!([]), "{again}");
+    unlinked(&ann.client).await;
+    let again = scene::report(&ann.client, &id, json!({ "claimedViews": 4 })).await;
     assert_eq!(refusals(&again), ["PLATFORM_NOT_AVAILABLE postId"]);
     app.abandon().await;
 }
