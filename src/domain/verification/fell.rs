@@ -155,6 +155,7 @@ fn may_have_moved(before: &Highest, now: u64, floor: u64) -> bool {
 
 impl Moved {
     /// Adds what the series of a post, whose readings are in order of time, show of the observation that was just written.
+    /// Those of advertisements show nothing, neither a fall nor that something is missing still.
     fn add(
         &mut self,
         post_id: i64,
@@ -164,7 +165,10 @@ impl Moved {
     ) {
         let mut back = Vec::new();
         let mut is_short = false;
-        for (series, told) in series {
+        let of_the_post = series
+            .iter()
+            .filter(|(series, _)| !is_of_advertisements(&series.definition));
+        for (series, told) in of_the_post {
             let Some(last) = told.last() else {
                 continue;
             };
@@ -352,6 +356,28 @@ mod tests {
         assert_eq!(moved(&[(1, 900), (2, 900), (3, 900)], &[]), (0, 0));
         let later = [(1, 900), (2, 300), (3, 900), (4, 900)];
         assert_eq!(moved(&later, &[]), (0, 0));
+    }
+
+    #[test]
+    fn figures_of_advertisements_neither_fall_nor_keep_a_post_short() {
+        let moved = |views: &[(i64, i64)]| {
+            let fell = [(1, 900), (2, 900), (3, 100)];
+            let series = BTreeMap::from([
+                readings("VIEWS", "meta.post_media_view", views),
+                readings("CLICKS", "meta.ads.inline_link_clicks", &fell),
+                readings("CONVERSIONS", "meta.ads.omni_purchase", &fell),
+            ]);
+            let mut moved = Moved::default();
+            moved.add(7, (3, PlatformKind::Meta), &series, 10);
+            let falls: Vec<String> = moved.falls.into_iter().map(|fall| fall.sentence).collect();
+            (falls.join(" "), moved.regained.len())
+        };
+        let (falls, regained) = moved(&[(1, 900), (2, 900), (3, 100)]);
+        assert!(falls.contains("meta.post_media_view"), "{falls}");
+        assert!(!falls.contains("meta.ads."), "{falls}");
+        assert_eq!(regained, 0);
+        let back = moved(&[(1, 900), (2, 300), (3, 900)]);
+        assert_eq!(back, (String::new(), 1));
     }
 
     #[test]
