@@ -4,20 +4,22 @@
 //! the access that its affiliate gave, or else with that of the one account that this program was
 //! given; where there is neither, nothing is asked and the figures are unavailable. Videos of other
 //! accounts, private ones and those that are gone are left out of the answer in silence and look
-//! the same, so a missing video is gone only if the account was seen to have it.
+//! the same, so a missing video is gone only if the account was seen to have it. This program's own
+//! token may become another account's, so TikTok is asked once whose it is: what another account
+//! posted is not gone. Where TikTok does not tell it to this token, the token is taken for that of
+//! the account that it always was.
 
 mod wire;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
 use reqwest::header::AUTHORIZATION;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
-use self::wire::Access;
+use self::wire::{Access, Known, Whose};
 use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
@@ -41,6 +43,8 @@ pub(super) struct TikTok {
     config: PlatformConfig,
     /// The token of the one account that this program was given.
     token: Option<Secret>,
+    /// The account whose token that is; none inside where TikTok refuses to tell it.
+    account: OnceCell<Option<Account>>,
 }
 
 impl TikTok {
@@ -63,6 +67,7 @@ impl TikTok {
             http: Http::new(PlatformKind::TikTok, config)?,
             config: config.clone(),
             token: None,
+            account: OnceCell::new(),
         })
     }
 
@@ -80,12 +85,11 @@ impl TikTok {
         }
     }
 
-    /// Asks for up to twenty ids, which are distinct; `own` are those that the account was seen to
-    /// have.
+    /// Asks for up to twenty ids, which are distinct.
     async fn query(
         &self,
         ids: &[&str],
-        own: &BTreeSet<&str>,
+        known: &Known<'_>,
         access: &Access<'_>,
     ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
         let version = self.config.api_version.trim_matches('/');
@@ -97,7 +101,52 @@ impl TikTok {
             .bearer_auth(access.token.expose())
             .json(&json!({"filters": {"video_ids": ids}}));
         let answer = self.http.send(request).await?;
-        wire::parse_query(&answer, ids, own, access)
+        let whose = self.whose(&answer, access).await;
+        wire::parse_query(&answer, ids, known, access, whose)
+    }
+
+    /// Whose videos an access lists, of which this is an answer. For this program's own TikTok is
+    /// asked until it answers, each time after it has listed videos. No failure of that is one of the
+    /// posts, whose answer is there.
+    async fn whose<'a>(&'a self, answer: &Answer, access: &Access<'a>) -> Whose<'a> {
+        if let Some(owner) = access.owner {
+            return Whose::Account(owner);
+        }
+        if !self.account.initialized() && !wire::succeeds(answer, access) {
+            return Whose::Unanswered;
+        }
+        let told = self
+            .account
+            .get_or_try_init(|| async {
+                match self.account_of(access).await {
+                    Ok(account) => Ok(Some(account)),
+                    Err(PlatformError::Refused { detail }) => {
+                        tracing::warn!(%detail, "TikTok does not tell whose the own token is");
+                        Ok(None)
+                    }
+                    Err(error) => Err(error),
+                }
+            })
+            .await;
+        match told {
+            Ok(Some(account)) => Whose::Account(account),
+            Ok(None) => Whose::Untold,
+            Err(error) => {
+                tracing::debug!(%error, "TikTok did not tell whose the own token is");
+                Whose::Unanswered
+            }
+        }
+    }
+
+    /// The account whose token it is. The name needs the scope `user.info.profile`, which a token that
+    /// lists videos may lack, and the id only `user.info.basic`; so a token without the former is
+    /// asked for the id alone.
+    async fn account_of(&self, access: &Access<'_>) -> Result<Account, PlatformError> {
+        let mut answer = self.user("open_id,username", access.token).await?;
+        if wire::lacks_permission(&answer, access) {
+            answer = self.user("open_id", access.token).await?;
+        }
+        wire::parse_user(&answer, access)
     }
 
     /// Asks for these fields of the user whose token it is.
@@ -125,11 +174,7 @@ impl Adapter for TikTok {
         posts: &[PostRef],
         owner: Option<&Owner>,
     ) -> Vec<Result<Fetched, PlatformError>> {
-        let own: BTreeSet<&str> = posts
-            .iter()
-            .filter(|post| post.seen_as_own)
-            .filter_map(|post| wire::video_id(&post.native_id))
-            .collect();
+        let known = Known::of(posts);
         let mut batch = Batch::new(PlatformKind::TikTok, posts, |id| {
             wire::video_id(id).map(str::to_owned)
         });
@@ -137,7 +182,7 @@ impl Adapter for TikTok {
         for part in batch.ids().chunks(BATCH) {
             let ids: Vec<&str> = part.iter().map(String::as_str).collect();
             let answer = match &access {
-                Some(access) => self.query(&ids, &own, access).await,
+                Some(access) => self.query(&ids, &known, access).await,
                 None => Ok(ids.iter().map(|id| Ok(wire::not_asked(id))).collect()),
             };
             batch.take(
@@ -151,18 +196,12 @@ impl Adapter for TikTok {
         )
     }
 
-    /// The name needs the scope `user.info.profile`, which a token that lists videos may lack, and the
-    /// id only `user.info.basic`; so a token without the former is asked for the id alone.
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
         let access = Access {
             token: &owner.token,
             owner: Some(&owner.account),
         };
-        let mut answer = self.user("open_id,username", access.token).await?;
-        if wire::lacks_permission(&answer, &access) {
-            answer = self.user("open_id", access.token).await?;
-        }
-        wire::parse_user(&answer, &access)
+        self.account_of(&access).await
     }
 
     async fn resolve(

@@ -2,7 +2,9 @@
 
 mod adapter;
 mod identify;
+mod whose;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -62,6 +64,15 @@ fn failure(code: &str, message: &str) -> String {
     json!({"data": {}, "error": {"code": code, "message": message, "log_id": LOG_ID}}).to_string()
 }
 
+/// The answer to a request for the user whose token it is.
+fn user(user: &Value) -> String {
+    json!({
+        "data": {"user": user},
+        "error": {"code": "ok", "message": "", "log_id": LOG_ID},
+    })
+    .to_string()
+}
+
 fn account() -> Account {
     Account {
         id: Some("an-open-id".to_owned()),
@@ -77,12 +88,16 @@ fn read(
     owner: Option<&Account>,
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
     let token = Secret::new(TOKEN);
-    let own: BTreeSet<&str> = own.iter().copied().collect();
+    let known = Known {
+        own: own.iter().copied().collect(),
+        authors: BTreeMap::new(),
+    };
     let access = Access {
         token: &token,
         owner,
     };
-    parse_query(answer, asked, &own, &access)
+    let whose = owner.map_or(Whose::Untold, Whose::Account);
+    parse_query(answer, asked, &known, &access, whose)
 }
 
 fn refused(answer: &Answer) -> PlatformError {

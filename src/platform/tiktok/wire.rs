@@ -5,7 +5,7 @@
 //! token. Fields of a video are each read on its own and none is required but the id: a video
 //! counts as missing only by a list that is surely whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use crate::platform::error::{PlatformError, hide};
 use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{Reading, count, counted, handle, integer, reading, text};
 use crate::platform::link::PostLink;
-use crate::platform::{Account, Fetched, Sighting, nameless, unavailable, unsupported};
+use crate::platform::{Account, Fetched, PostRef, Sighting, nameless, unavailable, unsupported};
 
 /// What is asked of a video, and kept as evidence.
 pub(super) const FIELDS: [&str; 7] = [
@@ -35,6 +35,10 @@ const OWNER_ONLY: &str =
     "TikTok tells the figures of a video to its owner only: link your TikTok account.";
 const NOT_LISTED: &str =
     "The videos of the linked TikTok account do not hold this post, or it is private.";
+const OF_ANOTHER: &str = "This post is of another TikTok account than the connected one, and TikTok \
+                          tells the figures of a video to its owner only: link your TikTok account.";
+const UNDECIDED: &str = "TikTok does not list this post and did not say whose account is connected, \
+                         so whether the post is gone is not known.";
 const GONE: &str = "This post is no longer among the public videos of its account.";
 const NO_VIEWS: &str = "TikTok did not tell how often this video was seen.";
 const ODD_VIEWS: &str = "TikTok told no readable number of how often this video was seen.";
@@ -63,6 +67,84 @@ pub(super) struct Access<'a> {
     pub(super) owner: Option<&'a Account>,
 }
 
+/// Whose videos an access lists.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Whose<'a> {
+    /// This account's.
+    Account(&'a Account),
+    /// TikTok does not tell it to this access.
+    Untold,
+    /// TikTok did not answer when it was asked.
+    Unanswered,
+}
+
+impl<'a> Whose<'a> {
+    fn account(self) -> Option<&'a Account> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::Untold | Self::Unanswered => None,
+        }
+    }
+}
+
+/// What is known of the posts of a fetch, by the numbers of their videos.
+#[derive(Debug, Default)]
+pub(super) struct Known<'a> {
+    /// Those whose figures were told to this access before, whoever's token it was.
+    pub(super) own: BTreeSet<&'a str>,
+    /// The ids of the accounts that posted them, as they were last told.
+    pub(super) authors: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(posts: &'a [PostRef]) -> Self {
+        let mut known = Self::default();
+        for post in posts {
+            let Some(id) = video_id(&post.native_id) else {
+                continue;
+            };
+            if post.seen_as_own {
+                known.own.insert(id);
+            }
+            if let Some(author) = post.author_id.as_deref() {
+                known.authors.insert(id, author);
+            }
+        }
+        known
+    }
+
+    /// What it means that a whole list lacks a video. The access may have become another account's
+    /// since it was told the figures.
+    fn lack(&self, id: &str, whose: Whose<'_>) -> Lack {
+        if !self.own.contains(id) {
+            return Lack::NotShown;
+        }
+        let Some(author) = self.authors.get(id) else {
+            return Lack::Gone;
+        };
+        match whose {
+            Whose::Account(Account {
+                id: Some(account), ..
+            }) if account != author => Lack::OfAnother,
+            Whose::Account(_) | Whose::Untold => Lack::Gone,
+            Whose::Unanswered => Lack::Undecided,
+        }
+    }
+}
+
+/// What it means that a whole list lacks a video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lack {
+    /// It was never seen: another account's, private or gone.
+    NotShown,
+    /// The account had it and has it no more.
+    Gone,
+    /// Another account posted it.
+    OfAnother,
+    /// Either of the two before.
+    Undecided,
+}
+
 /// The id that the API takes: a number.
 pub(super) fn video_id(native_id: &str) -> Option<&str> {
     let id = native_id.trim();
@@ -75,13 +157,18 @@ pub(super) fn not_asked(id: &str) -> Fetched {
     withheld(OWNER_ONLY, json!({"id": id, "asked": false}))
 }
 
-/// Reads the answer to a query, one result for each id that was asked for, in their order. `own`
-/// are those that the account was seen to have.
+/// Whether an answer to a query says that it succeeded.
+pub(super) fn succeeds(answer: &Answer, access: &Access<'_>) -> bool {
+    succeeded(answer, access, LIST_VIDEOS).is_ok()
+}
+
+/// Reads the answer to a query, one result for each id that was asked for, in their order.
 pub(super) fn parse_query(
     answer: &Answer,
     asked: &[&str],
-    own: &BTreeSet<&str>,
+    known: &Known<'_>,
     access: &Access<'_>,
+    whose: Whose<'_>,
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
     let (body, said) = succeeded(answer, access, LIST_VIDEOS)?;
     let rows = body
@@ -95,7 +182,8 @@ pub(super) fn parse_query(
         let id = text(row.get("id"));
         match id.as_deref().and_then(video_id) {
             Some(id) if asked.contains(&id) => {
-                take_row(&mut videos, id.to_owned(), found(id, row, &said, access));
+                let fetched = found(id, row, &said, access, whose);
+                take_row(&mut videos, id.to_owned(), fetched);
             }
             // What cannot be read might be any of those that are missing, and what nobody asked for
             // belongs to another answer, or is one of them with its number cut short.
@@ -104,7 +192,7 @@ pub(super) fn parse_query(
     }
     let results = asked.iter().map(|id| match videos.get(*id) {
         Some(video) => video.clone(),
-        None if whole => Ok(missing(id, own.contains(id), &said, access)),
+        None if whole => Ok(missing(id, known.lack(id, whose), &said, access)),
         None => Err(PlatformError::unreachable(
             "the list of videos is not whole",
         )),
@@ -229,7 +317,7 @@ fn waiting(error: PlatformError) -> PlatformError {
     error.or_wait(Some(WINDOW))
 }
 
-fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
+fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>, whose: Whose<'_>) -> Fetched {
     let metrics = Metrics {
         views: views(video),
         clicks: unsupported(NO_CLICKS),
@@ -239,7 +327,7 @@ fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
         metrics,
         raw: evidence(video, said, access),
         context: context(video),
-        author: author(id, video, access),
+        author: author(id, video, whose),
         published_at: published_at(video),
         spend: None,
         lacks_permission: false,
@@ -247,20 +335,18 @@ fn found(id: &str, video: &Value, said: &Said, access: &Access<'_>) -> Fetched {
 }
 
 /// A video that a whole list lacks: another account's, private or gone.
-fn missing(id: &str, was_own: bool, said: &Said, access: &Access<'_>) -> Fetched {
+fn missing(id: &str, lack: Lack, said: &Said, access: &Access<'_>) -> Fetched {
     let raw = json!({"id": id, "listed": false, "log_id": said.log_id});
-    if was_own {
-        return Fetched::Gone {
+    match lack {
+        Lack::Gone => Fetched::Gone {
             reason: GONE.to_owned(),
             raw,
-        };
+        },
+        Lack::NotShown | Lack::OfAnother if access.owner.is_some() => withheld(NOT_LISTED, raw),
+        Lack::NotShown => withheld(OWNER_ONLY, raw),
+        Lack::OfAnother => withheld(OF_ANOTHER, raw),
+        Lack::Undecided => withheld(UNDECIDED, raw),
     }
-    let reason = if access.owner.is_some() {
-        NOT_LISTED
-    } else {
-        OWNER_ONLY
-    };
-    withheld(reason, raw)
 }
 
 /// A post whose figures are not told; it may well be there.
@@ -305,17 +391,17 @@ fn context(video: &Value) -> Option<String> {
 }
 
 /// The account in the video's own link, else the one whose access listed the video.
-fn author(id: &str, video: &Value, access: &Access<'_>) -> Option<Account> {
+fn author(id: &str, video: &Value, whose: Whose<'_>) -> Option<Account> {
     text(video.get("share_url"))
         .and_then(|address| PostLink::parse(&address).ok())
         .filter(|link| link.platform == PlatformKind::TikTok && link.native_id() == Some(id))
         .and_then(|link| link.account)
         .map(|handle| Account {
             // Only the videos of the account whose token it is are listed.
-            id: access.owner.and_then(|owner| owner.id.clone()),
+            id: whose.account().and_then(|account| account.id.clone()),
             handle: Some(handle),
         })
-        .or_else(|| access.owner.cloned())
+        .or_else(|| whose.account().cloned())
 }
 
 /// The time is in seconds since 1970, UTC.

@@ -19,14 +19,6 @@ fn adapter(stub: &Stub) -> TikTok {
         .unwrap()
 }
 
-fn user(user: &Value) -> String {
-    json!({
-        "data": {"user": user},
-        "error": {"code": "ok", "message": "", "log_id": LOG_ID},
-    })
-    .to_string()
-}
-
 async fn identified(status: u16, body: String) -> Result<Account, PlatformError> {
     let stub = Stub::start(move |_| Reply::new(status, body.clone())).await;
     adapter(&stub).identify(&owner()).await
