@@ -99,7 +99,8 @@ pub struct Sighting {
     pub context: Option<String>,
     /// The account that posted it, where the platform says so.
     pub author: Option<Account>,
-    /// When it was published, where the platform says so.
+    /// When it was published, where the platform says so. An answer that shows nothing of the post says none, even if the
+    /// post's number does.
     pub published_at: Option<DateTime<Utc>>,
     /// What advertising it has cost so far, where the platform says so.
     pub spend: Option<Spend>,

@@ -1,7 +1,8 @@
 //! When posts were published that were found in the list of their page.
 //!
 //! Whoever looks for the post behind a permalink reads it on the way, and asks for the post next: then it need not be asked for
-//! again. Forgetting it costs that request.
+//! again. Forgetting it costs that request. It is told of an answer that shows the post, and forgotten where the post is not
+//! shown: what a list had some time ago does not say that the post is there now.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,6 +34,11 @@ impl Dates {
         known.insert(id.to_owned(), told);
     }
 
+    /// Forgets what was told of a post.
+    pub(super) fn forget(&self, id: &str) {
+        self.lock().remove(id);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Value>> {
         // A panic while it was held leaves a memory that is at worst incomplete.
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
@@ -54,5 +60,7 @@ mod tests {
         assert_eq!(dates.get("1_0"), None);
         let last = format!("1_{MOST}");
         assert_eq!(dates.get(&last), Some(json!({ "created_time": MOST })));
+        dates.forget(&last);
+        assert_eq!(dates.get(&last), None);
     }
 }

@@ -226,7 +226,11 @@ impl Adapter for Meta {
         let mut results = access.insights(ids, &undated).await;
         for (id, told) in &listed {
             if let Some(Ok(fetched)) = results.get_mut(*id) {
-                wire::date(fetched, told);
+                if wire::names_the_author(fetched) {
+                    wire::date(fetched, told);
+                } else {
+                    self.dates.forget(id);
+                }
             }
         }
         if let Some(ads) = &self.ads {

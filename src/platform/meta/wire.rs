@@ -148,6 +148,11 @@ pub(super) fn date(fetched: &mut Fetched, told: &Value) {
     }
 }
 
+/// Whether an answer told something of the post itself.
+pub(super) fn names_the_author(fetched: &Fetched) -> bool {
+    matches!(fetched, Fetched::Found(sighting) if sighting.author.is_some())
+}
+
 /// When a post was published. The Graph API writes a time without a colon in its zone, `2021-07-26T10:45:19+0000`, which is not
 /// that of RFC 3339.
 fn published_at(post: &Value) -> Option<DateTime<Utc>> {

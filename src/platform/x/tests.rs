@@ -284,6 +284,14 @@ fn what_became_of_a_post_that_is_left_out_stands_in_the_answer() {
 }
 
 #[test]
+fn a_post_that_x_does_not_show_has_no_time_though_its_number_holds_one() {
+    let problems = [problem(ID, "not-authorized-for-resource")];
+    let told = lookup(&[ID], &body(&[], &problems));
+    let hidden = found(&told.results[ID]);
+    assert_eq!((&hidden.author, hidden.published_at), (&None, None));
+}
+
+#[test]
 fn a_post_left_out_for_a_private_field_is_unknown_and_to_be_asked_again() {
     let field = problem("1", "not-authorized-for-field");
     let also = problem("2", "not-authorized-for-field");

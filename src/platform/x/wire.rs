@@ -344,7 +344,8 @@ fn withheld(id: &str, problem: &Problem) -> Fetched {
         raw: problem_evidence(id, problem),
         context: None,
         author: None,
-        published_at: numbered_at(id),
+        // Its number says when it was made, but X shows nothing of it.
+        published_at: None,
         spend: None,
         lacks_permission: false,
     })

@@ -98,6 +98,7 @@ impl Ledger {
 mod tests {
     use super::*;
     use crate::model::EvidenceGrade;
+    use crate::platform::Account;
 
     fn observation(at: DateTime<Utc>, gone: bool, views: Option<u64>) -> Observation {
         let untold = || Observed::Unavailable {
@@ -117,6 +118,31 @@ mod tests {
             },
             gone,
         }
+    }
+
+    #[test]
+    fn an_answer_shows_a_post_by_a_number_its_author_or_its_time() {
+        let sighting = |views: Option<u64>| Sighting {
+            metrics: observation(DateTime::UNIX_EPOCH, false, views).metrics,
+            raw: serde_json::Value::Null,
+            context: None,
+            author: None,
+            published_at: None,
+            spend: None,
+            lacks_permission: false,
+        };
+        assert!(!shows_the_post(&sighting(None)), "it was not shown");
+        assert!(shows_the_post(&sighting(Some(0))));
+        let by_author = Sighting {
+            author: Some(Account::default()),
+            ..sighting(None)
+        };
+        assert!(shows_the_post(&by_author));
+        let by_time = Sighting {
+            published_at: Some(DateTime::UNIX_EPOCH),
+            ..sighting(None)
+        };
+        assert!(shows_the_post(&by_time));
     }
 
     #[test]

@@ -191,6 +191,42 @@ async fn a_post_that_was_found_in_the_list_of_its_page_is_not_asked_for_it_again
 }
 
 #[tokio::test]
+async fn what_a_list_told_is_not_told_of_a_post_that_is_not_shown() {
+    let stub = Stub::start(|asked| {
+        if !asked.line.starts_with("POST") {
+            let entry = json!({
+                "id": own(7), "created_time": PUBLISHED,
+                "permalink_url": "https://www.facebook.com/p/posts/pfbid07",
+            });
+            return Reply::new(200, json!({"data": [entry]}).to_string());
+        }
+        let item = |address: String| {
+            if address.contains("/insights?") {
+                answered(403, &error(10, None, "(#10) Not permitted"))
+            } else {
+                answered(200, &json!({"created_time": PUBLISHED, "id": own(7)}))
+            }
+        };
+        let items: Vec<Value> = addresses(asked).into_iter().map(item).collect();
+        Reply::new(200, Value::Array(items).to_string())
+    })
+    .await;
+    let adapter = adapter(&stub);
+    let link = PostLink::parse("https://www.facebook.com/p/posts/pfbid07").unwrap();
+    adapter.resolve(&link, None).await.unwrap();
+    let posts = [undated(&own(7))];
+    let results = adapter.fetch(&posts, None).await;
+    assert_eq!(found(results[0].as_ref().unwrap()).published_at, None);
+    // Now the post itself is asked, and says so.
+    let results = adapter.fetch(&posts, None).await;
+    let sighting = found(results[0].as_ref().unwrap());
+    assert_eq!(sighting.published_at, at("2021-07-26T10:45:19Z"));
+    let asked = stub.asked();
+    let parts: Vec<usize> = asked[1..].iter().map(|a| addresses(a).len()).collect();
+    assert_eq!(parts, [1, 2]);
+}
+
+#[tokio::test]
 async fn a_linked_page_is_not_asked_for_it_of_a_post_of_another_page() {
     let stub = Stub::start(dated).await;
     let owner = |page: &str| Owner {
