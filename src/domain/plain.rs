@@ -16,8 +16,23 @@ pub(super) fn is_unruly(character: char) -> bool {
 /// and shows no preview. What cannot stand in them, or was given without its beginning, is spelled as a browser reads it; none
 /// where that cannot either.
 pub(super) fn bracketed(link: &str) -> Option<String> {
-    if can_stand_in_brackets(link) {
-        return Some(format!("<{link}>"));
+    one_address(link).map(|address| format!("<{address}>"))
+}
+
+/// A link that somebody gave, for a message whose reader looks for links by itself: one to its last character, by the rules of
+/// [`bracketed`]; where it cannot be, without what may end it.
+pub(super) fn unbroken(link: &str) -> String {
+    one_address(link).unwrap_or_else(|| {
+        let kept = link
+            .chars()
+            .filter(|character| is_of_an_address(*character));
+        kept.collect()
+    })
+}
+
+fn one_address(link: &str) -> Option<String> {
+    if is_one_address(link) {
+        return Some(link.to_owned());
     }
     let read = if link.contains("://") {
         Url::parse(link)
@@ -25,19 +40,20 @@ pub(super) fn bracketed(link: &str) -> Option<String> {
         Url::parse(&format!("https://{link}"))
     };
     read.ok()
-        .filter(|url| can_stand_in_brackets(url.as_str()))
-        .map(|url| format!("<{url}>"))
+        .map(String::from)
+        .filter(|address| is_one_address(address))
 }
 
-fn can_stand_in_brackets(link: &str) -> bool {
+fn is_of_an_address(character: char) -> bool {
+    character.is_ascii_graphic() && !matches!(character, '<' | '>' | '"' | '`' | '\\')
+}
+
+fn is_one_address(link: &str) -> bool {
     let is_address = ["http://", "https://"].iter().any(|scheme| {
         link.get(..scheme.len())
             .is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
     });
-    is_address
-        && link.bytes().all(|byte| {
-            byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>' | b'"' | b'`' | b'\\')
-        })
+    is_address && link.chars().all(is_of_an_address)
 }
 
 #[cfg(test)]
@@ -62,6 +78,27 @@ mod tests {
             ("javascript://x", None),
         ] {
             assert_eq!(bracketed(given).as_deref(), shown, "{given}");
+        }
+    }
+
+    #[test]
+    fn an_unbroken_link_holds_nothing_that_ends_it() {
+        for (given, shown) in [
+            (
+                "https://redd.it/1skjxta?a=(b)*c_d",
+                "https://redd.it/1skjxta?a=(b)*c_d",
+            ),
+            ("redd.it/1skjxta", "https://redd.it/1skjxta"),
+            (
+                "https://www.instagram.com/p/X/?x=<https://evil.example>\u{202e}",
+                "https://www.instagram.com/p/X/?x=%3Chttps://evil.example%3E%E2%80%AE",
+            ),
+            (
+                "https://x.com/a/status/1?t=` <@1>\u{202e}\"",
+                "https://x.com/a/status/1?t=@1",
+            ),
+        ] {
+            assert_eq!(unbroken(given), shown, "{given}");
         }
     }
 

@@ -9,7 +9,7 @@ use crate::db::alert_channel::AlertChannel;
 use crate::db::campaign::Campaign;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
-use crate::domain::plain::{bracketed, is_unruly};
+use crate::domain::plain::{bracketed, is_unruly, unbroken};
 use crate::model::{
     AlertChannelDisabledReason, AlertChannelKind, DiscrepancyLevel, Finality, IdKind,
 };
@@ -40,7 +40,7 @@ pub(super) fn of_event(kind: AlertChannelKind, happening: &Happening<'_>) -> Str
             envelope(&name, happening.event.occurred_at, &data(happening))
         }
         AlertChannelKind::Discord => discord(&sentences(happening, discord_text, discord_link)),
-        AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_text)),
+        AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_link)),
     }
 }
 
@@ -206,6 +206,11 @@ fn slack_text(text: &str) -> String {
         .replace('>', "&gt;")
 }
 
+/// A post's link, which Slack finds in the text by itself, as one link.
+fn slack_link(link: &str) -> String {
+    slack_text(&unbroken(link))
+}
+
 fn discord(content: &str) -> String {
     // Nobody is called by what others typed, and nothing that they link to is shown.
     json!({
@@ -266,6 +271,10 @@ mod tests {
         assert_eq!(
             body,
             json!({ "text": "a", "mrkdwn": false, "unfurl_links": false, "unfurl_media": false })
+        );
+        assert_eq!(
+            slack_link("https://redd.it/1?x=<https://evil.example/login>\u{202e}&y"),
+            "https://redd.it/1?x=%3Chttps://evil.example/login%3E%E2%80%AE&amp;y"
         );
         let turned = "a\u{202e}b\u{2069}c\u{2028}d\u{9b}e\0f";
         assert_eq!(slack_text(turned), "a b c d e f");

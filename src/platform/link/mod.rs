@@ -106,12 +106,7 @@ impl PostLink {
         if text.len() > MAX_BYTES {
             return Err(LinkRefusal::TooLong);
         }
-        // A URL parser drops line breaks and reads `\` as `/`. What a person sees and what is read
-        // must be the same thing.
-        if text
-            .chars()
-            .any(|c| c.is_control() || c.is_whitespace() || c == '\\')
-        {
+        if text.chars().any(is_no_part_of_an_address) {
             return Err(LinkRefusal::NotAUrl);
         }
         let text = with_scheme(text).ok_or(LinkRefusal::NotAUrl)?;
@@ -287,6 +282,25 @@ fn with_scheme(text: &str) -> Option<String> {
         None if head.is_empty() => tail.starts_with("//").then(|| format!("https:{text}")),
         None => head.contains('.').then(|| format!("https://{text}")),
     }
+}
+
+/// Whether no web address has this character as it is. A URL parser drops line breaks, reads `\` as
+/// `/` and escapes others, and it is shown as it was pasted: what a person sees and what is read must
+/// be the same thing. What ends a link in a text or turns the direction of writing would make it two.
+fn is_no_part_of_an_address(character: char) -> bool {
+    character.is_control()
+        || character.is_whitespace()
+        || matches!(character, '\\' | '<' | '>' | '"' | '`')
+        // Format characters, which nobody sees.
+        || matches!(
+            character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 fn is_web(scheme: &str) -> bool {

@@ -393,7 +393,7 @@ fn what_is_no_tiktok_post_is_refused_by_name() {
         https://www.tiktok.com/@somebody/live open the post
         https://www.tiktok.com/@somebody/video/12345678901234 open the post
         https://www.tiktok.com/@somebody/video/123456789012345678901 open the post
-        https://www.tiktok.com/@some<body/video/7301234567890123456 open the post
+        https://www.tiktok.com/@some%3Cbody/video/7301234567890123456 open the post
         https://vm.tiktok.com/ open the post
     ";
     assert_no_posts(PlatformKind::TikTok, table);
@@ -469,6 +469,24 @@ fn what_does_not_read_as_it_looks_is_no_url() {
     ];
     for text in texts {
         assert_eq!(PostLink::parse(text), Err(LinkRefusal::NotAUrl), "{text:?}");
+    }
+}
+
+#[test]
+fn a_link_is_shown_as_it_was_pasted_so_it_holds_nothing_that_is_no_part_of_an_address() {
+    let post = "https://www.instagram.com/p/CRyZpjhDOq_/?x=";
+    assert!(PostLink::parse(&format!("{post}(https://evil.example/login)\u{e9}\u{5d0}")).is_ok());
+    let second = format!("{post}<https://evil.example/login>\u{202e}moc.margatsni");
+    assert_eq!(PostLink::parse(&second), Err(LinkRefusal::NotAUrl));
+    let odd = "<>\"`\\\u{85}\u{a0}\u{ad}\u{61c}\u{180e}\u{200b}\u{200f}\u{2028}\u{202a}\u{202e}\u{2060}\
+               \u{2066}\u{2069}\u{206f}\u{3000}\u{feff}\u{fffb}\u{e0041}";
+    for character in odd.chars() {
+        let text = format!("{post}{character}a");
+        assert_eq!(
+            PostLink::parse(&text),
+            Err(LinkRefusal::NotAUrl),
+            "{text:?}"
+        );
     }
 }
 

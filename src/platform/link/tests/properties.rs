@@ -157,7 +157,11 @@ proptest! {
         ],
     ) {
         match PostLink::parse(&text) {
-            Ok(link) => assert_canonical_is_read_as_itself(&link),
+            Ok(link) => {
+                assert_canonical_is_read_as_itself(&link);
+                let odd = ['<', '>', '"', '`', '\\', '\u{200e}', '\u{202e}', '\u{2066}', '\u{feff}'];
+                prop_assert!(!text.trim().contains(odd), "{:?}", text);
+            }
             Err(refusal) => prop_assert!(refusal.to_string().ends_with('.')),
         }
         // Neither does arithmetic on what is no id.
