@@ -21,6 +21,10 @@ use crate::domain::trust::shown;
 use crate::error::Error;
 use crate::model::{AlertKind, DiscrepancyLevel};
 
+/// The note of an alert about a link that led nowhere, and then to a post that is there already.
+const SPELLING: &str =
+    "This link turned out to be another spelling of a post that is there already.";
+
 /// Something that may concern an alert.
 pub(super) enum Cause<'a> {
     /// A verdict on a claim.
@@ -36,6 +40,8 @@ pub(super) enum Cause<'a> {
         post: &'a Post,
         since: DateTime<Utc>,
     },
+    /// The link of a post led nowhere, and then to a post that is there already.
+    Spelling { post: &'a Post },
     /// A trust score passed a threshold downwards.
     TrustDrop {
         task: &'a Task,
@@ -62,7 +68,9 @@ impl Cause<'_> {
                 kinds
             }
             Self::Removed { task, .. } => vec![(AlertKind::PostRemoved, task.post.id)],
-            Self::Shown { post, .. } => vec![(AlertKind::PostRemoved, post.id)],
+            Self::Shown { post, .. } | Self::Spelling { post } => {
+                vec![(AlertKind::PostRemoved, post.id)]
+            }
             Self::TrustDrop { task, .. } => vec![(AlertKind::TrustDrop, task.post.affiliate_id)],
             Self::Fell { post, .. } | Self::Regained { post, .. } => {
                 vec![(AlertKind::CountFell, post.id)]
@@ -145,6 +153,7 @@ pub(super) async fn write(
                 );
                 desk.withdraw(key, notes);
             }
+            Cause::Spelling { .. } => desk.withdraw(key, SPELLING.to_owned()),
             Cause::TrustDrop {
                 task,
                 movement,

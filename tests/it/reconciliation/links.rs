@@ -231,6 +231,43 @@ async fn a_dead_link_that_leads_to_a_post_again_takes_back_what_was_said_of_it()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_dead_link_that_leads_to_a_post_already_there_is_not_said_to_be_shown_again() {
+    let app = TestApp::start().await;
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    let post = scene::sample(&app, Platform::Instagram);
+    let one_view = || json!({ "claimedViews": 1 });
+    submitted(&ann.client, &campaign, &post.url, one_view()).await;
+    let link = "https://www.instagram.com/share/AAAAAAAAAAA";
+    let dead = submitted(&ann.client, &campaign, link, one_view()).await;
+    let gone = Fetched::Gone {
+        reason: "The link leads nowhere.".to_owned(),
+        raw: json!({}),
+    };
+    let named = PostLink::parse(&post.url).unwrap();
+    for (leads_to, status) in [(None, "REMOVED"), (Some(named), "DUPLICATE")] {
+        let mut checks = scene::answered(&app, &gone).await;
+        checks.retain(|checked| checked.task.post.id == scene::row(&dead.post));
+        for checked in &mut checks {
+            if let Outcome::Answered { resolved, .. } = &mut checked.outcome {
+                resolved.clone_from(&leads_to);
+            }
+        }
+        verification::settle(&app.app, &checks).await.unwrap();
+        let seen = ann.client.verdict(&json!(dead.post)).await;
+        assert_eq!(seen["status"], status, "{seen}");
+    }
+    let alerts = scene::alerts(&acme.client, "POST_REMOVED").await;
+    assert_eq!(alerts.len(), 1, "{alerts:?}");
+    assert_eq!(alerts[0]["status"], "RESOLVED");
+    assert_eq!(
+        alerts[0]["resolutionNotes"],
+        "This link turned out to be another spelling of a post that is there already."
+    );
+    assert_eq!(dashboard::check(&app.app).await.unwrap().len(), 0);
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_post_that_is_found_to_be_another_while_it_is_asked_for_is_a_duplicate_of_it() {
     let app = TestApp::start().await;
     let (_, ann, campaign) = app.program(&["INSTAGRAM"]).await;

@@ -75,7 +75,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes in which posts were gone and are not any more, and when that was seen.
+    /// Takes in which posts were gone and are not any more, and when that was seen. Of a link that led nowhere and turned out to
+    /// be another one's nothing was observed.
     pub(super) fn note_returns(&mut self, batch: &[&Checked]) {
         let mut returned: BTreeMap<i64, DateTime<Utc>> = BTreeMap::new();
         for checked in batch {
@@ -83,7 +84,8 @@ impl Ledger {
                 continue;
             };
             let is_back = self.posts.get(&checked.task.post.id).is_some_and(|post| {
-                self.gone.contains(&post.id) && post.status != PostStatus::Removed
+                let is_there = !matches!(post.status, PostStatus::Removed | PostStatus::Duplicate);
+                self.gone.contains(&post.id) && is_there
             });
             if is_back {
                 let at = returned.entry(checked.task.post.id).or_insert(*fetched_at);

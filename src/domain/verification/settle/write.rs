@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Judged, Ledger, VerdictId};
-use crate::db::post::{self as posts, PostChange};
+use crate::db::post::{self as posts, Post, PostChange};
 use crate::db::reconciliation::NewReconciliation;
 use crate::db::run::{self, Ended};
 use crate::db::trust_event::{self, NewTrustEvent};
@@ -11,6 +11,7 @@ use crate::db::{Connection, affiliate, alert, queue, reconciliation, rollup};
 use crate::domain::verification::alerts::{self, Cause};
 use crate::domain::verification::shared_post;
 use crate::error::Error;
+use crate::model::PostStatus;
 
 impl Ledger {
     /// What fell on each post, in sentences.
@@ -26,7 +27,8 @@ impl Ledger {
         by_post
     }
 
-    /// What was seen of posts beside their claims: that they are gone or back, and that their counts fell or came back.
+    /// What was seen of posts beside their claims: that they are gone, back or another post, and that their counts fell or came
+    /// back.
     fn on_posts(&self) -> Vec<Cause<'_>> {
         let mut causes = Vec::new();
         for (task, reason) in &self.removed {
@@ -43,6 +45,13 @@ impl Ledger {
                 });
             }
         }
+        let mut spellings: Vec<&Post> = self
+            .posts
+            .values()
+            .filter(|post| post.status == PostStatus::Duplicate && self.gone.contains(&post.id))
+            .collect();
+        spellings.sort_by_key(|post| post.id);
+        causes.extend(spellings.into_iter().map(|post| Cause::Spelling { post }));
         for (post_id, sentences) in self.falls_by_post() {
             if let Some(post) = self.posts.get(&post_id) {
                 causes.push(Cause::Fell { post, sentences });
