@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY discord_interactions_age_idx;

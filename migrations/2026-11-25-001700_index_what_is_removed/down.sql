@@ -1,2 +1,0 @@
-DROP INDEX alert_deliveries_ended_idx;
-DROP INDEX discord_interactions_age_idx;

@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY alert_deliveries_ended_idx;
