@@ -67,6 +67,19 @@ impl Asking {
         }
     }
 
+    /// The post that its link was found to name; the jobs again where that is no post.
+    pub(super) fn named(found: PostLink, on_post: OnPost) -> Result<Self, OnPost> {
+        let post = match (found.native_id(), on_post.first()) {
+            (Some(native_id), Some(Running { task, .. })) => {
+                let handle = task.post.account_handle.as_ref();
+                let handle = handle.or(found.account.as_ref());
+                refer(task, native_id, handle)
+            }
+            _ => return Err(on_post),
+        };
+        Ok(Self::new(post, Some(found), on_post))
+    }
+
     pub(super) fn affiliate_id(&self) -> i64 {
         self.on_post.first().map_or(0, Running::affiliate_id)
     }
@@ -82,6 +95,19 @@ impl Asking {
             seen_as_own: first.is_some_and(|running| running.task.seen_as_own.contains(&Some(id))),
             ..self.post.clone()
         }
+    }
+}
+
+/// The post of a task as it is asked for by this id.
+pub(super) fn refer(task: &Task, native_id: &str, handle: Option<&String>) -> PostRef {
+    PostRef {
+        native_id: native_id.to_owned(),
+        canonical_url: task.post.canonical_url.clone(),
+        account_handle: handle.cloned(),
+        seen_as_own: task.seen_as_own.contains(&None),
+        published_is_known: task.post.published_at.is_some(),
+        seen_publicly: task.seen_publicly,
+        author_id: task.post.author_id.clone(),
     }
 }
 

@@ -88,24 +88,27 @@ impl Watch {
             .map(|open| open.wait)
     }
 
-    /// Takes in what came of opening a link, as [`Watch::saw_answers`]. Links are opened at the platform's web site by
-    /// whatever address an affiliate gave, so one that fails says nothing of the platform, unless it was the call that was
-    /// tried. Links that are found by listing posts use the API all the same, so what is told of its budget is kept; but for how
-    /// long a web site that fails is to be left alone concerns those who open links at it.
+    /// Takes in what came of finding the post behind a link by the API, as [`Watch::saw_answers`]. One that is not found may be
+    /// whatever address an affiliate gave, so that shows nothing of the platform, unless it was the call that was tried or this
+    /// program's own credential was refused. For how long a web site that fails is to be left alone concerns those who open
+    /// links at it.
     pub(super) async fn saw_link<T>(
         self: &Arc<Self>,
         permit: Permit,
         credential: &str,
         call: &Measured<Result<T, PlatformError>>,
-    ) {
+    ) -> Option<Duration> {
         let error = call.output.as_ref().err();
         let seen = Seen::of([error], credential).by(call.requests);
         let limited = error.filter(|error| error.limit().is_some());
         self.note(credential, call.usage, health::alone(limited))
             .await;
-        if permit == Permit::Probe {
-            self.saw(permit, credential, seen).await;
+        if permit != Permit::Probe && !matches!(seen, Seen::Rejects(_)) {
+            return None;
         }
+        let open = self.saw(permit, credential, seen).await;
+        open.filter(|open| open.holds(credential))
+            .map(|open| open.wait)
     }
 
     async fn note(&self, credential: &str, usage: Option<Usage>, alone: Alone) {

@@ -2,7 +2,7 @@
 //!
 //! sqlxmq polls and hands jobs over; everything else is here: jobs on one platform are gathered so that one call asks for
 //! many posts (`reconcile`), as long as its budget and its circuit allow (`circuit`) and in turns by campaign (`fair`), for as
-//! long as it takes (`lease`), and what came of them is written by the batch (`writer`), with the removal of the jobs in the
+//! long as it takes (`lease`), beside the opening of links that do not say which post it is (`links`), and what came of them is written by the batch (`writer`), with the removal of the jobs in the
 //! same transaction. `worker` starts this, watches over it, and starts it anew when it stands still.
 
 mod alert_delivery;
@@ -13,6 +13,7 @@ mod discord;
 mod fair;
 mod folder;
 mod lease;
+mod links;
 mod reaper;
 mod reconcile;
 mod relay;

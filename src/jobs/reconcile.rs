@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::asking::{Asking, OnPost, Running, Told, Waiting, chunks, waiting};
+use super::asking::{Asking, OnPost, Running, Told, Waiting, chunks, refer, waiting};
 use super::circuit::Watch;
 use super::fair::{Waits, in_turns};
 use super::lease::Leased;
+use super::links::{Leave, Links};
 use super::writer::{Done, Writers, bury, describe, give_back};
 use crate::app::App;
 use crate::db::queue;
@@ -24,9 +26,10 @@ use crate::domain::verification::{
 };
 use crate::error::Error;
 use crate::model::{Metrics, Observed, PlatformKind, PostStatus};
-use crate::platform::link::PostLink;
+use crate::platform::link::{LinkTarget, PostLink};
 use crate::platform::{
-    Adapter, Advice, Fetched, PlatformError, PostRef, Resolved, Sighting, gated,
+    Advice, Fetched, PlatformError, PostRef, Resolved, Serving, Sighting, gated,
+    gated_from_the_first,
 };
 
 /// Most jobs that are gathered at once.
@@ -54,12 +57,13 @@ pub(super) async fn run(
 ) {
     let calls = Arc::new(Semaphore::new(CALLS));
     let watch = Watch::new(&app, platform);
+    let links = Arc::new(Links::new());
     let waits = Arc::<Mutex<Waits>>::default();
     // The next gathering is read while the one before is being asked for, no further ahead.
     let gatherings = Arc::new(Semaphore::new(2));
     let mut gathered = Vec::new();
     while jobs.recv_many(&mut gathered, GATHER).await > 0 {
-        let deadline = tokio::time::Instant::now() + LINGER;
+        let deadline = Instant::now() + LINGER;
         while gathered.len() < GATHER {
             let room = GATHER - gathered.len();
             match tokio::time::timeout_at(deadline, jobs.recv_many(&mut gathered, room)).await {
@@ -76,6 +80,7 @@ pub(super) async fn run(
             worker_id,
             calls: Arc::clone(&calls),
             watch: Arc::clone(&watch),
+            links: Arc::clone(&links),
             waits: Arc::clone(&waits),
             done: done.clone(),
         };
@@ -94,6 +99,7 @@ struct Gathering {
     worker_id: i64,
     calls: Arc<Semaphore>,
     watch: Arc<Watch>,
+    links: Arc<Links>,
     waits: Arc<Mutex<Waits>>,
     done: Writers,
 }
@@ -132,8 +138,7 @@ impl Gathering {
         for id in unknown {
             bury(&self.app, id, "the job names a claim that is not there").await;
         }
-        let adapter = self.app.platforms.get(self.platform);
-        let Some(adapter) = adapter.filter(|_| self.app.platforms.serves(self.platform)) else {
+        let Some(serving) = self.app.platforms.serving(self.platform) else {
             // A check that cannot be attempted is not a check.
             let jobs: Vec<Waiting> = tasks.iter().map(Waiting::of).collect();
             self.snooze(&jobs, SNOOZE).await;
@@ -154,23 +159,17 @@ impl Gathering {
                     .push(Running { task, job });
             }
         }
-        self.ask(adapter.as_ref(), posts.into_values().collect())
-            .await;
+        self.ask(&serving, posts.into_values().collect()).await;
     }
 
-    /// Asks the platform for posts, after finding those behind links that only it can resolve: each with its affiliate's own
-    /// access first, where there is one, and those that are left with this server's.
-    async fn ask(&self, adapter: &dyn Adapter, posts: Vec<OnPost>) {
+    /// Asks the platform for posts. Those behind links that only it can resolve are found meanwhile, and asked for when all of
+    /// them are: however long that takes, it holds up no post that is known.
+    async fn ask(&self, serving: &Serving, posts: Vec<OnPost>) {
         // Where not every call may be made, no campaign's posts stand before those of all others.
         let posts = in_turns(posts, |on_post| {
             let first = on_post.first();
             first.map_or(0, |running| running.task.post.campaign_id)
         });
-        // What is to show that the platform answers again is better a post than a link that may lead nowhere.
-        let only_links = posts
-            .iter()
-            .flatten()
-            .all(|running| running.task.post.platform_post_id.is_none());
         let affiliates = posts.iter().flatten();
         let affiliates: BTreeSet<i64> = affiliates.map(Running::affiliate_id).collect();
         let affiliates = Vec::from_iter(affiliates);
@@ -179,16 +178,66 @@ impl Gathering {
             // The jobs come back with their leases.
             Err(error) => return self.log_failure(Err(error)),
         };
-        let resolved = join_all(posts.into_iter().map(|on_post| {
+        let (mut known, mut unknown) = (Vec::new(), Vec::new());
+        for on_post in posts {
+            match self.known(on_post) {
+                Ok(asking) => known.push(asking),
+                Err(on_post) => unknown.push(on_post),
+            }
+        }
+        // What is to show that the platform answers again is better a post than a link that may lead nowhere.
+        let only_links = known.is_empty();
+        join(
+            self.ask_for(serving, known, &linked),
+            self.ask_for_linked(serving, unknown, &linked, only_links),
+        )
+        .await;
+    }
+
+    /// Asks for the posts behind links.
+    async fn ask_for_linked(
+        &self,
+        serving: &Serving,
+        posts: Vec<OnPost>,
+        linked: &HashMap<i64, Arc<Linked>>,
+        may_probe: bool,
+    ) {
+        let found = join_all(posts.into_iter().map(|on_post| {
             let affiliate = on_post.first().map(Running::affiliate_id);
             let linked = affiliate.and_then(|id| linked.get(&id)).map(AsRef::as_ref);
-            self.resolve(adapter, on_post, linked, only_links)
+            self.resolve(serving, on_post, linked, may_probe)
         }))
         .await;
-        let known: Vec<Asking> = resolved.into_iter().flatten().collect();
+        let found = found.into_iter().flatten().collect();
+        self.ask_for(serving, found, linked).await;
+    }
+
+    /// A post to ask for whose id is known; the jobs again where it is not.
+    fn known(&self, on_post: OnPost) -> Result<Asking, OnPost> {
+        let Some(Running { task, .. }) = on_post.first() else {
+            return Err(on_post);
+        };
+        if let Some(native_id) = &task.post.platform_post_id {
+            let post = refer(task, native_id, task.post.account_handle.as_ref());
+            return Ok(Asking::new(post, None, on_post));
+        }
+        match self.links.found(task.post.id) {
+            Some(found) => Asking::named(found, on_post),
+            None => Err(on_post),
+        }
+    }
+
+    /// Asks for posts: each with its affiliate's own access first, where there is one, and those that are left with this
+    /// server's.
+    async fn ask_for(
+        &self,
+        serving: &Serving,
+        posts: Vec<Asking>,
+        linked: &HashMap<i64, Arc<Linked>>,
+    ) {
         let mut owned: BTreeMap<i64, (Arc<Linked>, Vec<Asking>)> = BTreeMap::new();
         let mut rest = Vec::new();
-        for asking in known {
+        for asking in posts {
             match linked.get(&asking.affiliate_id()) {
                 Some(linked) => {
                     let group = owned.entry(linked.id());
@@ -198,16 +247,16 @@ impl Gathering {
                 None => rest.push(asking),
             }
         }
-        let limit = adapter.batch_limit();
+        let limit = serving.adapter.batch_limit();
         let left = join_all(owned.into_values().flat_map(|(linked, group)| {
             chunks(group, limit).into_iter().map(move |chunk| {
                 let linked = Arc::clone(&linked);
-                async move { self.fetch_owned(adapter, &linked, chunk).await }
+                async move { self.fetch_owned(serving, &linked, chunk).await }
             })
         }))
         .await;
         rest.extend(left.into_iter().flatten());
-        if !self.has_own_access() {
+        if !serving.has_own_access {
             let posts = rest.into_iter();
             let posts = posts.map(|asking| (asking.on_post, asking.resolved));
             return self.wait_for_access(posts.collect()).await;
@@ -215,7 +264,7 @@ impl Gathering {
         join_all(
             chunks(rest, limit)
                 .into_iter()
-                .map(|chunk| self.fetch(adapter, chunk)),
+                .map(|chunk| self.fetch(serving, chunk)),
         )
         .await;
     }
@@ -223,27 +272,12 @@ impl Gathering {
     /// The post to ask for; none where its link led nowhere, which is then reported.
     async fn resolve(
         &self,
-        adapter: &dyn Adapter,
+        serving: &Serving,
         on_post: OnPost,
         linked: Option<&Linked>,
         may_probe: bool,
     ) -> Option<Asking> {
-        let first = &on_post.first()?.task;
-        let (post, seen_as_own) = (first.post.clone(), first.seen_as_own.clone());
-        let seen_publicly = first.seen_publicly;
-        let refer = |native_id: String, handle: Option<String>| PostRef {
-            native_id,
-            canonical_url: post.canonical_url.clone(),
-            account_handle: handle,
-            seen_as_own: seen_as_own.contains(&None),
-            published_is_known: post.published_at.is_some(),
-            seen_publicly,
-            author_id: post.author_id.clone(),
-        };
-        if let Some(native_id) = post.platform_post_id.clone() {
-            let post = refer(native_id, post.account_handle.clone());
-            return Some(Asking::new(post, None, on_post));
-        }
+        let post = &on_post.first()?.task.post;
         let Ok(link) = PostLink::parse(&post.canonical_url) else {
             let error = PlatformError::Refused {
                 detail: "the link cannot be read any more".into(),
@@ -251,8 +285,9 @@ impl Gathering {
             self.report(on_post, self.told(Err(error))).await;
             return None;
         };
+        let post_id = post.id;
         let jobs = waiting(&on_post);
-        let answers = self.open(adapter, &link, linked, &jobs, may_probe).await?;
+        let (answers, open_for) = self.open(serving, &link, linked, &jobs, may_probe).await?;
         let Some(answer) = answers.in_the_end() else {
             self.wait_for_access(vec![(on_post, None)]).await;
             return None;
@@ -260,12 +295,8 @@ impl Gathering {
         let none = |is_gone, reason| verification::leads_to_none(&link, is_gone, reason);
         match answer {
             Ok(Resolved::Post(found)) => {
-                let native_id = found.native_id()?.to_owned();
-                let handle = post
-                    .account_handle
-                    .clone()
-                    .or_else(|| found.account.clone());
-                Some(Asking::new(refer(native_id, handle), Some(found), on_post))
+                self.links.remember(post_id, &found);
+                Asking::named(found, on_post).ok()
             }
             Ok(Resolved::Gone { reason }) => {
                 let told = self.told(Ok(none(true, reason)));
@@ -277,34 +308,53 @@ impl Gathering {
                 self.report(on_post, told).await;
                 None
             }
-            // A link that does not open says nothing of the platform, so it costs an attempt also while the circuit is open.
             Err(error) => {
-                self.report(on_post, self.told(Err(error))).await;
+                let open_for = open_for.filter(|_| health::is_failure(&error, OWN));
+                let told = Told {
+                    open_for,
+                    ..self.told(Err(error))
+                };
+                self.report(on_post, told).await;
                 None
             }
         }
     }
 
-    /// Asks those who may know for the post behind a link. Nothing where the jobs wait for a call, which they then do.
+    /// Asks those who may know for the post behind a link. Nothing where the jobs wait for a call, which they then do. A link that
+    /// does not open says nothing of the platform, so it costs an attempt also while the circuit is open; one that the platform's
+    /// API was asked for in vain is told with how long the circuit stays open, where that is why.
     async fn open(
         &self,
-        adapter: &dyn Adapter,
+        serving: &Serving,
         link: &PostLink,
         linked: Option<&Linked>,
         jobs: &[Waiting],
         may_probe: bool,
-    ) -> Option<LinkAnswers> {
-        let has_own_access = self.has_own_access();
-        let mut answers = LinkAnswers::new(has_own_access);
-        for asker in verification::link_askers(link, linked, has_own_access) {
+    ) -> Option<(LinkAnswers, Option<Duration>)> {
+        let _turn = self.links.turn().await?;
+        let is_short = link.target == LinkTarget::Redirect;
+        if let Some(wait) = self.links.rest(Instant::now()).filter(|_| is_short) {
+            self.snooze(jobs, wait).await;
+            return None;
+        }
+        let mut open_for = None;
+        let mut answers = LinkAnswers::new(serving.has_own_access);
+        for asker in verification::link_askers(link, linked, serving.has_own_access) {
             let credential = asker.map_or_else(|| OWN.to_owned(), Linked::budget);
             let answer = {
                 let _slot = self.calls.acquire().await.ok()?;
-                let permit = self.permit(jobs, &credential, may_probe).await?;
+                let leave = Leave::new(&self.watch, &credential, may_probe);
                 let owner = asker.map(|linked| &linked.owner);
-                let gate = self.watch.gate(permit, &credential);
-                let call = gated(gate, adapter.resolve(link, owner)).await;
-                self.watch.saw_link(permit, &credential, &call).await;
+                let gate = Arc::clone(&leave);
+                let call = gated_from_the_first(gate, serving.adapter.resolve(link, owner)).await;
+                match (leave.permit(), call.output.as_ref().err()) {
+                    (Some(permit), _) => {
+                        let open = self.watch.saw_link(permit, &credential, &call).await;
+                        open_for = open_for.or(while_failing(open, &call.output, &credential));
+                    }
+                    (None, Some(error)) => self.links.heed(error, Instant::now()),
+                    (None, None) => {}
+                }
                 call.output
             };
             if let Some(linked) = asker {
@@ -314,12 +364,7 @@ impl Gathering {
                 break;
             }
         }
-        Some(answers)
-    }
-
-    /// Whether posts can be asked for without an affiliate's access.
-    fn has_own_access(&self) -> bool {
-        self.app.platforms.available(self.platform)
+        Some((answers, open_for))
     }
 
     /// A check that nobody has access for is not a check: its jobs wait, and lose no attempt. Where they have waited for as long
@@ -366,7 +411,7 @@ impl Gathering {
     /// Asks for posts of one affiliate with its own access. Gives those that this server's own access is to be asked for.
     async fn fetch_owned(
         &self,
-        adapter: &dyn Adapter,
+        serving: &Serving,
         linked: &Linked,
         chunk: Vec<Asking>,
     ) -> Vec<Asking> {
@@ -385,16 +430,15 @@ impl Gathering {
             };
             let asked_at = self.app.clock.now();
             let gate = self.watch.gate(permit, &credential);
-            let call = gated(gate, adapter.fetch(&refs, Some(&linked.owner))).await;
+            let call = gated(gate, serving.adapter.fetch(&refs, Some(&linked.owner))).await;
             let open_for = self.watch.saw_answers(permit, &credential, &call).await;
             (asked_at, call, open_for)
         };
         let answers = call.output;
         verification::note_token(&self.app, linked, call.requests, &answers).await;
-        let has_own_access = self.has_own_access();
         let mut left = Vec::new();
         for (mut asking, answer) in chunk.into_iter().zip(answers) {
-            match verification::owners_answer(answer, has_own_access) {
+            match verification::owners_answer(answer, serving.has_own_access) {
                 OwnersAnswer::Told(answer) => {
                     let told = Told {
                         open_for: while_failing(open_for, &answer, &credential),
@@ -415,7 +459,7 @@ impl Gathering {
         left
     }
 
-    async fn fetch(&self, adapter: &dyn Adapter, chunk: Vec<Asking>) {
+    async fn fetch(&self, serving: &Serving, chunk: Vec<Asking>) {
         let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
         let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
         let (asked_at, answers, open_for) = {
@@ -427,7 +471,8 @@ impl Gathering {
             };
             // A claim that is made while the platform answers is not held to a figure from before it.
             let asked_at = self.app.clock.now();
-            let call = gated(self.watch.gate(permit, OWN), adapter.fetch(&refs, None)).await;
+            let gate = self.watch.gate(permit, OWN);
+            let call = gated(gate, serving.adapter.fetch(&refs, None)).await;
             // Whoever takes the slot next is to know what this call has shown.
             let open_for = self.watch.saw_answers(permit, OWN, &call).await;
             (asked_at, call.output, open_for)
@@ -593,9 +638,9 @@ impl Gathering {
 }
 
 /// How long the circuit stays open, where that is why an answer is none.
-fn while_failing(
+fn while_failing<T>(
     open_for: Option<Duration>,
-    answer: &Result<Fetched, PlatformError>,
+    answer: &Result<T, PlatformError>,
     credential: &str,
 ) -> Option<Duration> {
     let error = answer.as_ref().err();

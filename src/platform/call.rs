@@ -3,8 +3,10 @@
 //! Usage and leave belong to the credential that the call is made with, so they are not kept where the calls of several
 //! credentials meet: whoever makes a call wraps it in [`gated`], and is given what was told within it and nothing of what
 //! other calls are told meanwhile. The first request of a call to the platform's API is the one that the caller had leave for;
-//! before each further one the caller's [`Gate`] is asked, also where several are under way side by side. What opens links at
-//! a platform's web site, and what asks for a token, takes nothing of the API's budget and is not asked for.
+//! before each further one the caller's [`Gate`] is asked, also where several are under way side by side. Where it is not known
+//! whether a call comes to the API at all, it has no leave to begin with and the gate is asked for its first request as well
+//! ([`gated_from_the_first`]). What opens links at a platform's web site, and what asks for a token, takes nothing of the API's
+//! budget, is not asked for, and is not counted: it says nothing of whether the API answers.
 //!
 //! A call that is stopped by its gate fails as one that the platform limits. It keeps nothing but what its adapter remembers,
 //! so one that needs more requests than the platform allows in a window gets no further in the next: it waits for the whole
@@ -12,7 +14,7 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -22,7 +24,7 @@ use super::error::PlatformError;
 use super::usage::{self, Usage};
 use crate::model::PlatformKind;
 
-/// Gives leave for the requests of a call, but for its first.
+/// Gives leave for the requests of a call that its caller has none for yet.
 #[async_trait]
 pub trait Gate: Send + Sync {
     /// How long to wait before one more request is made, given what the platform told last within the call; none where it
@@ -37,7 +39,7 @@ pub struct Measured<T> {
     pub output: T,
     /// What the platform told of the usage, if it told any. Of several answers the last that told counts.
     pub usage: Option<Usage>,
-    /// How many requests were made, those for links and tokens included.
+    /// How many requests were made to the platform's API. Those for links and tokens are none of them.
     pub requests: u32,
 }
 
@@ -56,16 +58,26 @@ struct Call {
 #[derive(Default)]
 struct Counted {
     gate: Option<Arc<dyn Gate>>,
-    /// Requests that were made.
+    /// Requests to the API that were made.
     requests: AtomicU32,
-    /// Requests to the API, those that were not made for want of leave included.
-    wanted: AtomicU32,
+    /// Whether the leave that the caller had was used, or there was none.
+    is_used: AtomicBool,
 }
 
-/// Makes a call, each request after the first by leave of the gate.
+/// Makes a call that the caller has leave for: each request after the first by leave of the gate.
 pub async fn gated<F: Future>(gate: Arc<dyn Gate>, call: F) -> Measured<F::Output> {
+    counting(gate, false, call).await
+}
+
+/// Makes a call that the caller has no leave for: each request to the API by leave of the gate.
+pub async fn gated_from_the_first<F: Future>(gate: Arc<dyn Gate>, call: F) -> Measured<F::Output> {
+    counting(gate, true, call).await
+}
+
+async fn counting<F: Future>(gate: Arc<dyn Gate>, is_used: bool, call: F) -> Measured<F::Output> {
     let counted = Arc::new(Counted {
         gate: Some(gate),
+        is_used: AtomicBool::new(is_used),
         ..Counted::default()
     });
     let (output, usage) = within(Arc::clone(&counted), call).await;
@@ -103,7 +115,7 @@ pub(super) async fn pass() -> Result<(), PlatformError> {
         return Ok(());
     };
     // Of requests that set out side by side, exactly one is the first.
-    if counted.wanted.fetch_add(1, Ordering::Relaxed) == 0 {
+    if !counted.is_used.swap(true, Ordering::Relaxed) {
         return Ok(());
     }
     let Some(gate) = &counted.gate else {
@@ -120,7 +132,7 @@ pub(super) fn told() -> Option<Usage> {
     CALL.try_with(|call| call.told.get()).ok().flatten()
 }
 
-/// Counts a request of the present call.
+/// Counts a request of the present call to the API.
 pub(super) fn count() {
     // Outside of a call nobody asks.
     let _nobody = CALL.try_with(|call| call.counted.requests.fetch_add(1, Ordering::Relaxed));
@@ -241,7 +253,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_beside_the_api_needs_no_leave_and_is_counted() {
+    async fn what_is_beside_the_api_needs_no_leave_and_is_not_counted() {
         let (stub, http) = reddit().await;
         let gate = lets(0);
         let measured = gated(gate.clone(), async {
@@ -253,8 +265,28 @@ mod tests {
         })
         .await;
         assert!(measured.output.is_ok());
-        assert_eq!(measured.requests, 4);
+        assert_eq!(measured.requests, 1);
         assert_eq!(gate.asked.load(Ordering::Relaxed), 0);
         assert_eq!(gated(gate, async {}).await.requests, 0);
+    }
+
+    #[tokio::test]
+    async fn a_call_without_leave_asks_for_it_when_it_comes_to_the_api() {
+        let (stub, http) = reddit().await;
+        let gate = lets(1);
+        let measured = gated_from_the_first(gate.clone(), async {
+            let request = http.get(stub.url.clone());
+            http.send_beside(request).await.unwrap();
+            let asked = gate.asked.load(Ordering::Relaxed);
+            let first = ask(&stub, &http, "5.0").await;
+            (asked, first, ask(&stub, &http, "4.0").await)
+        })
+        .await;
+        let (asked, first, second) = measured.output;
+        assert_eq!(asked, 0, "opening a link takes no leave");
+        assert!(first.is_ok());
+        assert_eq!(second.unwrap_err().limit(), Some(Limit::Program));
+        assert_eq!(measured.requests, 1);
+        assert_eq!(gate.asked.load(Ordering::Relaxed), 2);
     }
 }

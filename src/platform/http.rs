@@ -112,6 +112,7 @@ impl Http {
         let request = self.checked(request)?;
         if self.kind.is_some() {
             call::pass().await?;
+            call::count();
         }
         self.execute(request).await
     }
@@ -133,9 +134,6 @@ impl Http {
     }
 
     async fn execute(&self, request: Request) -> Result<Answer, PlatformError> {
-        if self.kind.is_some() {
-            call::count();
-        }
         let response = self.client.execute(request).await.map_err(network)?;
         if let Some(kind) = self.kind {
             call::note(kind, response.headers());

@@ -40,7 +40,7 @@ use serde_json::Value;
 use self::link::PostLink;
 use crate::model::{Metrics, Observed, PlatformKind, Secret};
 
-pub use self::call::{Gate, Measured, gated, measured};
+pub use self::call::{Gate, Measured, gated, gated_from_the_first, measured};
 pub use self::callback::{Callbacks, Reply};
 pub use self::config::PlatformConfig;
 pub use self::definition::{definitions, is_of_advertisements};
@@ -48,7 +48,7 @@ pub use self::discord::{
     Conversation, Discord, DiscordConfig, DiscordPace, DiscordSetupError, Unsaid,
 };
 pub use self::error::{Advice, Limit, PlatformError};
-pub use self::registry::{Overrides, PlatformSetupError, Platforms, Setup};
+pub use self::registry::{Overrides, PlatformSetupError, Platforms, Serving, Setup};
 pub use self::usage::Usage;
 
 /// A post to ask for.

@@ -99,6 +99,15 @@ struct Entry {
     enabled: bool,
 }
 
+/// A platform as it can be asked now. Whatever is set up later, this stays as it is.
+#[derive(Debug, Clone)]
+pub struct Serving {
+    /// What asks it.
+    pub adapter: Arc<dyn Adapter>,
+    /// Whether this adapter may be asked without an owner.
+    pub has_own_access: bool,
+}
+
 /// The adapters at hand. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Platforms {
@@ -220,6 +229,24 @@ impl Platforms {
     pub fn serves(&self, kind: PlatformKind) -> bool {
         let can_be_asked = self.available(kind) || self.takes_owners(kind);
         can_be_asked && self.entry(kind, |entry| entry.enabled).unwrap_or(false)
+    }
+
+    /// A platform that [can be asked now](Platforms::serves), with whether this server has access of its own, both as of one
+    /// time; none where it cannot.
+    pub fn serving(&self, kind: PlatformKind) -> Option<Serving> {
+        self.entry(kind, |entry| {
+            if !entry.enabled {
+                return None;
+            }
+            // Where nobody's access is of use there is none.
+            let adapter = entry.adapter()?;
+            let has_own_access = entry.own.is_some();
+            Some(Serving {
+                adapter,
+                has_own_access,
+            })
+        })
+        .flatten()
     }
 
     /// How a platform is reached now.
@@ -383,6 +410,9 @@ mod tests {
             let takes_owners = *kind != PlatformKind::Reddit;
             assert_eq!(platforms.serves(*kind), takes_owners, "{kind}");
             assert_eq!(platforms.get(*kind).is_some(), takes_owners, "{kind}");
+            let serving = platforms.serving(*kind);
+            let has_own_access = serving.map(|serving| serving.has_own_access);
+            assert_eq!(has_own_access, takes_owners.then_some(false), "{kind}");
         }
     }
 
@@ -403,6 +433,7 @@ mod tests {
         };
         platforms.configure(PlatformKind::X, &paused).unwrap();
         assert!(!platforms.serves(PlatformKind::X));
+        assert!(platforms.serving(PlatformKind::X).is_none());
         assert!(!Platforms::default().serves(PlatformKind::X));
     }
 
@@ -424,6 +455,7 @@ mod tests {
             enabled: true,
         };
         let before = platforms.setup(PlatformKind::Meta);
+        let taken = platforms.serving(PlatformKind::Meta).unwrap();
         let overrides = Overrides {
             account_id: Some("100064000042001".to_owned()),
             ad_account: Some("act_77".to_owned()),
@@ -433,6 +465,10 @@ mod tests {
         };
         platforms.configure(PlatformKind::Meta, &overrides).unwrap();
         assert!(platforms.available(PlatformKind::Meta));
+        // What was taken before asks as it did, and says so.
+        assert!(!taken.has_own_access);
+        let serving = platforms.serving(PlatformKind::Meta).unwrap();
+        assert!(serving.has_own_access);
         assert_eq!(
             platforms.setup(PlatformKind::Meta),
             Setup {

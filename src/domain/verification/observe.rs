@@ -40,11 +40,7 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
     {
         return Ok(latest);
     }
-    let Some(adapter) = app
-        .platforms
-        .get(post.platform)
-        .filter(|_| app.platforms.serves(post.platform))
-    else {
+    let Some(serving) = app.platforms.serving(post.platform) else {
         return Err(not_available(&post));
     };
     let task = task_of(app, &post).await?;
@@ -54,10 +50,10 @@ pub async fn fetch_now(app: &App, viewer: &Viewer, post_id: i64) -> Result<Platf
         .remove(&post.affiliate_id);
     let asking = Asking {
         app,
-        adapter: adapter.as_ref(),
+        adapter: serving.adapter.as_ref(),
         post: &post,
         task: &task,
-        has_own_access: app.platforms.available(post.platform),
+        has_own_access: serving.has_own_access,
     };
     let told = asking.ask(linked.as_deref()).await?;
     let checked = Checked {

@@ -287,3 +287,36 @@ async fn nobody_is_judged_on_a_platform_that_refuses_this_servers_own_credential
     }
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_link_that_opens_does_not_show_that_this_servers_own_credentials_are_accepted() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let post = posts(&app, Platform::Reddit, 1).remove(0);
+    let link = short_link(&app, Platform::Reddit, &post.native_id);
+    let claimed = json!({ "claimedViews": 1 });
+    submitted(&affiliate.client, &campaign, &link, claimed).await;
+    app.world
+        .add_fault(Fault::new(Platform::Reddit, FaultKind::TokenRefused));
+    app.start_worker();
+    put_back(&app, 5).await;
+    for tries in 1..=2 {
+        later(&app, tries).await;
+        let tried = format!(
+            "platform_health WHERE platform = 'REDDIT' AND circuit = 'OPEN' AND only_own AND failed_probes = {tries}"
+        );
+        until("a call was tried", async || count(&app, &tried).await == 1).await;
+        put_back(&app, 5).await;
+    }
+    assert_eq!(count(&app, "alert_events WHERE kind = 'RAISED'").await, 1);
+    assert_eq!(count(&app, "alert_events").await, 1, "nothing is withdrawn");
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+    let opened = app.world.calls("reddit.share");
+    assert_eq!(opened, 1, "where it leads is known while it waits");
+
+    app.world.clear_faults(None);
+    later(&app, 3).await;
+    until("the claim is checked", async || finals(&app).await == 1).await;
+    assert_eq!(circuit(&app, "REDDIT").await, "CLOSED");
+    app.finish().await;
+}

@@ -1,0 +1,213 @@
+//! Links on their way to their posts: who opens them, and what was found.
+//!
+//! Opening a short link takes nothing of what a platform's API allows, and says nothing of whether the API answers, so no leave
+//! is asked for it and no circuit holds it back. Only where a link comes to the API after all, since it can be found by listing
+//! posts alone, is leave asked for, by the first request that needs it ([`Leave`]). Where a link leads is remembered, so that a
+//! post that has to wait for a call is not looked for again each time; what is forgotten is looked for anew. A web site that
+//! asks to wait is left alone by those who open links at it, and by nobody else.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use super::circuit::Watch;
+use super::writer::describe;
+use crate::domain::health::{self, Permit};
+use crate::platform::link::PostLink;
+use crate::platform::{Gate, Limit, PlatformError, Usage};
+
+/// Links that are opened at a time. They are fewer than the calls, so that posts which are known need not stand behind them.
+const AT_A_TIME: usize = 4;
+/// Most posts whose links are remembered.
+const MOST: usize = 5_000;
+/// How long a web site is left alone that asks to wait and does not say how long.
+const REST: Duration = Duration::from_secs(30);
+
+/// The links to one platform that a worker opens.
+pub(super) struct Links {
+    turns: Semaphore,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// What the links of these posts named.
+    posts: HashMap<i64, PostLink>,
+    /// The posts, those first whose links were opened first.
+    order: VecDeque<i64>,
+    /// Until when the web site is left alone.
+    rests_until: Option<Instant>,
+}
+
+impl Links {
+    /// None was opened yet.
+    pub(super) fn new() -> Self {
+        Self {
+            turns: Semaphore::new(AT_A_TIME),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Waits until one more may be opened.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
+    }
+
+    /// What the link of a post was found to name.
+    pub(super) fn found(&self, post_id: i64) -> Option<PostLink> {
+        self.known().posts.get(&post_id).cloned()
+    }
+
+    /// Remembers what the link of a post names, and forgets the oldest where there are too many.
+    pub(super) fn remember(&self, post_id: i64, named: &PostLink) {
+        let mut known = self.known();
+        if known.posts.insert(post_id, named.clone()).is_none() {
+            known.order.push_back(post_id);
+        }
+        while known.order.len() > MOST {
+            if let Some(oldest) = known.order.pop_front() {
+                known.posts.remove(&oldest);
+            }
+        }
+    }
+
+    /// How long the web site is to be left alone, if it is.
+    pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
+        let until = self.known().rests_until?;
+        let wait = until.saturating_duration_since(now);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Takes in what came of opening a link without coming to the API.
+    pub(super) fn heed(&self, error: &PlatformError, now: Instant) {
+        let asks = match error.limit() {
+            Some(Limit::Program) => None,
+            Some(_) => Some(error.retry_after().unwrap_or(REST)),
+            None => error.retry_after(),
+        };
+        if let Some(wait) = asks {
+            let until = now + wait;
+            let mut known = self.known();
+            known.rests_until = known.rests_until.max(Some(until));
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // A panic while it was held leaves a memory that is at worst incomplete.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leave for what may do without.
+pub(super) struct Leave {
+    watch: Arc<Watch>,
+    credential: String,
+    may_probe: bool,
+    /// The leave that was had, and the gate for what comes after.
+    had: Mutex<Option<(Permit, Arc<dyn Gate>)>>,
+}
+
+impl Leave {
+    /// Leave to ask with a credential, which nobody has asked for yet; see [`Watch::permit`].
+    pub(super) fn new(watch: &Arc<Watch>, credential: &str, may_probe: bool) -> Arc<Self> {
+        Arc::new(Self {
+            watch: Arc::clone(watch),
+            credential: credential.to_owned(),
+            may_probe,
+            had: Mutex::default(),
+        })
+    }
+
+    /// The permit that the call was made with; none where it did not come to the API.
+    pub(super) fn permit(&self) -> Option<Permit> {
+        self.had().as_ref().map(|(permit, _)| *permit)
+    }
+
+    fn gate(&self) -> Option<Arc<dyn Gate>> {
+        self.had().as_ref().map(|(_, gate)| Arc::clone(gate))
+    }
+
+    fn had(&self) -> MutexGuard<'_, Option<(Permit, Arc<dyn Gate>)>> {
+        // It is only ever set as a whole.
+        self.had.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Gate for Leave {
+    async fn pass(&self, told: Option<Usage>) -> Option<Duration> {
+        if let Some(gate) = self.gate() {
+            return gate.pass(told).await;
+        }
+        match self.watch.permit(&self.credential, self.may_probe).await {
+            Ok(Permit::Wait(wait)) => Some(wait),
+            Ok(permit) => {
+                let gate = self.watch.gate(permit, &self.credential);
+                *self.had() = Some((permit, gate));
+                None
+            }
+            Err(error) => {
+                tracing::debug!(error = %describe(&error), "no leave for a link is to be had");
+                Some(health::LEAST_WAIT)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(number: i64) -> PostLink {
+        PostLink::parse(&format!("https://x.com/some/status/{number}")).unwrap()
+    }
+
+    #[test]
+    fn links_that_were_opened_are_remembered_and_the_oldest_forgotten() {
+        let links = Links::new();
+        for number in 1..=5_001 {
+            links.remember(number, &link(number));
+            links.remember(number, &link(number));
+        }
+        assert_eq!(links.found(1), None);
+        for number in [2, 5_001] {
+            assert_eq!(links.found(number), Some(link(number)), "{number}");
+        }
+    }
+
+    #[test]
+    fn a_web_site_that_asks_to_wait_is_left_alone_for_so_long() {
+        let limited = |seconds: Option<u64>, limit| PlatformError::RateLimited {
+            retry_after: seconds.map(Duration::from_secs),
+            limit,
+            detail: String::new(),
+        };
+        let fails = |seconds: Option<u64>| PlatformError::Unreachable {
+            retry_after: seconds.map(Duration::from_secs),
+            detail: String::new(),
+        };
+        let now = Instant::now();
+        for (error, seconds) in [
+            (limited(Some(90), Limit::Credential), Some(90)),
+            (limited(None, Limit::Credential), Some(30)),
+            // No word of the web site's.
+            (limited(Some(90), Limit::Program), None),
+            (fails(Some(120)), Some(120)),
+            (fails(None), None),
+        ] {
+            let links = Links::new();
+            links.heed(&error, now);
+            let rest = seconds.map(Duration::from_secs);
+            assert_eq!(links.rest(now), rest, "{error} {seconds:?}");
+        }
+        let links = Links::new();
+        links.heed(&limited(Some(90), Limit::Credential), now);
+        links.heed(&limited(Some(5), Limit::Credential), now);
+        assert_eq!(links.rest(now), Some(Duration::from_secs(90)));
+        assert_eq!(links.rest(now + Duration::from_secs(90)), None);
+    }
+}
