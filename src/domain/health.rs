@@ -38,7 +38,7 @@ use crate::db::platform_health::{self, PlatformHealth};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
 use crate::model::{CircuitState, PlatformKind};
-use crate::platform::PlatformError;
+use crate::platform::{Limit, PlatformError};
 
 /// The name of this program's own credential. Those of affiliates have other names.
 pub const OWN: &str = "own";
@@ -126,7 +126,8 @@ pub enum Seen {
 
 impl Seen {
     /// What a call with this credential showed, by what came of each post that it asked for: an error, or none. It fails
-    /// where most of them failed.
+    /// where most of them failed. What this program held back itself is left aside: where nothing else is left, whatever was
+    /// asked before it was answered. Whether anything was is for [`Seen::by`] to say.
     pub fn of<'a>(
         outcomes: impl IntoIterator<Item = Option<&'a PlatformError>>,
         credential: &str,
@@ -139,6 +140,10 @@ impl Seen {
                     failed += 1;
                     last = Some(error);
                 }
+                Some(PlatformError::RateLimited {
+                    limit: Limit::Program,
+                    ..
+                }) => {}
                 Some(PlatformError::RateLimited { .. }) => limited += 1,
                 _ => answered += 1,
             }
@@ -149,15 +154,15 @@ impl Seen {
                 Self::Rejects(error.to_string())
             }
             Some(error) if failed > answered + limited => Self::Fails(error.to_string()),
-            _ if answered > 0 => Self::Answers,
-            _ => Self::Limits,
+            _ if answered == 0 && limited > 0 => Self::Limits,
+            _ => Self::Answers,
         }
     }
 }
 
 impl Seen {
-    /// What the call showed, given how many requests it was: what was said without asking says nothing of the platform,
-    /// unless it is that it cannot be asked.
+    /// What the call showed, given how many requests to the API it was: what was said without asking says nothing of the
+    /// platform, unless it is that it cannot be asked.
     #[must_use]
     pub fn by(self, requests: u32) -> Self {
         match self {

@@ -342,11 +342,36 @@ fn a_call_fails_where_most_of_its_posts_did() {
         (OWN, vec![Some(unauthorised())], refuses),
         // An affiliate's token that does not hold says nothing of the platform but that it answers.
         ("another", vec![Some(unauthorised())], Seen::Answers),
-        (OWN, vec![], Seen::Limits),
+        (OWN, vec![], Seen::Answers),
     ] {
         let seen = Seen::of(outcomes.iter().map(Option::as_ref), credential);
         assert_eq!(seen, expected, "{credential} {outcomes:?}");
     }
+}
+
+#[test]
+fn what_this_program_holds_back_itself_is_no_word_of_the_platforms() {
+    let held = || Some(limited_by(Limit::Program, Some(9)));
+    let many = |failed: usize| {
+        let mut outcomes = vec![Some(no_answer()); failed];
+        outcomes.resize_with(50, held);
+        outcomes
+    };
+    for (outcomes, requests, expected) in [
+        // Three handles of fifty were asked for, in vain.
+        (many(3), 3, Seen::Fails("unreachable: HTTP 500".to_owned())),
+        // A part of a list that is too long.
+        (many(0), 1, Seen::Answers),
+        (many(0), 0, Seen::Nothing),
+        (vec![held(), Some(limited(None))], 1, Seen::Limits),
+        (vec![held(), None], 1, Seen::Answers),
+    ] {
+        let seen = Seen::of(outcomes.iter().map(Option::as_ref), OWN).by(requests);
+        assert_eq!(seen, expected, "{requests} requests");
+    }
+    let seen = Seen::of([held().as_ref()], OWN).by(1);
+    let health = tried(own_is_tried(2), seen, true, now());
+    assert_eq!(health.circuit, CircuitState::Closed);
 }
 
 #[test]
