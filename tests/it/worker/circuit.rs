@@ -320,3 +320,34 @@ async fn a_short_link_that_opens_does_not_show_that_this_servers_own_credentials
     assert_eq!(circuit(&app, "REDDIT").await, "CLOSED");
     app.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_permalink_waits_as_posts_do_while_this_servers_own_credentials_are_refused() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let mut posts = app.world.posts(Platform::Meta, 0, 100, None).into_iter();
+    let post = posts
+        .find(|post| post.owned && post.url.contains("pfbid"))
+        .unwrap();
+    let claimed = json!({ "claimedViews": 1 });
+    submitted(&affiliate.client, &campaign, &post.url, claimed).await;
+    app.database
+        .execute("UPDATE mq_msgs SET attempts = 1 WHERE name = 'reconcile'")
+        .await;
+    app.world
+        .add_fault(Fault::new(Platform::Meta, FaultKind::TokenRefused));
+    app.start_worker();
+    put_back(&app, 1).await;
+    let open = "platform_health WHERE platform = 'META' AND circuit = 'OPEN' AND only_own";
+    assert_eq!(count(&app, open).await, 1);
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    // Nothing but permalinks is left to show that they are accepted again.
+    app.world.clear_faults(None);
+    later(&app, 1).await;
+    until("the claim is checked", async || finals(&app).await == 1).await;
+    assert_eq!(circuit(&app, "META").await, "CLOSED");
+    let failed = "reconciliation_logs WHERE status = 'FAILED'";
+    assert_eq!(count(&app, failed).await, 0);
+    app.finish().await;
+}
