@@ -1,6 +1,6 @@
 //! Leave for the further requests of a call that is many: each takes one from the budget, as the first did.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,8 +13,9 @@ use crate::error::Error;
 use crate::model::PlatformKind;
 use crate::platform::{Gate, Usage};
 
-/// Waits up to so long, all in all, are waited out before a request, so that a call of many requests gets through where
-/// operators let a few a minute through: it would have to begin anew otherwise.
+/// Waits up to so long, over all the requests of a call, are waited out, so that a call of a few requests gets through where
+/// operators let a few a minute through: it would have to begin anew otherwise. A call holds up others while it waits, so
+/// one that needs longer ends instead, and keeps what it was told so far.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The gate of a call that was permitted so.
@@ -25,6 +26,7 @@ pub fn gate(app: &App, platform: PlatformKind, credential: &str, permit: Permit)
         platform,
         credential: credential.to_owned(),
         is_probe: permit == Permit::Probe,
+        patience: Patience::default(),
     })
 }
 
@@ -34,6 +36,31 @@ struct Turnstile {
     credential: String,
     /// Whether the call is the one that is tried while the circuit is open: it is not held back by it.
     is_probe: bool,
+    patience: Patience,
+}
+
+/// How long a call may wait yet.
+struct Patience(Mutex<Duration>);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self(Mutex::new(PATIENCE))
+    }
+}
+
+impl Patience {
+    /// Takes so long from what is left; says whether there was as much. Requests that set out side by side share it.
+    fn take(&self, wait: Duration) -> bool {
+        // A number is whole whatever panicked.
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match left.checked_sub(wait) {
+            Some(rest) => {
+                *left = rest;
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 impl Turnstile {
@@ -60,7 +87,6 @@ impl Gate for Turnstile {
         if let Some((0, wait)) = told.and_then(remaining) {
             return Some(seconds(wait));
         }
-        let mut left = PATIENCE;
         loop {
             let wait = match self.take().await {
                 Ok(None) => return None,
@@ -70,11 +96,26 @@ impl Gate for Turnstile {
                     return Some(PROBE_TURN);
                 }
             };
-            if wait > left {
+            if !self.patience.take(wait) {
                 return Some(wait);
             }
-            left -= wait;
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_waits_of_all_requests_of_a_call_are_ten_seconds_at_most() {
+        let patience = Patience::default();
+        let seconds = Duration::from_secs;
+        // What is too long takes nothing away.
+        for (wait, is_waited_out) in [(6, true), (5, false), (4, true), (1, false), (0, true)] {
+            assert_eq!(patience.take(seconds(wait)), is_waited_out, "{wait} s");
+        }
+        assert!(Patience::default().take(seconds(10)), "of another call");
     }
 }
