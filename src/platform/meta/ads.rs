@@ -22,7 +22,8 @@
 //!
 //! Nothing here fails an observation: where the account cannot be read there is no spend, the evidence
 //! says why, and the account is left alone for a while. What is told of its quota holds back no posts;
-//! but each of these requests takes one of the calls that all of this program may make.
+//! but each of these requests takes one of the calls that all of this program may make. Where there is
+//! none to be had there is no spend this time, and the account is asked again with the next posts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex as Lock, PoisonError};
@@ -37,7 +38,7 @@ use super::ad_rows::{Advertised, FIELDS};
 use crate::model::{EvidenceGrade, Observed};
 use crate::platform::call::measured;
 use crate::platform::definition::{META_AD_CLICKS, META_AD_PURCHASES};
-use crate::platform::error::PlatformError;
+use crate::platform::error::{Limit, PlatformError};
 use crate::platform::graph::Graph;
 use crate::platform::graph::paging::{self, Cursor};
 use crate::platform::lenient::text;
@@ -163,6 +164,8 @@ impl Advertisements {
             ))
         });
         let cause = match &told {
+            // This program held one call back, which says nothing of the account: another may ask at once.
+            Err(error) if error.limit() == Some(Limit::Program) => None,
             Err(error) => Some(error.clone()),
             Ok(_) if usage.is_some_and(is_used_up) => Some(PlatformError::rate_limited(
                 None,

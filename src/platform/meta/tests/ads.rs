@@ -1,8 +1,12 @@
 //! What advertising the posts has cost, against a server that plays the Marketing API.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+
 use super::*;
 use crate::model::Secret;
-use crate::platform::{Spend, measured};
+use crate::platform::{Gate, Spend, Usage, gated, measured};
 
 const USAGE: &str = "x-ad-account-usage";
 
@@ -268,6 +272,32 @@ async fn an_ad_account_that_cannot_be_read_costs_no_observation_and_is_left_alon
             "{body}"
         );
     }
+}
+
+/// Lets nothing through but the request that needs no leave.
+struct Closed;
+
+#[async_trait]
+impl Gate for Closed {
+    async fn pass(&self, _told: Option<Usage>) -> Option<Duration> {
+        Some(Duration::from_secs(9))
+    }
+}
+
+#[tokio::test]
+async fn an_ad_account_rests_for_nobody_where_this_program_held_one_call_back() {
+    let stub = Stub::start(marketing).await;
+    let adapter = advertising(&stub);
+    let posts = references(&[1]);
+    let held = gated(Arc::new(Closed), adapter.fetch(&posts, None)).await;
+    let told = found(held.output[0].as_ref().unwrap());
+    assert_eq!(told.spend, None);
+    assert!(told.raw["advertisements"]["error"].is_string());
+    assert_eq!(count(&stub, "ads"), 0);
+
+    let results = adapter.fetch(&posts, None).await;
+    let told = found(results[0].as_ref().unwrap());
+    assert_eq!(told.spend, spent("13.00"));
 }
 
 #[tokio::test]
