@@ -53,6 +53,9 @@ const FIELDS: &str =
 /// The error for a user name that no professional account has.
 const UNKNOWN_USER: i64 = 110;
 
+/// After so many accounts in a row for which the server gave no answer no further ones are asked for.
+const MOST_UNANSWERED: usize = 2;
+
 type Results = HashMap<String, Result<Fetched, PlatformError>>;
 
 /// What is said of a link that names something else.
@@ -84,7 +87,7 @@ struct Configured {
 
 impl Configured {
     /// One page of the public media of another account.
-    async fn public_page(&self, handle: &str, cursor: &Cursor) -> Result<Page, Fault> {
+    async fn public_page(&self, handle: &str, cursor: &Cursor) -> Result<Page, Unread> {
         let after = cursor
             .first()
             .map_or_else(String::new, |(_, place)| format!(".after({place})"));
@@ -94,29 +97,64 @@ impl Configured {
         let page = self
             .graph
             .get(&self.account, &[("fields", fields.as_str())])
-            .await?;
-        wire::public_page(&page).map_err(Fault::from)
+            .await
+            .map_err(Unread::of_call)?;
+        wire::public_page(&page).map_err(Unread::of_list)
     }
 
-    async fn walk_public(&self, handle: &str, walk: &mut Walk) -> Result<(), Fault> {
+    async fn walk_public(&self, handle: &str, walk: &mut Walk) -> Result<(), Unread> {
         let mut cursor = Cursor::new();
         loop {
             let page = self.public_page(handle, &cursor).await?;
-            match walk.take(page)? {
+            match walk.take(page).map_err(Unread::of_list)? {
                 Step::Next(next) => cursor = next,
                 Step::Done => return Ok(()),
             }
         }
     }
 
-    /// Looks for shortcodes among the public media of one account.
+    /// Looks for shortcodes among the public media of accounts, one after the other. What would befall the other calls, too, ends
+    /// them: a token that does not hold or a throttle at once, and a server that gives no answer for two accounts in a row. One
+    /// alone may be an account that is too large to be listed in time, which says nothing of the others.
+    async fn fetch_all_public(
+        &self,
+        by_handle: BTreeMap<String, BTreeSet<String>>,
+        known: &Known,
+        results: &mut Results,
+    ) {
+        let mut ended: Option<PlatformError> = None;
+        let mut unanswered = 0;
+        for (handle, codes) in by_handle {
+            if let Some(error) = &ended {
+                results.extend(all(codes, error));
+                continue;
+            }
+            let reach = match self.fetch_public(&handle, &codes, known, results).await {
+                Ok(()) => Reach::OfOne,
+                Err(unread) => {
+                    if unread.reach == Reach::Unanswered {
+                        unanswered += 1;
+                    }
+                    if unread.reach == Reach::OfAll || unanswered == MOST_UNANSWERED {
+                        ended = Some(unread.fault.into());
+                    }
+                    unread.reach
+                }
+            };
+            if reach != Reach::Unanswered {
+                unanswered = 0;
+            }
+        }
+    }
+
+    /// Looks for shortcodes among the public media of one account. Says why its list was not read to where it had to be.
     async fn fetch_public(
         &self,
         handle: &str,
         codes: &BTreeSet<String>,
         known: &Known,
         results: &mut Results,
-    ) {
+    ) -> Result<(), Unread> {
         let mut walk = Walk::new(codes.iter().cloned());
         let walked = self.walk_public(handle, &mut walk).await;
         for code in codes {
@@ -126,10 +164,49 @@ impl Configured {
                     let was_seen = known.was_seen(code, handle);
                     Ok(wire::not_listed(handle, code, was_seen))
                 }
-                (None, Err(fault)) => public_fault(handle, code, fault),
+                (None, Err(unread)) => public_fault(handle, code, &unread.fault),
                 (None, Ok(())) => Err(undecided()),
             };
             results.insert(code.clone(), fetched);
+        }
+        walked
+    }
+}
+
+/// Why a list of public media was not read.
+#[derive(Debug)]
+struct Unread {
+    fault: Fault,
+    reach: Reach,
+}
+
+/// Whom a fault is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// This account, as far as is known.
+    OfOne,
+    /// The server, which gave no answer of its own; or this account, which it cannot list in time.
+    Unanswered,
+    /// Whatever is asked with this access.
+    OfAll,
+}
+
+impl Unread {
+    /// A call that failed.
+    fn of_call(fault: Fault) -> Self {
+        let reach = match fault.kind {
+            FaultKind::Token | FaultKind::Throttled => Reach::OfAll,
+            _ if fault.code().is_none() => Reach::Unanswered,
+            _ => Reach::OfOne,
+        };
+        Self { fault, reach }
+    }
+
+    /// An answer that cannot be read, or a list that does not come to an end.
+    fn of_list(error: PlatformError) -> Self {
+        Self {
+            fault: error.into(),
+            reach: Reach::OfOne,
         }
     }
 }
@@ -272,11 +349,9 @@ impl Instagram {
                 }
             }
         }
-        for (handle, codes) in by_handle {
-            configured
-                .fetch_public(&handle, &codes, known, &mut results)
-                .await;
-        }
+        configured
+            .fetch_all_public(by_handle, known, &mut results)
+            .await;
         results
     }
 }

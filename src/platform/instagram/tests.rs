@@ -592,3 +592,55 @@ async fn a_list_that_cannot_be_read_costs_only_the_posts_that_are_not_known() {
     assert!(matches!(results[0], Ok(Fetched::Found(_))));
     assert_eq!(results[1].as_ref().unwrap_err().advice(), Advice::Retry);
 }
+
+/// How many of twelve accounts are asked for where the server answers so, and that each post has an error.
+async fn accounts_asked_for(answer: impl Fn(&str) -> Reply + Send + Sync + 'static) -> usize {
+    let stub = Stub::start(move |asked| {
+        let fields = asked.query("fields").unwrap_or_default();
+        let handle = fields
+            .strip_prefix("business_discovery.username(")
+            .and_then(|rest| rest.split_once(')'));
+        match handle {
+            Some((handle, _)) => answer(handle),
+            None => instagram(asked),
+        }
+    })
+    .await;
+    let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+        .unwrap()
+        .unwrap();
+    let posts: Vec<PostRef> = ('a'..='l')
+        .map(|letter| {
+            reference(
+                &format!("CRyZpmrjY{letter}4"),
+                Some(&format!("of.{letter}")),
+            )
+        })
+        .collect();
+    let results = adapter.fetch(&posts, None).await;
+    assert_eq!(results.len(), 12);
+    assert!(results.iter().all(Result::is_err), "{results:?}");
+    let asked = stub.asked();
+    let asked = asked.iter().filter_map(|asked| asked.query("fields"));
+    asked
+        .filter(|fields| fields.starts_with("business_discovery"))
+        .count()
+}
+
+#[tokio::test]
+async fn a_fault_that_would_befall_each_account_is_met_once_or_twice() {
+    let error = |code: i64| {
+        let body = json!({"error": {"message": "no", "type": "OAuthException", "code": code}});
+        Reply::new(400, body.to_string())
+    };
+    assert_eq!(accounts_asked_for(|_| Reply::new(503, "")).await, 2);
+    assert_eq!(accounts_asked_for(move |_| error(190)).await, 1);
+    assert_eq!(accounts_asked_for(move |_| error(4)).await, 1);
+    // An error of its own for each, and one account in two that is never answered.
+    assert_eq!(accounts_asked_for(move |_| error(2)).await, 12);
+    let every_second = move |handle: &str| match handle {
+        "of.a" | "of.c" | "of.e" | "of.g" | "of.i" | "of.k" => Reply::new(503, ""),
+        _ => error(2),
+    };
+    assert_eq!(accounts_asked_for(every_second).await, 12);
+}
