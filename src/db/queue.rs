@@ -77,19 +77,25 @@ pub async fn list_running(connection: &mut Connection, ids: &[Uuid]) -> QueryRes
         .await
 }
 
-/// Ends an attempt without finishing the job: it is tried again after the delay.
+/// Ends a worker's attempt without finishing the job: it is tried again after the delay. One that the worker does not hold any
+/// more stays as it is. Says how many were put back.
 pub async fn retry(
     connection: &mut Connection,
+    worker_id: i64,
     id: Uuid,
     delay_seconds: f64,
     error: &str,
 ) -> QueryResult<usize> {
-    diesel::sql_query("SELECT queue_retry($1, make_interval(secs => $2), $3)")
-        .bind::<SqlUuid, _>(id)
-        .bind::<Double, _>(delay_seconds)
-        .bind::<Text, _>(error)
-        .execute(connection)
-        .await
+    diesel::sql_query(
+        "WITH mine AS (SELECT id FROM mq_msgs WHERE id = $1 AND worker_id = $4 FOR UPDATE) \
+         SELECT queue_retry(id, make_interval(secs => $2), $3) FROM mine",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Double, _>(delay_seconds)
+    .bind::<Text, _>(error)
+    .bind::<BigInt, _>(worker_id)
+    .execute(connection)
+    .await
 }
 
 /// Puts taken jobs back as they were, to be taken again after the delay; no attempt is lost.
@@ -151,7 +157,7 @@ pub async fn extend_leases(
     .await
 }
 
-/// Gives a job up: it is kept among the dead ones with the error.
+/// Gives a job up, whoever holds it: it is kept among the dead ones with the error. For what nobody can do.
 pub async fn bury(connection: &mut Connection, id: Uuid, error: &str) -> QueryResult<usize> {
     diesel::sql_query("SELECT queue_bury($1, $2)")
         .bind::<SqlUuid, _>(id)

@@ -8,7 +8,7 @@ use crate::domain::alert_delivery::{self, Lanes};
 use crate::domain::task::{self, DeliverAlert};
 
 /// Sends, and finishes the job in the transaction that writes what came of it.
-pub(super) async fn deliver(app: App, lanes: Lanes, job: CurrentJob) {
+pub(super) async fn deliver(app: App, lanes: Lanes, worker_id: i64, job: CurrentJob) {
     if job.name() != task::DELIVER_ALERT {
         let why = format!("this program has no job {:?}", job.name());
         return bury(&app, job.id(), &why).await;
@@ -19,6 +19,6 @@ pub(super) async fn deliver(app: App, lanes: Lanes, job: CurrentJob) {
         Err(error) => return bury(&app, job.id(), &error.to_string()).await,
     };
     if let Err(error) = result {
-        give_back(&app, job.id(), &error).await;
+        give_back(&app, worker_id, job.id(), &error).await;
     }
 }

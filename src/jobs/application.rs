@@ -8,7 +8,7 @@ use crate::domain::application;
 use crate::domain::task::{self, DecideApplication};
 
 /// Decides, and finishes the job in the same transaction.
-pub(super) async fn decide(app: App, job: CurrentJob) {
+pub(super) async fn decide(app: App, worker_id: i64, job: CurrentJob) {
     if job.name() != task::DECIDE_APPLICATION {
         let why = format!("this program has no job {:?}", job.name());
         return bury(&app, job.id(), &why).await;
@@ -21,6 +21,6 @@ pub(super) async fn decide(app: App, job: CurrentJob) {
         Err(error) => Err(crate::error::Error::internal(error)),
     };
     if let Err(error) = result {
-        give_back(&app, job.id(), &error).await;
+        give_back(&app, worker_id, job.id(), &error).await;
     }
 }

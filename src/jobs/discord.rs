@@ -9,7 +9,7 @@ use crate::domain::discord;
 use crate::domain::task::{self, Interaction};
 
 /// Does one of the jobs, and finishes it in the transaction of its effects.
-pub(super) async fn talk(app: App, job: CurrentJob) {
+pub(super) async fn talk(app: App, worker_id: i64, job: CurrentJob) {
     let name = job.name().to_owned();
     let payload = match job.json::<Interaction>() {
         Ok(Some(payload)) => payload,
@@ -27,7 +27,7 @@ pub(super) async fn talk(app: App, job: CurrentJob) {
         }
     };
     if let Err(error) = result {
-        give_back(&app, job.id(), &error).await;
+        give_back(&app, worker_id, job.id(), &error).await;
     }
 }
 

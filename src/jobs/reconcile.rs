@@ -129,7 +129,7 @@ impl Gathering {
                 tracing::warn!(error = %describe(&error), jobs = wanted.len(), "claims were not read");
                 if !matches!(error, Error::Unavailable(_)) {
                     for (id, _) in wanted {
-                        give_back(&self.app, id, &error).await;
+                        give_back(&self.app, self.worker_id, id, &error).await;
                     }
                 }
                 return;
@@ -606,7 +606,8 @@ impl Gathering {
         let delay = wait.as_secs_f64();
         let put_back = async {
             let mut connection = self.app.db.get().await?;
-            queue::retry(&mut connection, task.job_id, delay, &error.to_string()).await?;
+            let error = error.to_string();
+            queue::retry(&mut connection, self.worker_id, task.job_id, delay, &error).await?;
             Ok::<_, Error>(())
         };
         self.log_failure(put_back.await);

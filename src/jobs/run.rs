@@ -8,7 +8,7 @@ use crate::domain::run;
 use crate::domain::task::{self, ExtendRun};
 
 /// Writes the next claims, and finishes the job in the same transaction.
-pub(super) async fn extend(app: App, job: CurrentJob) {
+pub(super) async fn extend(app: App, worker_id: i64, job: CurrentJob) {
     if job.name() != task::EXTEND_RUN {
         let why = format!("this program has no job {:?}", job.name());
         return bury(&app, job.id(), &why).await;
@@ -19,6 +19,6 @@ pub(super) async fn extend(app: App, job: CurrentJob) {
         Err(error) => return bury(&app, job.id(), &error.to_string()).await,
     };
     if let Err(error) = result {
-        give_back(&app, job.id(), &error).await;
+        give_back(&app, worker_id, job.id(), &error).await;
     }
 }

@@ -171,14 +171,14 @@ impl Generation {
     }
 
     async fn start_runners(&mut self, app: &App, options: WorkerOptions) -> Result<(), Error> {
-        let (done, writers) = Writers::start(app);
+        let worker_id = self.worker_id;
+        let (done, writers) = Writers::start(app, worker_id);
         self.pipelines.extend(writers);
-        let (leases, keeper) = Leases::start(app, self.worker_id);
+        let (leases, keeper) = Leases::start(app, worker_id);
         self.pipelines.push(keeper);
         for platform in self.served.clone() {
             let (jobs, taken) = mpsc::unbounded_channel::<Leased>();
-            let pipeline =
-                reconcile::run(app.clone(), platform, self.worker_id, taken, done.clone());
+            let pipeline = reconcile::run(app.clone(), platform, worker_id, taken, done.clone());
             self.pipelines.push(tokio::spawn(pipeline));
             let leases = leases.clone();
             let dispatch = move |job: CurrentJob| {
@@ -192,7 +192,8 @@ impl Generation {
         }
         let for_applications = app.clone();
         let dispatch = move |job: CurrentJob| {
-            tokio::spawn(application::decide(for_applications.clone(), job));
+            let decide = application::decide(for_applications.clone(), worker_id, job);
+            tokio::spawn(decide);
         };
         let few = WorkerOptions {
             min_concurrency: 8,
@@ -201,20 +202,21 @@ impl Generation {
         self.start_runner(task::APPLICATIONS, few, dispatch).await?;
         let for_runs = app.clone();
         let dispatch = move |job: CurrentJob| {
-            tokio::spawn(run::extend(for_runs.clone(), job));
+            tokio::spawn(run::extend(for_runs.clone(), worker_id, job));
         };
         self.start_runner(task::RUNS, few, dispatch).await?;
         if app.discord.is_some() {
             let for_discord = app.clone();
             let dispatch = move |job: CurrentJob| {
-                tokio::spawn(discord::talk(for_discord.clone(), job));
+                tokio::spawn(discord::talk(for_discord.clone(), worker_id, job));
             };
             self.start_runner(task::DISCORD, few, dispatch).await?;
         }
         let for_deliveries = app.clone();
         let lanes = Lanes::default();
         let dispatch = move |job: CurrentJob| {
-            let deliver = alert_delivery::deliver(for_deliveries.clone(), lanes.clone(), job);
+            let deliver =
+                alert_delivery::deliver(for_deliveries.clone(), lanes.clone(), worker_id, job);
             tokio::spawn(deliver);
         };
         // Well above what the deliveries of one advertiser take, so that receivers that hang leave room for others.

@@ -40,14 +40,14 @@ pub(super) struct Writers {
 }
 
 impl Writers {
-    /// Starts writing. Each task ends when the last clone of this is gone and everything is written.
-    pub(super) fn start(app: &App) -> (Self, Vec<JoinHandle<()>>) {
+    /// Starts writing for the worker of this number. Each task ends when the last clone of this is gone and everything is written.
+    pub(super) fn start(app: &App, worker_id: i64) -> (Self, Vec<JoinHandle<()>>) {
         let mut lanes = Vec::new();
         let mut tasks = Vec::new();
         for _ in 0..PARALLEL {
             let (lane, done) = mpsc::channel(QUEUE);
             lanes.push(lane);
-            tasks.push(tokio::spawn(run(app.clone(), done)));
+            tasks.push(tokio::spawn(run(app.clone(), worker_id, done)));
         }
         (Self { lanes }, tasks)
     }
@@ -64,7 +64,7 @@ impl Writers {
 }
 
 /// Writes batches until every sender is gone.
-async fn run(app: App, mut done: mpsc::Receiver<Done>) {
+async fn run(app: App, worker_id: i64, mut done: mpsc::Receiver<Done>) {
     let mut batch = Vec::with_capacity(BATCH);
     while done.recv_many(&mut batch, BATCH).await > 0 {
         let deadline = tokio::time::Instant::now() + LINGER;
@@ -75,11 +75,11 @@ async fn run(app: App, mut done: mpsc::Receiver<Done>) {
                 _ => break,
             }
         }
-        write(&app, std::mem::take(&mut batch)).await;
+        write(&app, worker_id, std::mem::take(&mut batch)).await;
     }
 }
 
-async fn write(app: &App, batch: Vec<Done>) {
+async fn write(app: &App, worker_id: i64, batch: Vec<Done>) {
     let (checked, jobs): (Vec<Checked>, Vec<Leased>) = batch
         .into_iter()
         .map(|done| (done.checked, done.job))
@@ -89,13 +89,15 @@ async fn write(app: &App, batch: Vec<Done>) {
         Err(error @ Error::Unavailable(_)) => {
             tracing::warn!(%error, jobs = checked.len(), "a batch was not written; its jobs stay queued");
         }
-        Err(error) if checked.len() == 1 => give_back(app, checked[0].task.job_id, &error).await,
+        Err(error) if checked.len() == 1 => {
+            give_back(app, worker_id, checked[0].task.job_id, &error).await;
+        }
         Err(error) => {
             tracing::warn!(error = %describe(&error), jobs = checked.len(), "a batch failed: one by one");
             for one in checked {
                 let id = one.task.job_id;
                 if let Err(error) = verification::settle(app, &[one]).await {
-                    give_back(app, id, &error).await;
+                    give_back(app, worker_id, id, &error).await;
                 }
             }
         }
@@ -103,13 +105,14 @@ async fn write(app: &App, batch: Vec<Done>) {
     drop(jobs);
 }
 
-/// Ends a job's attempt with an error. Where even that cannot be written, the end of the lease does the same.
-pub(super) async fn give_back(app: &App, id: Uuid, error: &Error) {
+/// Ends the attempt at a job that the worker of this number holds with an error. Where even that cannot be written, the end of
+/// the lease does the same.
+pub(super) async fn give_back(app: &App, worker_id: i64, id: Uuid, error: &Error) {
     let text = describe(error);
     tracing::error!(job = %id, error = text, "a job failed");
     let given = async {
         let mut connection = app.db.get().await?;
-        queue::retry(&mut connection, id, RETRY_SECONDS, &text).await?;
+        queue::retry(&mut connection, worker_id, id, RETRY_SECONDS, &text).await?;
         Ok::<_, Error>(())
     };
     if let Err(error) = given.await {

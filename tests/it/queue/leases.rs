@@ -143,3 +143,35 @@ async fn jobs_are_put_back_to_times_of_their_own_by_whoever_holds_them() {
     drop(db);
     queue.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_is_ended_only_by_whoever_holds_the_job() {
+    let queue = Queue::start().await;
+    let db = Pool::new(&queue.database.url, 2).unwrap();
+    let mut connection = db.get().await.unwrap();
+    let ids = queue.held(2).await;
+    let [own, others] = ids[..] else {
+        panic!("two jobs")
+    };
+    queue
+        .execute(&format!(
+            "UPDATE mq_msgs SET worker_id = 78 WHERE id = '{others}'"
+        ))
+        .await;
+    for (id, ended) in [(own, 1), (others, 0)] {
+        let put_back = db::queue::retry(&mut connection, WORKER, id, 30.0, "no answer")
+            .await
+            .unwrap();
+        assert_eq!(put_back, ended);
+    }
+    let (due, holder) = queue.due(own).await;
+    assert!((20..=30).contains(&due), "put back for {due} s");
+    assert_eq!(holder, 0);
+    // It is not freed under the hands of the other one.
+    let (due, holder) = queue.due(others).await;
+    assert!((590..=600).contains(&due), "another's lease of {due} s");
+    assert_eq!(holder, 78);
+    drop(connection);
+    drop(db);
+    queue.end().await;
+}
