@@ -15,7 +15,7 @@ use crate::platform::{Gate, Usage};
 
 /// Waits up to so long, over all the requests of a call, are waited out, so that a call of a few requests gets through where
 /// operators let a few a minute through: it would have to begin anew otherwise. A call holds up others while it waits, so
-/// one that needs longer ends instead, and keeps what it was told so far.
+/// one that would have to wait longer is stopped.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The gate of a call that was permitted so.
