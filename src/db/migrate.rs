@@ -25,7 +25,7 @@ pub enum MigrateError {
     /// The lock could not be taken.
     #[error("the migration lock could not be taken: {0}")]
     Lock(#[from] diesel::result::Error),
-    /// A migration failed; it left nothing behind, unless it was building an index CONCURRENTLY.
+    /// A migration failed; it left nothing behind.
     #[error("a migration failed: {0}")]
     Migration(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -33,8 +33,7 @@ pub enum MigrateError {
 /// Runs what has not been run yet and says which migrations those were.
 ///
 /// # Errors
-/// See [`MigrateError`]. Each migration is one transaction, so a failed one leaves nothing behind; those that build an index
-/// CONCURRENTLY are none.
+/// See [`MigrateError`]. Each migration is one transaction, so a failed one leaves nothing behind.
 pub async fn run(pool: &Pool) -> Result<Vec<String>, MigrateError> {
     change(pool, |harness| {
         let versions = harness.run_pending_migrations(MIGRATIONS)?;

@@ -1,1 +1,0 @@
-DROP INDEX CONCURRENTLY discord_interactions_age_idx;

@@ -1,0 +1,2 @@
+DROP INDEX alert_deliveries_ended_idx;
+DROP INDEX discord_interactions_age_idx;

@@ -1,1 +1,0 @@
-DROP INDEX CONCURRENTLY alert_deliveries_ended_idx;
