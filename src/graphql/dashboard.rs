@@ -8,7 +8,7 @@ use super::connection::times;
 use super::enums::{DiscrepancyLevel, PlatformKind, ReconciliationStatus, SeriesInterval};
 use super::errors::{ToTop as _, top_level};
 use super::loader::{DashboardOf, SeriesOf, TopAffiliatesOf, require};
-use super::post::{MetricValue, UnifiedMetrics};
+use super::platform_report::{MetricValue, UnifiedMetrics};
 use super::scalars::{Count, DateTime, Decimal};
 use crate::domain::dashboard::{self, Dashboard, Money, Performance, Point, Range, Totals};
 use crate::error::Error;

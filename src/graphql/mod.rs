@@ -10,6 +10,7 @@
 
 mod advertiser;
 mod affiliate;
+mod affiliate_report;
 mod alert;
 mod alert_channel;
 mod alert_delivery;
@@ -30,12 +31,14 @@ mod loader;
 mod node;
 mod order;
 mod platform;
+mod platform_report;
 mod post;
 mod queue;
 mod reconciliation;
 mod run;
 pub(crate) mod scalars;
 mod session;
+mod submission;
 mod update;
 
 use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions};
@@ -80,7 +83,7 @@ pub struct Mutation(
     application::ApplicationMutation,
     order::OrderMutation,
     campaign::CampaignMutation,
-    post::PostMutation,
+    submission::SubmissionMutation,
     run::RunMutation,
     alert::AlertMutation,
     alert_channel::AlertChannelMutation,

@@ -4,6 +4,7 @@ use async_graphql::{Context, ID, Interface, Object};
 
 use super::advertiser::Advertiser;
 use super::affiliate::Affiliate;
+use super::affiliate_report::AffiliateReport;
 use super::alert::Alert;
 use super::alert_channel::AlertChannel;
 use super::alert_delivery::AlertDelivery;
@@ -14,7 +15,8 @@ use super::errors::ToTop as _;
 use super::guard::{app, viewer};
 use super::id::{Kind, no_id, parse};
 use super::order::Order;
-use super::post::{AffiliateReport, PlatformReport, Post};
+use super::platform_report::PlatformReport;
+use super::post::Post;
 use super::reconciliation::Reconciliation;
 use super::run::ReconciliationRun;
 use crate::app::App;

@@ -5,6 +5,7 @@ use async_graphql::{
 };
 use futures_util::{Stream, stream};
 
+use super::affiliate_report::AffiliateReport;
 use super::connection::{Page, Paging, TimeRange, connection, cost, cursor, parse_cursor};
 use super::enums::{
     DiscrepancyLevel, EvidenceGrade, Finality, Metric, PlatformKind, ReconciliationStatus,
@@ -13,7 +14,7 @@ use super::errors::{ToTop as _, top_level};
 use super::guard::{app, viewer};
 use super::id::Kind;
 use super::loader::{DiscrepancyPages, PlatformReportById, PolicyById, ReportById, load, require};
-use super::post::{AffiliateReport, PlatformReport};
+use super::platform_report::PlatformReport;
 use super::scalars::{Count, DateTime, Decimal};
 use crate::domain::access::authorise;
 use crate::domain::reconciliation::Comparison;

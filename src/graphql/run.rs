@@ -7,7 +7,7 @@ use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
 use super::id::Kind;
 use super::loader::{ReconciliationPages, RunProgress, load};
-use super::post::PlatformReport;
+use super::platform_report::PlatformReport;
 use super::reconciliation::Reconciliation;
 use super::scalars::DateTime;
 use crate::domain::read::Of;

@@ -1,5 +1,7 @@
 //! Writes a batch of checks, all of it or nothing.
 
+mod judge;
+mod observe;
 mod presence;
 mod write;
 
@@ -9,27 +11,25 @@ use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 use uuid::Uuid;
 
+use super::Checked;
 use super::credit::Credits;
-use super::fell::{self, Moved};
-use super::load::{Task, claim_of};
-use super::rows::{Evidence, platform_report};
+use super::fell::Moved;
+use super::load::Task;
+use super::rows::Evidence;
 use super::totals::TotalsChange;
 use super::trail::{Movement, Trails};
-use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
-use crate::db::platform_report::{self as observations, Counted, NewPlatformReport, Spent};
+use crate::db::platform_report::{self as observations, Counted};
 use crate::db::post::{self as posts, Post};
 use crate::db::reconciliation::NewReconciliation;
 use crate::db::{Connection, affiliate, campaign, queue, reconciliation};
 use crate::domain::campaign::policy_of;
-use crate::domain::publication;
-use crate::domain::reconciliation::{Check, Context, Policy, Verdict, reconcile, schedule};
+use crate::domain::reconciliation::{Policy, Verdict};
 use crate::error::Error;
 use crate::events::ALERT_EVENTS;
-use crate::model::{DiscrepancyLevel, Finality, PostStatus, ReconciliationStatus};
-use crate::platform::{Fetched, Sighting};
+use crate::model::{DiscrepancyLevel, Finality, ReconciliationStatus};
 
 /// Writes the effects of a batch and removes its jobs, in one transaction. Jobs that another worker finished meanwhile
 /// have no effect.
@@ -64,11 +64,6 @@ pub(super) async fn keep_observation(app: &App, checked: &Checked) -> Result<(),
         app.events.hint(ALERT_EVENTS);
     }
     Ok(())
-}
-
-/// A name of a platform as it is kept: as long as the column is.
-fn kept_name(name: &str) -> String {
-    name.chars().filter(|c| *c != '\0').take(200).collect()
 }
 
 fn takes_anothers_place(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
@@ -135,17 +130,6 @@ async fn write(
         ledger.judge(checked)?;
     }
     ledger.write(connection).await
-}
-
-/// What was told before of the posts of which these observations tell what advertising them has cost.
-async fn spent_before(
-    connection: &mut Connection,
-    rows: &[NewPlatformReport],
-) -> Result<HashMap<i64, Spent>, Error> {
-    let told = rows.iter().filter(|row| row.spend.is_some());
-    let post_ids: Vec<i64> = told.map(|row| row.post_id).collect();
-    let spent = observations::list_spent(connection, &post_ids).await?;
-    Ok(spent.into_iter().map(|row| (row.post_id, row)).collect())
 }
 
 /// The policy of every claim on the posts of the batch, by id.
@@ -308,120 +292,6 @@ impl Ledger {
             .ok_or_else(|| Error::internal("a check of a post that is not there"))
     }
 
-    /// A link that was resolved gives its post a native id, or makes it a duplicate.
-    async fn resolve(
-        &mut self,
-        connection: &mut Connection,
-        checked: &Checked,
-    ) -> Result<(), Error> {
-        let Outcome::Answered {
-            resolved: Some(link),
-            ..
-        } = &checked.outcome
-        else {
-            return Ok(());
-        };
-        let Some(native_id) = link.native_id() else {
-            return Ok(());
-        };
-        let post = self.post_mut(checked.task.post.id)?;
-        // A link that led nowhere before may lead to a post now.
-        if post.platform_post_id.is_some() || post.status == PostStatus::Duplicate {
-            return Ok(());
-        }
-        match posts::find_by_native_id(connection, post, native_id).await? {
-            Some(other) => {
-                post.status = PostStatus::Duplicate;
-                post.duplicate_of = Some(other);
-            }
-            None => {
-                post.status = PostStatus::Tracking;
-                post.platform_post_id = Some(native_id.to_owned());
-                if post.account_handle.is_none() {
-                    post.account_handle.clone_from(&link.account);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps what the platform said, once for each post, and adds it to the evidence of each claim.
-    async fn observe(
-        &mut self,
-        connection: &mut Connection,
-        batch: &[&Checked],
-    ) -> Result<(), Error> {
-        // Of several answers on one post, the latest.
-        let mut latest: HashMap<i64, DateTime<Utc>> = HashMap::new();
-        for checked in batch {
-            if let Outcome::Answered { fetched_at, .. } = &checked.outcome {
-                let at = latest.entry(checked.task.post.id).or_insert(*fetched_at);
-                *at = (*at).max(*fetched_at);
-            }
-        }
-        let mut seen: HashSet<i64> = HashSet::new();
-        let mut rows = Vec::new();
-        let mut metrics = Vec::new();
-        for checked in batch {
-            let Outcome::Answered {
-                fetched,
-                fetched_at,
-                credential_id,
-                ..
-            } = &checked.outcome
-            else {
-                continue;
-            };
-            let post_id = checked.task.post.id;
-            if self.post_mut(post_id)?.status == PostStatus::Duplicate
-                || latest.get(&post_id) != Some(fetched_at)
-                || !seen.insert(post_id)
-            {
-                continue;
-            }
-            // The fetch began after these claims were committed, whatever two machines' clocks say.
-            let claimed_at = batch
-                .iter()
-                .filter(|other| other.task.post.id == post_id)
-                .map(|other| other.task.report.submitted_at)
-                .max();
-            let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
-            let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
-            self.note_presence(&checked.task, fetched, fetched_at)?;
-            self.note_author(post_id, fetched)?;
-            let post = self.post_mut(post_id)?;
-            post.published_at = publication::told(post, fetched);
-            rows.push(row.with_credential(*credential_id));
-            metrics.push(observed);
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let spent = spent_before(connection, &rows).await?;
-        let ids = observations::insert(connection, &rows).await?;
-        let written: Vec<(i64, &NewPlatformReport)> = ids.iter().copied().zip(&rows).collect();
-        let floors: HashMap<i64, u64> = rows
-            .iter()
-            .map(|row| (row.post_id, self.floor(row.post_id)))
-            .collect();
-        self.moved = fell::find(connection, &written, &floors).await?;
-        let mut fresh: HashMap<i64, Evidence> = HashMap::new();
-        for ((id, row), observed) in ids.into_iter().zip(&rows).zip(metrics) {
-            self.count(id, row);
-            self.count_spend(id, row, spent.get(&row.post_id));
-            fresh.insert(row.post_id, Evidence::of_new(id, row, observed));
-        }
-        for checked in batch {
-            if let Some(evidence) = fresh.get(&checked.task.post.id) {
-                self.evidence
-                    .entry(checked.task.report.id)
-                    .or_default()
-                    .push(evidence.clone());
-            }
-        }
-        Ok(())
-    }
-
     /// The absolute floor by which a post is looked at: that of its newest claim's policy.
     fn floor(&self, post_id: i64) -> u64 {
         self.claims
@@ -446,205 +316,6 @@ impl Ledger {
                 self.starts.insert(row.id, starts_at);
             }
         }
-        Ok(())
-    }
-
-    /// When a post is checked next: the earliest check that is in the queue for one of its claims.
-    fn next_check(&self, post: &Post, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let of_claim = |report: &AffiliateReport| {
-            if let Some(next) = self.rechecks.get(&report.id) {
-                return *next;
-            }
-            match self.standing.get(&report.id) {
-                // Its first check is still to come.
-                None => Some(report.submitted_at),
-                // On a post that turned out to be another one nothing is left to look at.
-                Some(standing)
-                    if post.status == PostStatus::Duplicate
-                        && standing.finality == Finality::Final =>
-                {
-                    None
-                }
-                Some(_) => {
-                    let policy = self.policies.get(&report.policy_id)?;
-                    schedule::next_check(&claim_of(report, post), policy, now)
-                }
-            }
-        };
-        let claims = self.claims.get(&post.id).map_or(&[][..], Vec::as_slice);
-        claims.iter().filter_map(of_claim).min()
-    }
-
-    /// An observation with a number is what totals show of its post, unless a later one was written before it.
-    fn count(&mut self, id: i64, row: &observations::NewPlatformReport) {
-        let Some(new) = Counted::of(id, row) else {
-            return;
-        };
-        let before = self.counted.get(&new.post_id).copied();
-        let is_latest =
-            before.is_none_or(|old| (new.fetched_at, new.id) > (old.fetched_at, old.id));
-        if let (true, Some(post)) = (is_latest, self.posts.get(&new.post_id)) {
-            self.totals.observed(post, before.as_ref(), &new);
-            self.counted.insert(new.post_id, new);
-        }
-    }
-
-    /// An observation that tells what advertising its post has cost is what totals show of that, unless a later one was
-    /// written before it.
-    fn count_spend(
-        &mut self,
-        id: i64,
-        row: &observations::NewPlatformReport,
-        before: Option<&Spent>,
-    ) {
-        let Some(new) = Spent::of(id, row) else {
-            return;
-        };
-        let is_latest =
-            before.is_none_or(|old| (new.fetched_at, new.id) > (old.fetched_at, old.id));
-        if let (true, Some(post)) = (is_latest, self.posts.get(&new.post_id)) {
-            self.totals.spent(post, before, &new);
-        }
-    }
-
-    /// Who posted is what the platform last said.
-    fn note_author(&mut self, post_id: i64, fetched: &Fetched) -> Result<(), Error> {
-        if let Fetched::Found(Sighting {
-            author: Some(author),
-            ..
-        }) = fetched
-        {
-            let post = self.post_mut(post_id)?;
-            post.author_id = author.id.as_deref().map(kept_name);
-            post.author_handle = author.handle.as_deref().map(kept_name);
-        }
-        Ok(())
-    }
-
-    /// What a verdict is to say of a post that was published before its campaign began.
-    fn publication_note(&self, post_id: i64) -> Option<String> {
-        let post = self.posts.get(&post_id)?;
-        let starts_at = self.starts.get(&post.campaign_id).copied();
-        publication::note(post.published_at, starts_at)
-    }
-
-    /// Reaches the verdict on one claim, unless it has its FINAL one, and queues its next check.
-    fn judge(&mut self, checked: &Checked) -> Result<(), Error> {
-        let task = &checked.task;
-        let now = self.now;
-        let policy = policy_of(&task.policy)?;
-        let claim = task.claim();
-        let duplicate = self.post_mut(task.post.id)?.status == PostStatus::Duplicate;
-        let before = self.standing.get(&task.report.id).copied();
-        let mut is_final = before.is_some_and(|before| before.finality == Finality::Final);
-        if !is_final {
-            let evidence = self
-                .evidence
-                .get(&task.report.id)
-                .map_or(&[][..], Vec::as_slice);
-            let seen: Vec<_> = evidence
-                .iter()
-                .map(|evidence| evidence.observation.clone())
-                .collect();
-            let check = match &checked.outcome {
-                Outcome::Answered { .. } | Outcome::Reused => Check::Answered,
-                Outcome::Unreachable { detail } => Check::Unreachable {
-                    detail: detail.clone(),
-                },
-            };
-            let mut verdict = reconcile(&Context {
-                claim: &claim,
-                policy: &policy,
-                observations: &seen,
-                check: &check,
-                orders: &self.credits.of(task),
-                now,
-                last_check: schedule::is_last(&claim, &policy, now),
-                duplicate,
-            });
-            if let Some(note) = self.publication_note(task.post.id) {
-                verdict.explanation.push(' ');
-                verdict.explanation.push_str(&note);
-            }
-            let raw_hash = evidence
-                .iter()
-                .find(|evidence| {
-                    Some(evidence.observation.platform_report_id) == verdict.platform_report_id
-                })
-                .map(|evidence| evidence.raw_hash.clone());
-            let (row, movement) = self.trails.add(task, &verdict, raw_hash.as_deref(), now)?;
-            is_final = verdict.finality == Finality::Final;
-            self.totals.verdict(
-                &task.post,
-                before.map(|before| (before.status, before.level)),
-                (verdict.status, verdict.level),
-            );
-            if let Some(movement) = &movement {
-                self.totals.counts(&task.post, movement.accurate);
-            }
-            let standing = Standing {
-                id: VerdictId::Judged(self.judged.len()),
-                status: verdict.status,
-                level: verdict.level,
-                finality: verdict.finality,
-            };
-            self.standing.insert(task.report.id, standing);
-            self.judged.push(Judged {
-                task: task.clone(),
-                verdict,
-                row,
-                movement,
-            });
-        }
-        if let Some(run_id) = task.run_id {
-            self.ended.push(RunEnd {
-                run_id,
-                affiliate_report_id: task.report.id,
-                verdict: self
-                    .standing
-                    .get(&task.report.id)
-                    .map(|standing| standing.id),
-                completed: !matches!(checked.outcome, Outcome::Unreachable { .. }),
-            });
-        }
-        self.go_on(task, &policy, duplicate, is_final)
-    }
-
-    /// Queues the next check of a claim, and notes of its post where it stands and when it is checked next.
-    fn go_on(
-        &mut self,
-        task: &Task,
-        policy: &Policy,
-        duplicate: bool,
-        is_final: bool,
-    ) -> Result<(), Error> {
-        let now = self.now;
-        let on_post = self
-            .claims
-            .get(&task.post.id)
-            .map_or(&[][..], Vec::as_slice);
-        let is_latest = on_post
-            .last()
-            .is_some_and(|latest| latest.id == task.report.id);
-        let next = if duplicate {
-            None
-        } else {
-            task.next_check(policy, now)?
-        };
-        if !task.between && task.run_id.is_none() {
-            let at = next.as_ref().map(|job| job.attempt_at);
-            self.rechecks.insert(task.report.id, at);
-        }
-        self.jobs.extend(next);
-        let next_check_at = self
-            .posts
-            .get(&task.post.id)
-            .and_then(|post| self.next_check(post, now));
-        let post = self.post_mut(task.post.id)?;
-        if is_latest {
-            post.is_reconciled = is_final;
-        }
-        post.next_check_at = next_check_at;
         Ok(())
     }
 }
