@@ -33,9 +33,8 @@ use crate::model::PlatformKind;
 /// How many posts one call may ask for.
 const BATCH: usize = 100;
 
-/// After so many refusals of a call and of its parts, without an answer to any, it is this program that is refused: all of the
-/// call, its halves and its quarters.
-const REFUSED_WITHOUT_ANSWER: usize = 7;
+/// The id that shows whether anything is answered at all. Reddit leaves out of its answer what it does not have.
+const ANY: &str = "1";
 
 const NOTHING_TO_ADD: &str = "Reddit tells nobody how often a post was seen: there is nothing that \
                               an account's own token would add.";
@@ -87,12 +86,12 @@ impl Reddit {
         }
     }
 
-    /// Asks for up to a hundred posts by one call. Where that is refused, one of them may be the reason: the halves are asked
-    /// for, and theirs, until those are found that are refused alone. Where nothing at all is answered it is not about a post,
-    /// but about who asks.
+    /// Asks for up to a hundred posts by one call. Where that is refused, one of them may be the reason, or whoever asks. So
+    /// something is asked for that is none of them: where that is refused, too, it is about who asks. Otherwise the halves are
+    /// asked for, and theirs, until those are found that are refused alone.
     async fn fetch_part(&self, ids: &[String], batch: &mut Batch) {
         let mut parts = VecDeque::from([ids]);
-        let (mut answered, mut refused) = (false, Vec::new());
+        let mut answered = false;
         while let Some(part) = parts.pop_front() {
             match self.info(part).await {
                 Ok(answers) => {
@@ -100,22 +99,27 @@ impl Reddit {
                     batch.take(part, Ok(part.iter().cloned().zip(answers)));
                 }
                 Err(error @ PlatformError::Refused { .. }) => {
-                    let is_half = part.len() < ids.len();
-                    if is_half && !answered && refused.len() + 1 >= REFUSED_WITHOUT_ANSWER {
-                        let error = PlatformError::unauthorised(error.detail());
-                        return batch.take(ids, Err::<[_; 0], _>(error));
+                    if !answered {
+                        if let Err(other) = self.info(&[ANY.to_owned()]).await {
+                            let error = match other {
+                                PlatformError::Refused { detail } => {
+                                    PlatformError::unauthorised(&detail)
+                                }
+                                other => other,
+                            };
+                            return batch.take(ids, Err::<[_; 0], _>(error));
+                        }
+                        answered = true;
                     }
                     if part.len() > 1 {
                         let (first, second) = part.split_at(part.len() / 2);
                         parts.extend([first, second]);
+                    } else {
+                        batch.take(part, Err::<[_; 0], _>(error));
                     }
-                    refused.push((part, error));
                 }
                 Err(error) => batch.take(part, Err::<[_; 0], _>(error)),
             }
-        }
-        for (part, error) in refused.into_iter().filter(|(part, _)| part.len() == 1) {
-            batch.take(part, Err::<[_; 0], _>(error));
         }
     }
 
