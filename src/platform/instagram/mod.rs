@@ -25,6 +25,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -56,6 +58,9 @@ const UNKNOWN_USER: i64 = 110;
 /// After so many accounts in a row for which the server gave no answer no further ones are asked for.
 const MOST_UNANSWERED: usize = 2;
 
+/// How long those wait who were not asked for because of it.
+const NEXT_TURN: Duration = Duration::from_secs(30);
+
 type Results = HashMap<String, Result<Fetched, PlatformError>>;
 
 /// What is said of a link that names something else.
@@ -83,6 +88,8 @@ pub(super) struct Instagram {
 struct Configured {
     graph: Graph,
     account: String,
+    /// Counts the calls for others' accounts.
+    calls: AtomicUsize,
 }
 
 impl Configured {
@@ -113,6 +120,14 @@ impl Configured {
         }
     }
 
+    /// Accounts beginning with another one in each call, so that none always stands behind one that is not answered.
+    fn in_turn<T>(&self, accounts: BTreeMap<String, T>) -> Vec<(String, T)> {
+        let mut accounts = Vec::from_iter(accounts);
+        let start = self.calls.fetch_add(1, Ordering::Relaxed) % accounts.len().max(1);
+        accounts.rotate_left(start);
+        accounts
+    }
+
     /// Looks for shortcodes among the public media of accounts, one after the other. What would befall the other calls, too, ends
     /// them: a token that does not hold or a throttle at once, and a server that gives no answer for two accounts in a row. One
     /// alone may be an account that is too large to be listed in time, which says nothing of the others.
@@ -124,7 +139,7 @@ impl Configured {
     ) {
         let mut ended: Option<PlatformError> = None;
         let mut unanswered = 0;
-        for (handle, codes) in by_handle {
+        for (handle, codes) in self.in_turn(by_handle) {
             if let Some(error) = &ended {
                 results.extend(all(codes, error));
                 continue;
@@ -135,8 +150,11 @@ impl Configured {
                     if unread.reach == Reach::Unanswered {
                         unanswered += 1;
                     }
-                    if unread.reach == Reach::OfAll || unanswered == MOST_UNANSWERED {
+                    if unread.reach == Reach::OfAll {
                         ended = Some(unread.fault.into());
+                    } else if unanswered == MOST_UNANSWERED {
+                        // The others were not asked for: that is no failure of theirs.
+                        ended = Some(PlatformError::held_back(NEXT_TURN));
                     }
                     unread.reach
                 }
@@ -274,7 +292,11 @@ impl Instagram {
         let adapter = Self::of_owners(config)?;
         let graph = Graph::new(adapter.http.clone(), config, token);
         Ok(Some(Self {
-            own: Some(Configured { graph, account }),
+            own: Some(Configured {
+                graph,
+                account,
+                calls: AtomicUsize::new(0),
+            }),
             ..adapter
         }))
     }
@@ -323,7 +345,7 @@ impl Instagram {
         let Some(configured) = &self.own else {
             return all(codes, &no_access(PlatformKind::Instagram));
         };
-        let Configured { graph, account } = configured;
+        let Configured { graph, account, .. } = configured;
         let own = Own::configured(graph.clone(), account, &self.ids, &self.reading);
         let mut results = Results::new();
         let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
