@@ -67,19 +67,28 @@ pub async fn list_linked(
         .await
 }
 
-/// Whether an affiliate has an account linked on a platform whose token works at a time, as far as is known.
-pub async fn has_working(
+/// Whether an affiliate has an account linked on a platform whose token would be asked with at a time: it is not past its time,
+/// and it works as far as is known, or was refused before `refused_before` and may be tried again.
+pub async fn has_usable(
     connection: &mut Connection,
     affiliate_id: i64,
     platform: PlatformKind,
     now: DateTime<Utc>,
+    refused_before: DateTime<Utc>,
 ) -> QueryResult<bool> {
     diesel::select(diesel::dsl::exists(
         platform_credentials::table
             .filter(platform_credentials::affiliate_id.eq(affiliate_id))
             .filter(platform_credentials::platform.eq(platform))
             .filter(platform_credentials::unlinked_at.is_null())
-            .filter(platform_credentials::state.eq(CredentialState::Working))
+            .filter(
+                platform_credentials::state.eq(CredentialState::Working).or(
+                    platform_credentials::state
+                        .ne(CredentialState::Expired)
+                        .and(platform_credentials::last_used_at.le(refused_before))
+                        .assume_not_null(),
+                ),
+            )
             .filter(
                 platform_credentials::expires_at
                     .is_null()
@@ -88,6 +97,32 @@ pub async fn has_working(
     ))
     .get_result(connection)
     .await
+}
+
+/// When each of these affiliates last had a token taken away or run out on a platform; none inside where neither ever happened.
+/// Those who never linked an account are left out.
+pub async fn list_access_ends(
+    connection: &mut Connection,
+    platform: PlatformKind,
+    affiliate_ids: &[i64],
+    now: DateTime<Utc>,
+) -> QueryResult<Vec<(i64, Option<DateTime<Utc>>)>> {
+    use diesel::dsl::{max, sql};
+    use diesel::sql_types::{Nullable, Timestamptz};
+    platform_credentials::table
+        .filter(platform_credentials::affiliate_id.eq_any(affiliate_ids))
+        .filter(platform_credentials::platform.eq(platform))
+        .group_by(platform_credentials::affiliate_id)
+        .select((
+            platform_credentials::affiliate_id,
+            max(
+                sql::<Nullable<Timestamptz>>("greatest(unlinked_at, CASE WHEN expires_at <= ")
+                    .bind::<Timestamptz, _>(now)
+                    .sql(" THEN expires_at END)"),
+            ),
+        ))
+        .load(connection)
+        .await
 }
 
 /// The account that an affiliate has linked on a platform, with its row locked.

@@ -5,7 +5,7 @@
 //! until the affiliate links another; its posts are then seen as anybody sees them, and the grade of the evidence says so.
 //! Where this server has no access of its own, they wait.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -296,6 +296,41 @@ pub async fn usable(
             }
         })
         .collect())
+}
+
+/// Whether an affiliate has linked an account on a platform whose token would be asked with now.
+///
+/// # Errors
+/// The database failed.
+pub(super) async fn has_usable(
+    app: &App,
+    connection: &mut Connection,
+    affiliate_id: i64,
+    platform: PlatformKind,
+) -> Result<bool, Error> {
+    let now = app.clock.now();
+    let refused_before = now - TRY_AGAIN;
+    Ok(credential::has_usable(connection, affiliate_id, platform, now, refused_before).await?)
+}
+
+/// When these affiliates' access to a platform last ended; those whose access never did are left out.
+///
+/// # Errors
+/// The database failed.
+pub async fn access_ends(
+    app: &App,
+    platform: PlatformKind,
+    affiliate_ids: &BTreeSet<i64>,
+) -> Result<HashMap<i64, DateTime<Utc>>, Error> {
+    if affiliate_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let ids: Vec<i64> = affiliate_ids.iter().copied().collect();
+    let mut connection = app.db.get().await?;
+    let now = app.clock.now();
+    let rows = credential::list_access_ends(&mut connection, platform, &ids, now).await?;
+    let ended = rows.into_iter();
+    Ok(ended.filter_map(|(id, at)| Some((id, at?))).collect())
 }
 
 /// Notes what the platform said of an affiliate's token.

@@ -7,6 +7,7 @@ use diesel_async::AsyncConnection as _;
 use sha2::{Digest as _, Sha256};
 
 use super::access::Viewer;
+use super::credential;
 use super::input::Checks;
 use super::publication;
 use super::task;
@@ -16,7 +17,6 @@ use crate::app::App;
 use crate::db::Connection;
 use crate::db::affiliate_report::{self, AffiliateReport};
 use crate::db::constraint::unique_violation;
-use crate::db::credential;
 use crate::db::post::{self, Post};
 use crate::db::rollup;
 use crate::db::submission::{self, Admission, IdempotencyKey, NewJob, Submission, Target};
@@ -386,7 +386,7 @@ pub(super) async fn can_be_asked(
         return Ok(true);
     }
     Ok(app.platforms.takes_owners(platform)
-        && credential::has_working(connection, affiliate_id, platform, app.clock.now()).await?)
+        && credential::has_usable(app, connection, affiliate_id, platform).await?)
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign

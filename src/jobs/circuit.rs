@@ -19,6 +19,8 @@ use crate::platform::{Fetched, Gate, Measured, PlatformError, Usage};
 
 /// Answered calls are written this often at most.
 const EVERY: Duration = Duration::from_secs(1);
+/// How long a write may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The calls of a worker to one platform.
 pub(super) struct Watch {
@@ -111,6 +113,12 @@ impl Watch {
             .map(|open| open.wait)
     }
 
+    /// How long the circuit stays open for a credential, as far as this process knows.
+    pub(super) fn open_for(&self, credential: &str) -> Option<Duration> {
+        let open = self.book.open().filter(|open| open.holds(credential))?;
+        Some(open.wait)
+    }
+
     async fn note(&self, credential: &str, usage: Option<Usage>, alone: Alone) {
         let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
         if let Err(error) = noted {
@@ -157,7 +165,12 @@ impl Watch {
         &self,
         write: impl Future<Output = Result<Option<Open>, Error>>,
     ) -> Result<Option<Open>, Error> {
-        write.await.inspect_err(|error| {
+        // A connection that hangs is not to hold up every call after this one.
+        let write = tokio::time::timeout(PATIENCE, write);
+        let written = write
+            .await
+            .unwrap_or_else(|_| Err(Error::internal("the database hangs")));
+        written.inspect_err(|error| {
             tracing::debug!(platform = %self.platform, error = %describe(error), "calls were not written");
         })
     }

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::Instant;
 
 use super::circuit::Watch;
 use super::writer::describe;
@@ -26,6 +26,8 @@ const AT_A_TIME: usize = 4;
 const MOST: usize = 5_000;
 /// How long a web site is left alone that asks to wait and does not say how long.
 const REST: Duration = Duration::from_secs(30);
+/// After so many links in a row for which the web site gave no answer it is left alone as well.
+const MOST_UNANSWERED: u32 = 4;
 
 /// The links to one platform that a worker opens.
 pub(super) struct Links {
@@ -40,7 +42,9 @@ struct Known {
     /// The posts, those first whose links were opened first.
     order: VecDeque<i64>,
     /// Until when the web site is left alone.
-    rests_until: Option<Instant>,
+    rests_until: Option<DateTime<Utc>>,
+    /// Links in a row for which it gave no answer.
+    unanswered: u32,
 }
 
 impl Links {
@@ -76,23 +80,28 @@ impl Links {
     }
 
     /// How long the web site is to be left alone, if it is.
-    pub(super) fn rest(&self, now: Instant) -> Option<Duration> {
+    pub(super) fn rest(&self, now: DateTime<Utc>) -> Option<Duration> {
         let until = self.known().rests_until?;
-        let wait = until.saturating_duration_since(now);
-        (!wait.is_zero()).then_some(wait)
+        (until - now).to_std().ok().filter(|wait| !wait.is_zero())
     }
 
-    /// Takes in what came of opening a link without coming to the API.
-    pub(super) fn heed(&self, error: &PlatformError, now: Instant) {
-        let asks = match error.limit() {
-            Some(Limit::Program) => None,
-            Some(_) => Some(error.retry_after().unwrap_or(REST)),
-            None => error.retry_after(),
+    /// Takes in what came of opening a link without coming to the API: an error, or an answer.
+    pub(super) fn heed(&self, error: Option<&PlatformError>, now: DateTime<Utc>) {
+        let mut known = self.known();
+        let asks = match error {
+            Some(error) if error.limit() == Some(Limit::Program) => None,
+            Some(error) if error.limit().is_some() => Some(error.retry_after().unwrap_or(REST)),
+            Some(PlatformError::Unreachable { retry_after, .. }) => {
+                known.unanswered = known.unanswered.saturating_add(1);
+                retry_after.or((known.unanswered >= MOST_UNANSWERED).then_some(REST))
+            }
+            _ => {
+                known.unanswered = 0;
+                None
+            }
         };
         if let Some(wait) = asks {
-            let until = now + wait;
-            let mut known = self.known();
-            known.rests_until = known.rests_until.max(Some(until));
+            known.rests_until = known.rests_until.max(Some(now + wait));
         }
     }
 
@@ -190,7 +199,7 @@ mod tests {
             retry_after: seconds.map(Duration::from_secs),
             detail: String::new(),
         };
-        let now = Instant::now();
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         for (error, seconds) in [
             (limited(Some(90), Limit::Credential), Some(90)),
             (limited(None, Limit::Credential), Some(30)),
@@ -200,14 +209,34 @@ mod tests {
             (fails(None), None),
         ] {
             let links = Links::new();
-            links.heed(&error, now);
+            links.heed(Some(&error), now);
             let rest = seconds.map(Duration::from_secs);
             assert_eq!(links.rest(now), rest, "{error} {seconds:?}");
         }
         let links = Links::new();
-        links.heed(&limited(Some(90), Limit::Credential), now);
-        links.heed(&limited(Some(5), Limit::Credential), now);
+        links.heed(Some(&limited(Some(90), Limit::Credential)), now);
+        links.heed(Some(&limited(Some(5), Limit::Credential)), now);
         assert_eq!(links.rest(now), Some(Duration::from_secs(90)));
         assert_eq!(links.rest(now + Duration::from_secs(90)), None);
+    }
+
+    #[test]
+    fn a_web_site_that_does_not_answer_four_times_in_a_row_is_left_alone() {
+        let fails = PlatformError::Unreachable {
+            retry_after: None,
+            detail: String::new(),
+        };
+        let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        let links = Links::new();
+        for _ in 0..3 {
+            links.heed(Some(&fails), now);
+        }
+        links.heed(None, now);
+        for _ in 0..3 {
+            links.heed(Some(&fails), now);
+            assert_eq!(links.rest(now), None);
+        }
+        links.heed(Some(&fails), now);
+        assert_eq!(links.rest(now), Some(REST));
     }
 }

@@ -26,6 +26,8 @@ const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 
 /// How long a check waits at most for access that nobody has, from when it was due.
 const ACCESS_WAIT: TimeDelta = TimeDelta::hours(24);
+/// However often an account is linked and taken away again meanwhile, it waits no longer than this.
+const LONGEST_ACCESS_WAIT: TimeDelta = TimeDelta::days(7);
 
 /// How long after the death of the job that writes a run's claims the next one tries.
 const AFTER_RUN_DEATH: TimeDelta = TimeDelta::hours(1);
@@ -63,10 +65,16 @@ impl Task {
         claim_of(&self.report, &self.post)
     }
 
-    /// Whether the check has waited for access that nobody has for as long as it may: a day from when it was due.
+    /// Whether the check has waited for access that nobody has for as long as it may: a day from when it was due, or from when
+    /// its affiliate's access ended where that was later, and a week at most.
     #[must_use]
-    pub fn has_waited_for_access(&self, now: DateTime<Utc>) -> bool {
-        now - self.due_at >= ACCESS_WAIT
+    pub fn has_waited_for_access(
+        &self,
+        access_ended: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> bool {
+        let since = access_ended.map_or(self.due_at, |ended| ended.max(self.due_at));
+        now - since >= ACCESS_WAIT || now - self.due_at >= LONGEST_ACCESS_WAIT
     }
 
     /// The job of the claim's next check after `now`, and when it is due. A check that a run or an operator asked for comes

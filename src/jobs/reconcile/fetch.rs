@@ -1,0 +1,126 @@
+//! Calls for posts whose ids are known, with their affiliate's access or with this server's.
+
+use std::time::Duration;
+
+use super::Gathering;
+use crate::domain::credential::Linked;
+use crate::domain::health::{self, OWN, Permit};
+use crate::domain::verification::{self, OwnersAnswer};
+use crate::jobs::asking::{Asking, Told, Waiting};
+use crate::platform::{PlatformError, PostRef, Serving, gated};
+
+impl Gathering {
+    /// Asks to make a call for these jobs. Where there is none to be had they wait for one, and lose no attempt; where that
+    /// cannot be found out they come back with their leases.
+    pub(super) async fn permit(
+        &self,
+        jobs: &[Waiting],
+        credential: &str,
+        may_probe: bool,
+    ) -> Option<Permit> {
+        match self.watch.permit(credential, may_probe).await {
+            Ok(Permit::Wait(wait)) => {
+                self.snooze(jobs, wait).await;
+                None
+            }
+            Ok(permit) => Some(permit),
+            Err(error) => {
+                self.log_failure(Err(error));
+                None
+            }
+        }
+    }
+
+    /// Asks for posts of one affiliate with its own access. Gives those that this server's own access is to be asked for.
+    pub(super) async fn fetch_owned(
+        &self,
+        serving: &Serving,
+        linked: &Linked,
+        chunk: Vec<Asking>,
+    ) -> Vec<Asking> {
+        let refs: Vec<PostRef> = chunk
+            .iter()
+            .map(|asking| asking.with_credential(linked.id()))
+            .collect();
+        let credential = linked.budget();
+        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
+        let (asked_at, call, open_for) = {
+            let Ok(_slot) = self.calls.acquire().await else {
+                return Vec::new();
+            };
+            let Some(permit) = self.permit(&jobs, &credential, true).await else {
+                return Vec::new();
+            };
+            let asked_at = self.app.clock.now();
+            let gate = self.watch.gate(permit, &credential);
+            let call = gated(gate, serving.adapter.fetch(&refs, Some(&linked.owner))).await;
+            let open_for = self.watch.saw_answers(permit, &credential, &call).await;
+            (asked_at, call, open_for)
+        };
+        let answers = call.output;
+        verification::note_token(&self.app, linked, call.requests, &answers).await;
+        let mut left = Vec::new();
+        for (mut asking, answer) in chunk.into_iter().zip(answers) {
+            match verification::owners_answer(answer, serving.has_own_access) {
+                OwnersAnswer::Told(answer) => {
+                    let told = Told {
+                        open_for: while_failing(open_for, &answer, &credential),
+                        answer,
+                        resolved: asking.resolved,
+                        asked_at,
+                        credential_id: Some(linked.id()),
+                    };
+                    self.report(asking.on_post, told).await;
+                }
+                OwnersAnswer::Fallback(kept) => {
+                    asking.kept = kept.map(|kept| (kept, linked.id()));
+                    left.push(asking);
+                }
+                OwnersAnswer::Wait => left.push(asking),
+            }
+        }
+        left
+    }
+
+    pub(super) async fn fetch(&self, serving: &Serving, chunk: Vec<Asking>) {
+        let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
+        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
+        let (asked_at, answers, open_for) = {
+            let Ok(_slot) = self.calls.acquire().await else {
+                return;
+            };
+            let Some(permit) = self.permit(&jobs, OWN, true).await else {
+                return;
+            };
+            // A claim that is made while the platform answers is not held to a figure from before it.
+            let asked_at = self.app.clock.now();
+            let gate = self.watch.gate(permit, OWN);
+            let call = gated(gate, serving.adapter.fetch(&refs, None)).await;
+            // Whoever takes the slot next is to know what this call has shown.
+            let open_for = self.watch.saw_answers(permit, OWN, &call).await;
+            (asked_at, call.output, open_for)
+        };
+        for (asking, answer) in chunk.into_iter().zip(answers) {
+            let (kept, credential_id) = asking.kept.unzip();
+            let (answer, is_owners) = verification::better(kept, answer);
+            let told = Told {
+                open_for: while_failing(open_for, &answer, OWN),
+                answer,
+                resolved: asking.resolved,
+                asked_at,
+                credential_id: credential_id.filter(|_| is_owners),
+            };
+            self.report(asking.on_post, told).await;
+        }
+    }
+}
+
+/// How long the circuit stays open, where that is why an answer is none.
+pub(super) fn while_failing<T>(
+    open_for: Option<Duration>,
+    answer: &Result<T, PlatformError>,
+    credential: &str,
+) -> Option<Duration> {
+    let error = answer.as_ref().err();
+    open_for.filter(|_| error.is_some_and(|error| health::is_failure(error, credential)))
+}
