@@ -93,13 +93,8 @@ pub async fn submit_post(
         link.platform,
     )
     .await?;
-    let can_be_asked = can_be_asked(app, &mut connection, affiliate_id, link.platform).await?;
-    let admitted = admit(
-        admission,
-        link.platform,
-        can_be_asked,
-        ("campaignId", "url"),
-    )?;
+    let reach = reach(app, &mut connection, affiliate_id, link.platform).await?;
+    let admitted = admit(admission, link.platform, reach, ("campaignId", "url"))?;
     publication::refuse_older(&link, admitted.starts_at)?;
     let new = Submission {
         target: typed.target(affiliate_id, &input),
@@ -269,8 +264,8 @@ pub async fn submit_report(
         post.platform,
     )
     .await?;
-    let can_be_asked = can_be_asked(app, &mut connection, affiliate_id, post.platform).await?;
-    let admitted = admit(admission, post.platform, can_be_asked, ("postId", "postId"))?;
+    let reach = reach(app, &mut connection, affiliate_id, post.platform).await?;
+    let admitted = admit(admission, post.platform, reach, ("postId", "postId"))?;
     let new = Submission {
         target: Target::Existing { post_id },
         policy_id: admitted.policy_id,
@@ -374,28 +369,46 @@ pub(super) struct Admitted {
     pub(super) starts_at: Option<DateTime<Utc>>,
 }
 
+/// Whether a platform can be asked for posts of an affiliate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// It can.
+    Asked,
+    /// It could, if the affiliate linked an account there whose token works.
+    ToBeLinked,
+    /// It cannot.
+    Out,
+}
+
 /// Whether a platform can be asked for posts of an affiliate: with this server's own access, or else with that of an account
 /// which the affiliate has linked there and whose token works as far as is known. Only the latter costs a statement.
-pub(super) async fn can_be_asked(
+pub(super) async fn reach(
     app: &App,
     connection: &mut Connection,
     affiliate_id: i64,
     platform: PlatformKind,
-) -> Result<bool, Error> {
+) -> Result<Reach, Error> {
     if app.platforms.available(platform) {
-        return Ok(true);
+        return Ok(Reach::Asked);
     }
-    Ok(app.platforms.takes_owners(platform)
-        && credential::has_usable(app, connection, affiliate_id, platform).await?)
+    if !app.platforms.takes_owners(platform) {
+        return Ok(Reach::Out);
+    }
+    let has_usable = credential::has_usable(app, connection, affiliate_id, platform).await?;
+    Ok(if has_usable {
+        Reach::Asked
+    } else {
+        Reach::ToBeLinked
+    })
 }
 
 /// Whether the affiliate may submit. To one that is not eligible for the advertiser, nor ever posted there, the campaign
-/// does not exist. `can_be_asked` is what [`can_be_asked`] says. A refusal names the input field of the campaign, or that of
+/// does not exist. `reach` is what [`reach`] says. A refusal names the input field of the campaign, or that of
 /// the post.
 pub(super) fn admit(
     admission: Option<Admission>,
     platform: PlatformKind,
-    can_be_asked: bool,
+    reach: Reach,
     (campaign, post): (&str, &str),
 ) -> Result<Admitted, Error> {
     let not_found = || {
@@ -435,8 +448,16 @@ pub(super) fn admit(
         let message = format!("the campaign takes no posts on {}", platform.brand());
         return refuse(RefusalCode::PlatformNotInCampaign, post, message);
     };
-    if !admission.platform_enabled || !can_be_asked {
-        let message = format!("posts on {} cannot be checked at present", platform.brand());
+    if !admission.platform_enabled || reach != Reach::Asked {
+        let brand = platform.brand();
+        let message = if admission.platform_enabled && reach == Reach::ToBeLinked {
+            format!(
+                "posts on {brand} can be checked with your own access only: link your account there, or link it again if its \
+                 token does not work any more"
+            )
+        } else {
+            format!("posts on {brand} cannot be checked at present")
+        };
         return refuse(RefusalCode::PlatformNotAvailable, post, message);
     }
     let policy_id = admission

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::access::Viewer;
 use super::publication;
 use super::submission::{
-    SubmitPost, Submitted, Typed, admit, can_be_asked, key_reused, reconcile_job, stored_counts,
+    Reach, SubmitPost, Submitted, Typed, admit, key_reused, reach, reconcile_job, stored_counts,
 };
 use crate::app::App;
 use crate::db::constraint::unique_violation;
@@ -211,8 +211,8 @@ async fn admitted(
     for (campaign_id, platform) in wanted {
         let found =
             submission::find_admission(connection, campaign_id, affiliate_id, platform).await?;
-        let can_be_asked = can_be_asked(app, connection, affiliate_id, platform).await?;
-        admissions.insert((campaign_id, platform), (found, can_be_asked));
+        let reach = reach(app, connection, affiliate_id, platform).await?;
+        admissions.insert((campaign_id, platform), (found, reach));
     }
     let mut candidates = Vec::new();
     for (place, (input, typed)) in inputs.iter().zip(typed).enumerate() {
@@ -220,12 +220,12 @@ async fn admitted(
             continue;
         };
         let platform = typed.link.platform;
-        let (admission, can_be_asked) = admissions
+        let (admission, reach) = admissions
             .get(&(input.campaign_id, platform))
             .cloned()
-            .unwrap_or_default();
+            .unwrap_or((None, Reach::Out));
         let admitted =
-            admit(admission, platform, can_be_asked, ("campaignId", "url")).and_then(|admitted| {
+            admit(admission, platform, reach, ("campaignId", "url")).and_then(|admitted| {
                 publication::refuse_older(&typed.link, admitted.starts_at)?;
                 Ok(admitted)
             });

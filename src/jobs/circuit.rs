@@ -90,9 +90,8 @@ impl Watch {
             .map(|open| open.wait)
     }
 
-    /// Takes in what came of finding the post behind a link by the API, as [`Watch::saw_answers`]. One that is not found may be
-    /// whatever address an affiliate gave, so that shows nothing of the platform, unless it was the call that was tried or this
-    /// program's own credential was refused. For how long a web site that fails is to be left alone concerns those who open
+    /// Takes in what came of finding the post behind a link by the API, as [`Watch::saw_answers`]: a platform that nobody asks
+    /// for anything but permalinks is found to fail, too. For how long a web site that fails is to be left alone concerns those who open
     /// links at it.
     pub(super) async fn saw_link<T>(
         self: &Arc<Self>,
@@ -105,9 +104,6 @@ impl Watch {
         let limited = error.filter(|error| error.limit().is_some());
         self.note(credential, call.usage, health::alone(limited))
             .await;
-        if permit != Permit::Probe && !matches!(seen, Seen::Rejects(_)) {
-            return None;
-        }
         let open = self.saw(permit, credential, seen).await;
         open.filter(|open| open.holds(credential))
             .map(|open| open.wait)

@@ -203,7 +203,7 @@ fn step(
 fn read(target: &Url, web: Web<'_>) -> Result<Step, PlatformError> {
     match PostLink::parse(target.as_str()) {
         Ok(link) if link.platform != web.kind => {
-            let reason = format!("This link leads to another platform ({}).", link.platform);
+            let reason = format!("This link leads to {}.", link.platform.brand());
             Ok(Step::Done(not_a_post(reason)))
         }
         Ok(link) => Ok(match link.target {

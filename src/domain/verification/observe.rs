@@ -87,7 +87,10 @@ fn refusal(code: RefusalCode, message: impl Into<String>) -> Error {
 
 /// Neither this server nor the post's affiliate has access.
 fn not_available(post: &Post) -> Error {
-    let message = format!("posts on {} cannot be checked at present", post.platform);
+    let message = format!(
+        "posts on {} cannot be checked at present",
+        post.platform.brand()
+    );
     refusal(RefusalCode::PlatformNotAvailable, message)
 }
 

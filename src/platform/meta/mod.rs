@@ -156,8 +156,9 @@ impl Meta {
                 None => return Err(PlatformError::refused(unfound(is_named))),
             }
         }
-        Err(PlatformError::unreachable(
-            "the list of a page's posts does not come to an end",
+        // It is the page that is so, and not a platform that fails: the next time it would be no other.
+        Err(PlatformError::refused(
+            "the page has more posts than are looked through: give the link that has the post's number",
         ))
     }
 }

@@ -327,6 +327,42 @@ async fn a_short_link_that_opens_does_not_show_that_this_servers_own_credentials
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_is_asked_for_permalinks_only_is_found_to_fail() {
+    let mut app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let posts = app.world.posts(Platform::Meta, 0, 300, None).into_iter();
+    let posts = posts.filter(|post| post.owned && post.url.contains("pfbid"));
+    for post in posts.take(14) {
+        let claimed = json!({ "claimedViews": 1 });
+        submitted(&affiliate.client, &campaign, &post.url, claimed).await;
+    }
+    app.database
+        .execute("UPDATE mq_msgs SET attempts = 2 WHERE name = 'reconcile'")
+        .await;
+    app.world
+        .add_fault(Fault::new(Platform::Meta, FaultKind::ServerError));
+    app.start_worker();
+    until("the circuit opens", async || {
+        circuit(&app, "META").await != "CLOSED"
+    })
+    .await;
+    let waiting =
+        "mq_msgs WHERE name = 'reconcile' AND worker_id IS NULL AND attempt_at > countersign_now()";
+    until("every check waits", async || {
+        count(&app, waiting).await == 14
+    })
+    .await;
+    assert_eq!(count(&app, "reconciliation_logs").await, 0);
+
+    app.world.clear_faults(None);
+    later(&app, 1).await;
+    until("every claim is checked", async || finals(&app).await == 14).await;
+    let failed = "reconciliation_logs WHERE status = 'FAILED'";
+    assert_eq!(count(&app, failed).await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_permalink_waits_as_posts_do_while_this_servers_own_credentials_are_refused() {
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;
