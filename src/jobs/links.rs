@@ -27,7 +27,7 @@ const MOST: usize = 5_000;
 /// How long a web site is left alone that asks to wait and does not say how long.
 const REST: Duration = Duration::from_secs(30);
 /// After so many links in a row for which the web site gave no answer it is left alone as well.
-const MOST_UNANSWERED: u32 = 4;
+const MOST_UNANSWERED: u32 = 10;
 
 /// The links to one platform that a worker opens.
 pub(super) struct Links {
@@ -221,18 +221,18 @@ mod tests {
     }
 
     #[test]
-    fn a_web_site_that_does_not_answer_four_times_in_a_row_is_left_alone() {
+    fn a_web_site_that_does_not_answer_ten_times_in_a_row_is_left_alone() {
         let fails = PlatformError::Unreachable {
             retry_after: None,
             detail: String::new(),
         };
         let now = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
         let links = Links::new();
-        for _ in 0..3 {
+        for _ in 0..9 {
             links.heed(Some(&fails), now);
         }
         links.heed(None, now);
-        for _ in 0..3 {
+        for _ in 0..9 {
             links.heed(Some(&fails), now);
             assert_eq!(links.rest(now), None);
         }

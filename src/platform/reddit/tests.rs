@@ -278,6 +278,16 @@ fn a_call_that_is_refused_is_told_from_one_that_is_not_authorised() {
     let error =
         |status, body: &str| parse_info(&answer(status, body), &asked(&["a"]), &[]).unwrap_err();
     for (status, body) in [
+        (403, r#"{"message": "Forbidden", "error": 403}"#),
+        (200, r#"{"error": 403}"#),
+    ] {
+        let error = error(status, body);
+        assert!(
+            matches!(error, PlatformError::Refused { .. }),
+            "{status} {body}: {error}"
+        );
+    }
+    for (status, body) in [
         (
             400,
             r#"{"fields":["id"],"explanation":"no","message":"Bad Request","reason":"BAD"}"#,
@@ -285,12 +295,11 @@ fn a_call_that_is_refused_is_told_from_one_that_is_not_authorised() {
         (404, r#"{"message": "Not Found", "error": 404}"#),
         (200, r#"{"message": "Not Found", "error": 404}"#),
         (200, r#"{"error": "something"}"#),
-        (403, r#"{"message": "Forbidden", "error": 403}"#),
-        (200, r#"{"error": 403}"#),
+        (403, "<html>blocked</html>"),
     ] {
         let error = error(status, body);
         assert!(
-            matches!(error, PlatformError::Refused { .. }),
+            matches!(error, PlatformError::Unreachable { .. }),
             "{status} {body}: {error}"
         );
     }
@@ -306,11 +315,6 @@ fn a_call_that_is_refused_is_told_from_one_that_is_not_authorised() {
             "{status} {body}: {error}"
         );
     }
-    let blocked = error(403, "<html>blocked</html>");
-    assert!(
-        matches!(blocked, PlatformError::Unreachable { .. }),
-        "{blocked}"
-    );
 }
 
 /// Reddit that refuses every call for one of these ids, and tells of all others that they are not there.
@@ -525,7 +529,7 @@ fn recorded_errors_are_sorted() {
             Advice::GiveUp,
         ),
         ("reddit/error_403_2025.json", 403, Advice::GiveUp),
-        ("reddit/error_404_2016.json", 404, Advice::GiveUp),
+        ("reddit/error_404_2016.json", 404, Advice::Retry),
         (
             "reddit/error_429_token_2021.json",
             429,

@@ -109,11 +109,11 @@ pub(super) fn parse_info(
     secrets: &[&str],
 ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
     if let Some(error) = refusal(answer, secrets) {
-        return Err(error);
+        return Err(of_the_call(error, Some(answer.status)));
     }
     let body = parse_json(&answer.body)?;
     if let Some(error) = error_in(&body, answer, secrets) {
-        return Err(error);
+        return Err(of_the_call(error, status_in(&body)));
     }
     let children = body
         .pointer("/data/children")
@@ -156,6 +156,17 @@ fn refusal(answer: &Answer, secrets: &[&str]) -> Option<PlatformError> {
         error => error,
     };
     Some(with_window(error, answer))
+}
+
+/// What a refusal of a request for posts means. The request is right, so only 403 is one: it may be about one of the posts, or
+/// about who asks.
+fn of_the_call(error: PlatformError, status: Option<u16>) -> PlatformError {
+    match error {
+        PlatformError::Refused { detail } if status != Some(403) => {
+            PlatformError::unreachable(&detail)
+        }
+        error => error,
+    }
 }
 
 /// The status that stands in the body of an answer, as a number.

@@ -224,7 +224,7 @@ async fn the_last_attempt_of_a_check_is_kept_while_the_circuit_is_open() {
 async fn links_that_cannot_be_opened_say_nothing_of_the_platform() {
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;
-    for post in posts(&app, Platform::Reddit, 12) {
+    for post in posts(&app, Platform::Reddit, 24) {
         let link = short_link(&app, Platform::Reddit, &post.native_id);
         let claimed = json!({ "claimedViews": 1 });
         submitted(&affiliate.client, &campaign, &link, claimed).await;
@@ -235,19 +235,19 @@ async fn links_that_cannot_be_opened_say_nothing_of_the_platform() {
     let put_back =
         "mq_msgs WHERE name = 'reconcile' AND worker_id IS NULL AND attempt_at > countersign_now()";
     until("every link was tried or waits", async || {
-        count(&app, put_back).await == 12
+        count(&app, put_back).await == 24
     })
     .await;
-    // After four without an answer the web site is left alone, and those that were not opened lose nothing; four are opened at a
+    // After ten without an answer the web site is left alone, and those that were not opened lose nothing; four are opened at a
     // time.
     let tried = count(&app, "mq_msgs WHERE name = 'reconcile' AND attempts = 4").await;
-    assert!((4..8).contains(&tried), "{tried}");
+    assert!((10..14).contains(&tried), "{tried}");
     assert_eq!(circuit(&app, "REDDIT").await, "CLOSED");
     assert_eq!(count(&app, "alerts").await, 0);
 
     app.world.clear_faults(None);
     later(&app, 1).await;
-    until("every claim is checked", async || finals(&app).await == 12).await;
+    until("every claim is checked", async || finals(&app).await == 24).await;
     app.finish().await;
 }
 
