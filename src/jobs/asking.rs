@@ -73,7 +73,7 @@ impl Asking {
             (Some(native_id), Some(Running { task, .. })) => {
                 let handle = task.post.account_handle.as_ref();
                 let handle = handle.or(found.account.as_ref());
-                refer(task, native_id, handle)
+                task.post_ref(native_id, handle, None)
             }
             _ => return Err(on_post),
         };
@@ -95,19 +95,6 @@ impl Asking {
             seen_as_own: first.is_some_and(|running| running.task.seen_as_own.contains(&Some(id))),
             ..self.post.clone()
         }
-    }
-}
-
-/// The post of a task as it is asked for by this id.
-pub(super) fn refer(task: &Task, native_id: &str, handle: Option<&String>) -> PostRef {
-    PostRef {
-        native_id: native_id.to_owned(),
-        canonical_url: task.post.canonical_url.clone(),
-        account_handle: handle.cloned(),
-        seen_as_own: task.seen_as_own.contains(&None),
-        published_is_known: task.post.published_at.is_some(),
-        seen_publicly: task.seen_publicly,
-        author_id: task.post.author_id.clone(),
     }
 }
 

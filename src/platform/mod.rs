@@ -88,6 +88,27 @@ pub enum Fetched {
     },
 }
 
+impl Fetched {
+    /// A post of which nothing is told, for this reason. It may well be there.
+    #[must_use]
+    pub fn untold(reason: &str, raw: Value) -> Self {
+        Self::only(Metrics::from_fn(|_| unavailable(reason)), raw)
+    }
+
+    /// A post of which nothing is told but these metrics.
+    fn only(metrics: Metrics<Observed>, raw: Value) -> Self {
+        Self::Found(Sighting {
+            metrics,
+            raw,
+            context: None,
+            author: None,
+            published_at: None,
+            spend: None,
+            lacks_permission: false,
+        })
+    }
+}
+
 /// A post as a platform reported it at one time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sighting {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::domain::credential::{self, Linked};
 use crate::error::Error;
 use crate::model::{CredentialState, Metrics, Observed, PlatformKind};
-use crate::platform::{Fetched, PlatformError, Sighting};
+use crate::platform::{Fetched, PlatformError};
 
 /// What came of asking for one post with its affiliate's access.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,17 +136,8 @@ pub fn without_access(platform: PlatformKind) -> Fetched {
         "This server has no access of its own to {}, and no token of the affiliate's works there.",
         platform.brand()
     );
-    Fetched::Found(Sighting {
-        raw: serde_json::json!({ "not_asked": reason }),
-        metrics: Metrics::from_fn(|_| Observed::Unavailable {
-            reason: reason.clone(),
-        }),
-        context: None,
-        author: None,
-        published_at: None,
-        spend: None,
-        lacks_permission: false,
-    })
+    let raw = serde_json::json!({ "not_asked": reason });
+    Fetched::untold(&reason, raw)
 }
 
 fn names_its_author(fetched: &Fetched) -> bool {
@@ -177,6 +168,7 @@ mod tests {
 
     use super::*;
     use crate::model::EvidenceGrade;
+    use crate::platform::Sighting;
 
     fn found(value: Option<u64>) -> Fetched {
         Fetched::Found(Sighting {

@@ -7,9 +7,8 @@
 use super::access::{is_passing, note, worthless};
 use crate::app::App;
 use crate::domain::credential::Linked;
-use crate::model::{Metrics, Observed};
 use crate::platform::link::{LinkTarget, PostLink};
-use crate::platform::{Fetched, PlatformError, Resolved, Sighting};
+use crate::platform::{Fetched, PlatformError, Resolved};
 
 /// Who is asked, one after the other, for the post behind a link; none inside is this server's own access, if any.
 ///
@@ -107,17 +106,7 @@ pub fn leads_to_none(link: &PostLink, is_gone: bool, reason: String) -> Fetched 
     if is_gone {
         return Fetched::Gone { reason, raw };
     }
-    Fetched::Found(Sighting {
-        metrics: Metrics::from_fn(|_| Observed::Unavailable {
-            reason: reason.clone(),
-        }),
-        raw,
-        context: None,
-        author: None,
-        published_at: None,
-        spend: None,
-        lacks_permission: false,
-    })
+    Fetched::untold(&reason, raw)
 }
 
 /// Notes what the answer to a link says of an affiliate's token. A link that is not found, or refused, may be another page's.
@@ -130,6 +119,7 @@ pub async fn note_link(app: &App, linked: &Linked, error: Option<&PlatformError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Observed;
 
     fn unauthorised() -> PlatformError {
         PlatformError::Unauthorised {

@@ -18,6 +18,7 @@ use crate::domain::reconciliation::{self, Policy, schedule};
 use crate::domain::task::{self, Reconcile};
 use crate::error::Error;
 use crate::model::PlatformKind;
+use crate::platform::PostRef;
 
 /// An observation younger than this is used again instead of asking the platform.
 const REUSE: TimeDelta = TimeDelta::seconds(60);
@@ -63,6 +64,25 @@ impl Task {
     /// The claim in the terms of the rules.
     pub(super) fn claim(&self) -> reconciliation::Claim {
         claim_of(&self.report, &self.post)
+    }
+
+    /// The post as it is asked for by this id, with the affiliate's credential of this number or with this server's own.
+    #[must_use]
+    pub fn post_ref(
+        &self,
+        native_id: &str,
+        handle: Option<&String>,
+        credential_id: Option<i64>,
+    ) -> PostRef {
+        PostRef {
+            native_id: native_id.to_owned(),
+            canonical_url: self.post.canonical_url.clone(),
+            account_handle: handle.cloned(),
+            seen_as_own: self.seen_as_own.contains(&credential_id),
+            seen_publicly: self.seen_publicly,
+            author_id: self.post.author_id.clone(),
+            published_is_known: self.post.published_at.is_some(),
+        }
     }
 
     /// Whether the check has waited for access that nobody has for as long as it may: a day from when it was due, or from when

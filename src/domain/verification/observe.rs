@@ -149,15 +149,7 @@ impl Asking<'_> {
                 }
             },
         };
-        let wanted = |credential: Option<i64>| PostRef {
-            native_id: native_id.clone(),
-            canonical_url: self.post.canonical_url.clone(),
-            account_handle: handle.clone(),
-            seen_as_own: self.task.seen_as_own.contains(&credential),
-            seen_publicly: self.task.seen_publicly,
-            author_id: self.post.author_id.clone(),
-            published_is_known: self.post.published_at.is_some(),
-        };
+        let wanted = |credential| self.task.post_ref(&native_id, handle.as_ref(), credential);
         let mut kept = None;
         if let Some(linked) = linked {
             let post = wanted(Some(linked.id()));

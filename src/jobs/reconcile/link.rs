@@ -11,7 +11,7 @@ use super::fetch::while_failing;
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, OWN};
 use crate::domain::verification::{self, LinkAnswers};
-use crate::jobs::asking::{Asking, OnPost, Running, Told, Waiting, refer, waiting};
+use crate::jobs::asking::{Asking, OnPost, Running, Told, Waiting, waiting};
 use crate::jobs::links::Leave;
 use crate::platform::link::{LinkTarget, PostLink};
 use crate::platform::{PlatformError, Resolved, Serving, gated_from_the_first};
@@ -53,7 +53,7 @@ impl Gathering {
             return Err(on_post);
         };
         if let Some(native_id) = &task.post.platform_post_id {
-            let post = refer(task, native_id, task.post.account_handle.as_ref());
+            let post = task.post_ref(native_id, task.post.account_handle.as_ref(), None);
             return Ok(Asking::new(post, None, on_post));
         }
         match self.links.found(task.post.id) {

@@ -15,9 +15,8 @@ use crate::domain::verification::{self, Checked, Outcome, Task};
 use crate::error::Error;
 use crate::jobs::asking::{OnPost, Running, Told, Waiting, waiting};
 use crate::jobs::writer::{Done, describe};
-use crate::model::{Metrics, Observed};
 use crate::platform::link::PostLink;
-use crate::platform::{Advice, Fetched, PlatformError, Sighting};
+use crate::platform::{Advice, Fetched, PlatformError};
 
 /// How long a job waits where the platform asks to wait and does not say how long.
 pub(super) const SNOOZE: Duration = Duration::from_secs(30);
@@ -98,19 +97,8 @@ impl Gathering {
         match error {
             PlatformError::Refused { detail } => {
                 let reason = format!("The platform refused to tell: {detail}");
-                let metrics = Metrics::from_fn(|_| Observed::Unavailable {
-                    reason: reason.clone(),
-                });
                 let raw = serde_json::json!({ "refused": detail });
-                let fetched = Fetched::Found(Sighting {
-                    metrics,
-                    raw,
-                    context: None,
-                    author: None,
-                    published_at: None,
-                    spend: None,
-                    lacks_permission: false,
-                });
+                let fetched = Fetched::untold(&reason, raw);
                 Outcome::Answered {
                     fetched,
                     fetched_at: asked_at,

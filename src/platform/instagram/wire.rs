@@ -267,15 +267,7 @@ pub(super) fn public_media(handle: &str, media: &Media) -> Fetched {
 
 /// A post that nothing tells anything about, which is not to say that it is gone.
 pub(super) fn unavailable_media(reason: &str, raw: Value) -> Fetched {
-    Fetched::Found(Sighting {
-        metrics: metrics(unavailable(reason)),
-        raw,
-        context: None,
-        author: None,
-        published_at: None,
-        spend: None,
-        lacks_permission: false,
-    })
+    Fetched::only(metrics(unavailable(reason)), raw)
 }
 
 /// A post that the account with the token had and does not list any more. `account` says which

@@ -351,19 +351,12 @@ fn missing(id: &str, lack: Lack, said: &Said, access: &Access<'_>) -> Fetched {
 
 /// A post whose figures are not told; it may well be there.
 fn withheld(reason: &str, raw: Value) -> Fetched {
-    Fetched::Found(Sighting {
-        metrics: Metrics {
-            views: unavailable(reason),
-            clicks: unsupported(NO_CLICKS),
-            conversions: unsupported(NO_CONVERSIONS),
-        },
-        raw,
-        context: None,
-        author: None,
-        published_at: None,
-        spend: None,
-        lacks_permission: false,
-    })
+    let metrics = Metrics {
+        views: unavailable(reason),
+        clicks: unsupported(NO_CLICKS),
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    Fetched::only(metrics, raw)
 }
 
 fn views(video: &Value) -> Observed {

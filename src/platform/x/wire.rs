@@ -335,20 +335,13 @@ fn withheld(id: &str, problem: &Problem) -> Fetched {
         "X does not show this post to this access; its account is protected or suspended: {}",
         problem.said
     );
-    Fetched::Found(Sighting {
-        metrics: Metrics {
-            views: unavailable(&reason),
-            clicks: unavailable(&reason),
-            conversions: unsupported(NO_CONVERSIONS),
-        },
-        raw: problem_evidence(id, problem),
-        context: None,
-        author: None,
-        // Its number says when it was made, but X shows nothing of it.
-        published_at: None,
-        spend: None,
-        lacks_permission: false,
-    })
+    let metrics = Metrics {
+        views: unavailable(&reason),
+        clicks: unavailable(&reason),
+        conversions: unsupported(NO_CONVERSIONS),
+    };
+    // Its number says when it was made, but X shows nothing of it: that is no time of publication.
+    Fetched::only(metrics, problem_evidence(id, problem))
 }
 
 fn problem_evidence(id: &str, problem: &Problem) -> Value {
