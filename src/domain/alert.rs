@@ -1,5 +1,6 @@
 //! Alerts are taken up and resolved by people; raising them is part of verification and of watching platforms.
 
+use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 
 use super::access::{Principal, Viewer};
@@ -14,7 +15,20 @@ use crate::events::ALERT_EVENTS;
 use crate::model::{AlertEventKind, AlertStatus};
 
 /// Who resolves an alert whose cause did not hold, or is over.
-pub(crate) const ITSELF: &str = "countersign";
+const ITSELF: &str = "countersign";
+
+/// Resolves an alert whose cause did not hold, or is over, with why.
+pub(super) fn take_back(alert: &mut Alert, why: String, now: DateTime<Utc>) {
+    alert.status = AlertStatus::Resolved;
+    alert.resolved_at = Some(now);
+    alert.resolved_by = Some(ITSELF.to_owned());
+    alert.resolution_notes = Some(why);
+}
+
+/// Whether an alert was taken back, and not resolved by a person.
+pub(super) fn is_taken_back(alert: &Alert) -> bool {
+    alert.status == AlertStatus::Resolved && alert.resolved_by.as_deref() == Some(ITSELF)
+}
 
 /// Takes an alert up. One that was taken up before stays as it is.
 ///

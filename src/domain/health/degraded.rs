@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
 use crate::db::platform_health::PlatformHealth;
 use crate::db::{Connection, QueryResult};
-use crate::domain::alert::ITSELF;
+use crate::domain::alert::take_back;
 use crate::error::Error;
 use crate::model::{AlertEventKind, AlertKind, AlertStatus, PlatformKind};
 
@@ -93,13 +93,11 @@ pub(super) async fn withdraw(
         return Ok(false);
     };
     let after = opened_at.map_or(0, |at| (now - at).num_seconds());
-    alert.status = AlertStatus::Resolved;
-    alert.resolved_at = Some(now);
-    alert.resolved_by = Some(ITSELF.to_owned());
-    alert.resolution_notes = Some(format!(
+    let why = format!(
         "{} answers again: a call that was tried after {after} s did not fail.",
         platform.brand()
-    ));
+    );
+    take_back(&mut alert, why, now);
     let event = NewAlertEvent {
         alert_id: alert.id,
         kind: AlertEventKind::Withdrawn,

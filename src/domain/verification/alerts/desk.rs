@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::{Raised, level_of, on_post};
 use crate::db::Connection;
 use crate::db::alert::{self, Alert, NewAlert, NewAlertEvent};
-use crate::domain::alert::ITSELF;
+use crate::domain::alert::{is_taken_back, take_back};
 use crate::domain::reconciliation::Verdict;
 use crate::domain::verification::Task;
 use crate::domain::verification::shared_post::Shared;
@@ -71,10 +71,6 @@ impl Desk {
         let level = level_of(verdict, kind).filter(|level| {
             verdict.status == ReconciliationStatus::Discrepancy && *level >= task.policy.alert_from
         });
-        // What was withdrawn here holds after all: that is another alert. What a person resolved stays as that person left it.
-        let withdrawn = |alert: &Alert| {
-            alert.status == AlertStatus::Resolved && alert.resolved_by.as_deref() == Some(ITSELF)
-        };
         match (self.entries.get_mut(&key), level) {
             // Two checks of one claim in one batch.
             (Some(Entry::New(alert)), Some(level)) => {
@@ -83,8 +79,9 @@ impl Desk {
                 alert.reconciliation_id = Some(reconciliation_id);
                 alert.message.clone_from(&verdict.explanation);
             }
+            // What was taken back holds after all: that is another alert. What a person resolved stays as that person left it.
             (Some(Entry::Stored { alert, changed }), Some(level))
-                if !withdrawn(alert) || *changed =>
+                if !is_taken_back(alert) || *changed =>
             {
                 let rose = alert.level.is_none_or(|before| level > before);
                 let confirmed = verdict.finality == Finality::Final
@@ -167,10 +164,7 @@ impl Desk {
         if let Some(Entry::Stored { alert, changed }) = self.entries.get_mut(&key)
             && alert.status != AlertStatus::Resolved
         {
-            alert.status = AlertStatus::Resolved;
-            alert.resolved_at = Some(self.now);
-            alert.resolved_by = Some(ITSELF.to_owned());
-            alert.resolution_notes = Some(notes);
+            take_back(alert, notes, self.now);
             *changed = true;
             if let Some(post) = alert.post_id {
                 *self.open.entry(post).or_default() -= 1;
