@@ -128,7 +128,7 @@ pub(super) async fn pass() -> Result<(), PlatformError> {
 }
 
 /// What was told last within the present call; none outside of one.
-pub(super) fn told() -> Option<Usage> {
+fn told() -> Option<Usage> {
     CALL.try_with(|call| call.told.get()).ok().flatten()
 }
 

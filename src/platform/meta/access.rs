@@ -17,7 +17,6 @@ use serde_json::Value;
 use super::BATCH;
 use super::wire::{self, CLICKS, PUBLISHED, VIEWS, page_of};
 use crate::platform::Fetched;
-use crate::platform::call;
 use crate::platform::error::PlatformError;
 use crate::platform::graph::{Fault, FaultKind, Graph};
 
@@ -98,8 +97,8 @@ impl Access {
     }
 
     /// Asks for both metrics of each post and then for when the undated ones were published. The answers are in this order, and
-    /// there may be fewer of the latter: what has no room in the call of the figures is left out where that has come to nothing,
-    /// or has used up what may be asked.
+    /// there may be fewer of the latter: what has no room in the call of the figures is left out where that has come to nothing.
+    /// Where it has used up what may be asked, the call's gate holds the rest back.
     async fn ask(&self, ids: &[&str], undated: &[&str]) -> Vec<Result<Value, Fault>> {
         let figures = ids
             .iter()
@@ -108,8 +107,7 @@ impl Access {
         let mut paths: Vec<String> = figures.chain(times).collect();
         let later = paths.split_off(paths.len().min(ids.len().max(BATCH)));
         let mut answers = self.graph.batch(&paths).await;
-        let is_used_up = call::told().is_some_and(|usage| usage.used_percent == Some(100));
-        if !later.is_empty() && !is_used_up && answers.iter().any(Result::is_ok) {
+        if !later.is_empty() && answers.iter().any(Result::is_ok) {
             answers.extend(self.graph.batch(&later).await);
         }
         answers

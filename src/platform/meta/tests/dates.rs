@@ -1,10 +1,12 @@
 //! When a post was published, which is asked for until it is known and harms nothing.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 
 use super::*;
 use crate::model::Secret;
-use crate::platform::measured;
+use crate::platform::{Gate, Usage, gated};
 
 const PUBLISHED: &str = "2021-07-26T10:45:19+0000";
 
@@ -138,6 +140,17 @@ async fn it_is_asked_for_in_the_same_call_and_only_of_posts_of_which_it_is_not_k
     assert_eq!(times.len(), 3, "{times:?}");
 }
 
+/// Lets requests through until all is used up, as the gate of a check does.
+struct UntilUsedUp;
+
+#[async_trait]
+impl Gate for UntilUsedUp {
+    async fn pass(&self, told: Option<Usage>) -> Option<Duration> {
+        let is_used_up = told.is_some_and(|usage| usage.used_percent == Some(100));
+        is_used_up.then_some(Duration::from_mins(1))
+    }
+}
+
 #[tokio::test]
 async fn fifty_new_posts_are_two_calls_and_one_where_that_comes_to_nothing() {
     let posts: Vec<PostRef> = (100..150).map(|number| undated(&own(number))).collect();
@@ -159,9 +172,10 @@ async fn fifty_new_posts_are_two_calls_and_one_where_that_comes_to_nothing() {
         dated(asked).header("x-app-usage", r#"{"call_count":100,"total_time":2}"#)
     })
     .await;
-    let (results, usage) = measured(adapter(&used_up).fetch(&posts, None)).await;
-    assert!(results.iter().all(Result::is_ok));
-    assert_eq!(usage.unwrap().used_percent, Some(100));
+    let adapter = adapter(&used_up);
+    let call = gated(Arc::new(UntilUsedUp), adapter.fetch(&posts, None)).await;
+    assert!(call.output.iter().all(Result::is_ok));
+    assert_eq!(call.usage.unwrap().used_percent, Some(100));
     assert_eq!(used_up.asked().len(), 1, "the figures came first");
 }
 
