@@ -219,14 +219,6 @@ pub async fn register_worker(connection: &mut Connection) -> QueryResult<i64> {
     Ok(row.number)
 }
 
-/// Takes a worker that ends in order off the list.
-pub async fn delete_worker(connection: &mut Connection, id: i64) -> QueryResult<usize> {
-    diesel::sql_query("DELETE FROM queue_workers WHERE id = $1")
-        .bind::<BigInt, _>(id)
-        .execute(connection)
-        .await
-}
-
 /// The PostgreSQL channel on which readers of alert events are woken.
 pub const ALERT_EVENTS_CHANNEL: &str = "countersign_alert_events";
 
@@ -334,15 +326,14 @@ pub async fn now(connection: &mut Connection) -> QueryResult<DateTime<Utc>> {
     Ok(row.now)
 }
 
-/// Puts every job that a worker holds back as it was; no attempt is lost. For a worker that ends in order.
-pub async fn release_all(connection: &mut Connection, worker_id: i64) -> QueryResult<usize> {
-    diesel::sql_query(
-        "UPDATE mq_msgs SET attempt_at = countersign_now(), attempts = attempts + 1, worker_id = NULL \
-         WHERE worker_id = $1",
-    )
-    .bind::<BigInt, _>(worker_id)
-    .execute(connection)
-    .await
+/// Takes a worker that ends in order off the list, once its polls have ended, and puts every job that it holds back as it was;
+/// no attempt is lost. Says how many there were.
+pub async fn end_worker(connection: &mut Connection, worker_id: i64) -> QueryResult<i64> {
+    let row: Number = diesel::sql_query("SELECT queue_end_worker($1) AS number")
+        .bind::<BigInt, _>(worker_id)
+        .get_result(connection)
+        .await?;
+    Ok(row.number)
 }
 
 /// Whether a job on one of these channels has been due for longer than this.

@@ -321,9 +321,7 @@ impl Generation {
         self.runners.clear();
         let released = async {
             let mut connection = app.db.get().await?;
-            let released = queue::release_all(&mut connection, self.worker_id).await?;
-            queue::delete_worker(&mut connection, self.worker_id).await?;
-            Ok::<_, Error>(released)
+            Ok::<_, Error>(queue::end_worker(&mut connection, self.worker_id).await?)
         };
         match released.await {
             Ok(released) => tracing::info!(released, "the worker has ended"),

@@ -277,9 +277,71 @@ async fn a_worker_that_ends_in_order_gives_its_jobs_back_with_their_attempts() {
     let id = queue.taken().await;
     queue.execute("UPDATE mq_msgs SET worker_id = 7").await;
     let mut connection = db.get().await.unwrap();
-    let released = db::queue::release_all(&mut connection, 7).await.unwrap();
+    let released = db::queue::end_worker(&mut connection, 7).await.unwrap();
     assert_eq!(released, 1);
     assert_eq!(queue.attempts().await, 5);
+    assert_eq!(queue.poll(&["a"], 10).await, [id]);
+    queue.end().await;
+}
+
+/// A poll of a registered worker that is under way: what it took is not committed before COMMIT is said on this connection.
+async fn poll_under_way(queue: &Queue, worker_id: i64) -> tokio_postgres::Client {
+    let polling = queue.database.connect().await;
+    polling
+        .batch_execute(&format!(
+            "SELECT set_config('countersign.worker_id', '{worker_id}', false); BEGIN"
+        ))
+        .await
+        .unwrap();
+    assert_eq!(poll(&polling, Some(&["a"]), 1).await.0.len(), 1);
+    polling
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_poll_takes_while_its_worker_ends_is_given_back_and_it_gets_nothing_afterwards() {
+    let queue = Queue::start().await;
+    let db = Pool::new(&queue.database.url, 2).unwrap();
+    let mut worker = db.dedicated().await.unwrap();
+    let worker_id = db::queue::register_worker(&mut worker).await.unwrap();
+    let id = queue.spawn("a").await.to_string();
+    let polling = poll_under_way(&queue, worker_id).await;
+    let ending = tokio::spawn(async move {
+        let mut connection = db.get().await.unwrap();
+        db::queue::end_worker(&mut connection, worker_id)
+            .await
+            .unwrap()
+    });
+    until("the end of the worker waits for its poll", async || {
+        queue
+            .number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            .await
+            == 1
+    })
+    .await;
+    polling.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(ending.await.unwrap(), 1);
+    assert_eq!(queue.attempts().await, 5);
+
+    // One that reaches the database only now.
+    assert!(poll(&polling, Some(&["a"]), 1).await.0.is_empty());
+    assert_eq!(queue.poll(&["a"], 10).await, [id]);
+    queue.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_poll_takes_while_its_worker_dies_is_given_back() {
+    let queue = Queue::start().await;
+    let id = queue.spawn("a").await.to_string();
+    // A worker without the lock that goes with a living one.
+    queue
+        .execute("INSERT INTO queue_workers (id) VALUES (1)")
+        .await;
+    let polling = poll_under_way(&queue, 1).await;
+    let released = "SELECT queue_release_dead_workers()";
+    assert_eq!(queue.number(released).await, 0, "not known yet");
+    polling.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(queue.number(released).await, 1);
+    assert!(poll(&polling, Some(&["a"]), 1).await.0.is_empty());
     assert_eq!(queue.poll(&["a"], 10).await, [id]);
     queue.end().await;
 }

@@ -13,7 +13,8 @@ impl Queue {
     /// Jobs that the worker has taken for [`super::LEASE`], ten minutes.
     async fn held(&self, count: usize) -> Vec<Uuid> {
         self.execute(&format!(
-            "SELECT set_config('countersign.worker_id', '{WORKER}', false)"
+            "INSERT INTO queue_workers (id) VALUES ({WORKER}) ON CONFLICT DO NOTHING; \
+             SELECT set_config('countersign.worker_id', '{WORKER}', false)"
         ))
         .await;
         let mut ids = Vec::new();

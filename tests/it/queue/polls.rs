@@ -152,7 +152,10 @@ async fn a_lease_names_the_worker_that_has_it() {
     let worker = "SELECT coalesce(worker_id, -1) FROM mq_msgs";
     assert_eq!(queue.number(worker).await, -1);
     queue
-        .execute("SELECT set_config('countersign.worker_id', '77', false)")
+        .execute(
+            "INSERT INTO queue_workers (id) VALUES (77); \
+             SELECT set_config('countersign.worker_id', '77', false)",
+        )
         .await;
     assert_eq!(queue.poll(&["a"], 10).await.len(), 1);
     assert_eq!(queue.number(worker).await, 77);

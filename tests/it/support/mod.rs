@@ -301,11 +301,29 @@ impl TestApp {
 
     /// Waits until no job is due or being worked on.
     pub async fn settled(&self) {
-        until("no job is due or running", async || {
+        let begun = Instant::now();
+        loop {
             let mut connection = self.app.db.get().await.unwrap();
-            db::queue::count_unfinished(&mut connection).await.unwrap() == 0
-        })
-        .await;
+            if db::queue::count_unfinished(&mut connection).await.unwrap() == 0 {
+                return;
+            }
+            drop(connection);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "jobs are still due or running: {}",
+                self.queue().await
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// What is in the queue, and who takes from it, for whoever has to find out why something is.
+    async fn queue(&self) -> String {
+        let rows = "SELECT concat_ws(E'\n', \
+                countersign_now()::text, \
+                (SELECT string_agg(to_jsonb(m)::text, E'\n') FROM mq_msgs m), \
+                (SELECT string_agg('worker ' || to_jsonb(w)::text, E'\n') FROM queue_workers w))";
+        self.database.text(rows).await
     }
 
     /// Moves the time of rules and queue, and everybody's clock in this process.
