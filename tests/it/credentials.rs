@@ -207,6 +207,48 @@ async fn a_used_up_quota_of_an_affiliates_own_app_holds_back_only_its_own_posts(
     app.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_waits_a_day_for_an_affiliates_access_that_is_used_up_and_is_made_without_it_then()
+{
+    // It is known to be used up, or is found to be when it is tried.
+    for is_known in [true, false] {
+        let app = start().await;
+        let (_, ann, campaign) = app.program(&["YOUTUBE"]).await;
+        let token = app.world.access_token(Platform::YouTube, YOUTUBE_CHANNEL);
+        linked(&ann.client, "YOUTUBE", &token).await;
+        app.database
+            .execute(
+                "INSERT INTO platform_budgets (platform, credential, snoozed_until) \
+                 SELECT platform, 'credential:' || id, countersign_now() + interval '100 hours' \
+                 FROM platform_credentials \
+                 ON CONFLICT ON CONSTRAINT platform_budgets_pkey \
+                 DO UPDATE SET snoozed_until = excluded.snoozed_until",
+            )
+            .await;
+        let video = foreign(&app, Platform::YouTube);
+        let claim = json!({ "claimedViews": 1 });
+        let ids = submitted(&ann.client, &campaign, &video.url, claim).await;
+        app.settled().await;
+        app.move_clock(23).await;
+        app.settled().await;
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        assert_eq!(seen["latestReconciliation"], Value::Null, "{seen}");
+
+        if !is_known {
+            app.database
+                .execute("UPDATE platform_budgets SET snoozed_until = NULL")
+                .await;
+            let fault = Fault::new(Platform::YouTube, FaultKind::RateLimited);
+            app.world.add_fault(fault.for_calls(1));
+        }
+        app.move_clock(25).await;
+        app.settled().await;
+        let seen = observed(&ann.client, &ids.post).await;
+        assert_eq!(seen["views"]["grade"], "PUBLIC", "{is_known}: {seen}");
+        app.finish().await;
+    }
+}
+
 /// How X is, as operators are shown it.
 async fn health(app: &TestApp) -> Value {
     let query = "{ platform(kind: X) { health { circuit waitingUntil resetsAt \

@@ -4,7 +4,9 @@
 //! not have the post, the post is seen as this server sees it, and the grade of what is seen says so. A platform that only
 //! does not answer is no reason to look for weaker evidence: it is asked again later. Where this server has no access of
 //! its own to a platform, a post whose affiliate's token does not hold waits for another one: for a day, since whoever takes
-//! its token away would otherwise never be judged. Then that nobody has access is what is known of the post.
+//! its token away would otherwise never be judged. Then that nobody has access is what is known of the post. Where this server has
+//! access of its own, a check that the platform does not let be made with the affiliate's for a day is made without it, since
+//! its affiliate may be who uses it up.
 
 use crate::app::App;
 use crate::domain::credential::{self, Linked};

@@ -25,7 +25,8 @@ const REUSE: TimeDelta = TimeDelta::seconds(60);
 /// After the last check of a claim died, how long until it is tried once more.
 const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 
-/// How long a check waits at most for access that nobody has, from when it was due.
+/// How long a check waits at most for access that nobody has, and for that of its affiliate where there is another, from when
+/// it was due.
 const ACCESS_WAIT: TimeDelta = TimeDelta::hours(24);
 /// However often an account is linked and taken away again meanwhile, it waits no longer than this.
 const LONGEST_ACCESS_WAIT: TimeDelta = TimeDelta::days(7);
@@ -85,8 +86,8 @@ impl Task {
         }
     }
 
-    /// Whether the check has waited for access that nobody has for as long as it may: a day from when it was due, or from when
-    /// its affiliate's access ended where that was later, and a week at most.
+    /// Whether the check has waited for access that it has not for as long as it may: a day from when it was due, or from when its
+    /// affiliate's access ended where that was later, and a week at most.
     #[must_use]
     pub fn has_waited_for_access(
         &self,

@@ -99,11 +99,14 @@ fn unanswered(post: &Post, error: &PlatformError) -> Error {
     match error {
         PlatformError::RateLimited { .. } => refusal(
             RefusalCode::TryAgainLater,
-            format!("{} asks to wait: try again later", post.platform),
+            format!("{} asks to wait: try again later", post.platform.brand()),
         ),
         _ => refusal(
             RefusalCode::PlatformUnreachable,
-            format!("{} gave no usable answer: try again later", post.platform),
+            format!(
+                "{} gave no usable answer: try again later",
+                post.platform.brand()
+            ),
         ),
     }
 }

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::Gathering;
+use super::outcome::wait_of;
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, OWN, Permit};
 use crate::domain::verification::{self, OwnersAnswer};
-use crate::jobs::asking::{Asking, Told, Waiting};
+use crate::jobs::asking::{Asking, OnPost, Told, Waiting};
 use crate::platform::{PlatformError, PostRef, Serving, gated};
+
+/// How long a job waits at most until it is looked whether it goes without its affiliate's access.
+const LOOK: Duration = Duration::from_hours(1);
 
 impl Gathering {
     /// Asks to make a call for these jobs. Where there is none to be had they wait for one, and lose no attempt; where that
@@ -43,13 +49,17 @@ impl Gathering {
             .map(|asking| asking.with_credential(linked.id()))
             .collect();
         let credential = linked.budget();
-        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
         let (asked_at, call, open_for) = {
             let Ok(_slot) = self.calls.acquire().await else {
                 return Vec::new();
             };
-            let Some(permit) = self.permit(&jobs, &credential, true).await else {
-                return Vec::new();
+            let permit = match self.watch.permit(&credential, true).await {
+                Ok(Permit::Wait(wait)) => return self.wait_for_turn(serving, chunk, wait).await,
+                Ok(permit) => permit,
+                Err(error) => {
+                    self.log_failure(Err(error));
+                    return Vec::new();
+                }
             };
             let asked_at = self.app.clock.now();
             let gate = self.watch.gate(permit, &credential);
@@ -59,9 +69,15 @@ impl Gathering {
         };
         let answers = call.output;
         verification::note_token(&self.app, linked, call.requests, &answers).await;
-        let mut left = Vec::new();
+        let (mut left, mut limited) = (Vec::new(), Vec::new());
+        let mut wait = Duration::ZERO;
         for (mut asking, answer) in chunk.into_iter().zip(answers) {
             match verification::owners_answer(answer, serving.has_own_access) {
+                OwnersAnswer::Told(Err(error @ PlatformError::RateLimited { .. })) => {
+                    tracing::warn!(platform = %self.platform, %error, "a post was not fetched");
+                    wait = wait.max(wait_of(error.retry_after()));
+                    limited.push(asking);
+                }
                 OwnersAnswer::Told(answer) => {
                     let told = Told {
                         open_for: while_failing(open_for, &answer, &credential),
@@ -78,6 +94,30 @@ impl Gathering {
                 }
                 OwnersAnswer::Wait => left.push(asking),
             }
+        }
+        left.extend(self.wait_for_turn(serving, limited, wait).await);
+        left
+    }
+
+    /// Has posts wait until their affiliate's access may be used again. Gives those that are asked for without it now.
+    async fn wait_for_turn(
+        &self,
+        serving: &Serving,
+        chunk: Vec<Asking>,
+        wait: Duration,
+    ) -> Vec<Asking> {
+        let now = self.app.clock.now();
+        let (left, early): (Vec<Asking>, Vec<Asking>) = chunk
+            .into_iter()
+            .partition(|asking| goes_without(serving, &asking.on_post, now));
+        let wait = if serving.has_own_access {
+            wait.min(LOOK)
+        } else {
+            wait
+        };
+        let jobs: Vec<Waiting> = early.iter().flat_map(Asking::waiting).collect();
+        if !jobs.is_empty() {
+            self.snooze(&jobs, wait).await;
         }
         left
     }
@@ -113,6 +153,13 @@ impl Gathering {
             self.report(asking.on_post, told).await;
         }
     }
+}
+
+/// Whether a post is asked for with this server's own access where the platform does not let its affiliate's be used now:
+/// one of its checks has waited for as long as it may.
+pub(super) fn goes_without(serving: &Serving, on_post: &OnPost, now: DateTime<Utc>) -> bool {
+    let mut tasks = on_post.iter().map(|running| &running.task);
+    serving.has_own_access && tasks.any(|task| task.has_waited_for_access(None, now))
 }
 
 /// How long the circuit stays open, where that is why an answer is none.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Gathering;
-use super::fetch::while_failing;
+use super::fetch::{goes_without, while_failing};
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, OWN};
 use crate::domain::verification::{self, LinkAnswers};
@@ -79,8 +79,9 @@ impl Gathering {
             return None;
         };
         let post_id = post.id;
-        let jobs = waiting(&on_post);
-        let (answers, open_for) = self.open(serving, &link, linked, &jobs, may_probe).await?;
+        let (answers, open_for) = self
+            .open(serving, &link, linked, &on_post, may_probe)
+            .await?;
         let Some(answer) = answers.in_the_end() else {
             self.wait_for_access(vec![(on_post, None)]).await;
             return None;
@@ -121,15 +122,16 @@ impl Gathering {
         serving: &Serving,
         link: &PostLink,
         linked: Option<&Linked>,
-        jobs: &[Waiting],
+        on_post: &OnPost,
         may_probe: bool,
     ) -> Option<(LinkAnswers, Option<Duration>)> {
         let _turn = self.links.turn().await?;
         let is_short = link.target == LinkTarget::Redirect;
         if let Some(wait) = self.links.rest(self.app.clock.now()).filter(|_| is_short) {
-            self.snooze(jobs, wait).await;
+            self.snooze(&waiting(on_post), wait).await;
             return None;
         }
+        let goes_without = goes_without(serving, on_post, self.app.clock.now());
         let mut open_for = None;
         let mut answers = LinkAnswers::new(serving.has_own_access);
         for asker in verification::link_askers(link, linked, serving.has_own_access) {
@@ -155,6 +157,10 @@ impl Gathering {
             };
             if let Some(linked) = asker {
                 verification::note_link(&self.app, linked, answer.as_ref().err()).await;
+            }
+            let is_to_wait = matches!(answer, Err(PlatformError::RateLimited { .. }));
+            if asker.is_some() && is_to_wait && goes_without {
+                continue;
             }
             if answers.take(asker.is_some(), answer) {
                 break;

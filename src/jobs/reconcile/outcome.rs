@@ -26,6 +26,7 @@ const NO_ACCESS: Duration = Duration::from_hours(1);
 const LONGEST_LAG: Duration = Duration::from_mins(1);
 /// After a failed attempt, how long until the next one; times three with each.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
+
 impl Gathering {
     /// What is said of a post without asking for its figures.
     pub(super) fn told(&self, answer: Result<Fetched, PlatformError>) -> Told {
@@ -66,8 +67,7 @@ impl Gathering {
         }
         match error.advice() {
             Advice::Snooze(after) => {
-                let wait = after.map_or(SNOOZE, |after| after.max(health::LEAST_WAIT));
-                self.snooze(&waiting(&on_post), wait).await;
+                self.snooze(&waiting(&on_post), wait_of(after)).await;
             }
             Advice::Retry => {
                 let mut last = OnPost::new();
@@ -195,6 +195,11 @@ impl Gathering {
             tracing::warn!(platform = %self.platform, error = %describe(&error), "a job was not put back");
         }
     }
+}
+
+/// How long a job waits that is asked to, for so long.
+pub(super) fn wait_of(asked: Option<Duration>) -> Duration {
+    asked.map_or(SNOOZE, |asked| asked.max(health::LEAST_WAIT))
 }
 
 /// How long it is at least until the next attempt, after so many that failed before this one: not less than the platform
