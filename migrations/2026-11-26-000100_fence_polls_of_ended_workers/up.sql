@@ -44,8 +44,10 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(1668641135, ended::integer);
     DELETE FROM queue_workers WHERE id = ended;
-    UPDATE mq_msgs SET attempt_at = countersign_now(), attempts = attempts + 1, worker_id = NULL
-    WHERE worker_id = ended;
+    -- In the order in which everybody locks jobs: those of this worker that are done in this moment are written meanwhile.
+    WITH mine AS (SELECT m.id FROM mq_msgs m WHERE m.worker_id = ended ORDER BY m.id FOR UPDATE)
+    UPDATE mq_msgs m SET attempt_at = countersign_now(), attempts = attempts + 1, worker_id = NULL
+    FROM mine WHERE m.id = mine.id;
     GET DIAGNOSTICS released = ROW_COUNT;
     RETURN released;
 END
@@ -68,12 +70,13 @@ BEGIN
     IF dead IS NULL THEN
         RETURN 0;
     END IF;
-    UPDATE mq_msgs SET
+    WITH theirs AS (SELECT m.id FROM mq_msgs m WHERE m.worker_id = ANY (dead) ORDER BY m.id FOR UPDATE)
+    UPDATE mq_msgs m SET
         attempt_at = countersign_now(),
         worker_id = NULL,
-        crashes = crashes + 1,
-        attempts = CASE WHEN attempts > 0 AND crashes < 20 THEN attempts + 1 ELSE attempts END
-    WHERE worker_id = ANY (dead);
+        crashes = m.crashes + 1,
+        attempts = CASE WHEN m.attempts > 0 AND m.crashes < 20 THEN m.attempts + 1 ELSE m.attempts END
+    FROM theirs WHERE m.id = theirs.id;
     GET DIAGNOSTICS released = ROW_COUNT;
     DELETE FROM queue_workers WHERE id = ANY (dead);
     RETURN released;

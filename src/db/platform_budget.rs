@@ -1,6 +1,7 @@
 //! How much may still be asked of each platform with each credential, as all processes know it.
 
 use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Nullable, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
@@ -80,6 +81,23 @@ pub async fn note(
     .bind::<Nullable<Double>, _>(told.snooze)
     .execute(connection)
     .await
+}
+
+/// Whether the platform has told that a credential may ask nothing now: it has used up its calls, or is to be left alone.
+pub async fn is_used_up(
+    connection: &mut Connection,
+    platform: PlatformKind,
+    credential: &str,
+) -> QueryResult<bool> {
+    let now = sql::<Nullable<Timestamptz>>("countersign_now()");
+    let is_over = platform_budgets::remaining
+        .eq(0)
+        .and(platform_budgets::resets_at.gt(now.clone()))
+        .or(platform_budgets::snoozed_until.gt(now));
+    let row = platform_budgets::table.find((platform, credential));
+    diesel::select(exists(row.filter(is_over)))
+        .get_result(connection)
+        .await
 }
 
 /// How a platform's budgets stand: that of this program's own credential, that of its registration, and how many of the

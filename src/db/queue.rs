@@ -444,7 +444,6 @@ pub struct TakenDead {
     pub name: String,
     pub payload_json: Option<String>,
     pub payload_bytes: Option<Vec<u8>>,
-    pub created_at: DateTime<Utc>,
 }
 
 /// Takes a dead job out, if it is there.
@@ -456,7 +455,7 @@ pub async fn take_dead(connection: &mut Connection, id: Uuid) -> QueryResult<Opt
         .optional()
 }
 
-/// Puts a job that was dead back into the queue.
+/// Puts a job that was dead back into the queue, as one that is queued now.
 pub async fn revive(
     connection: &mut Connection,
     dead: &TakenDead,
@@ -470,7 +469,6 @@ pub async fn revive(
             mq_msgs::name.eq(&dead.name),
             mq_msgs::payload_json.eq(payload_json),
             mq_msgs::payload_bytes.eq(&dead.payload_bytes),
-            mq_msgs::created_at.eq(dead.created_at),
             mq_msgs::attempts.eq(attempts),
         ))
         .execute(connection)

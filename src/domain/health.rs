@@ -17,6 +17,7 @@
 mod budget;
 mod degraded;
 mod gate;
+mod leave;
 mod rule;
 mod standing;
 #[cfg(test)]
@@ -27,9 +28,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel_async::AsyncConnection as _;
 
-pub use self::budget::{Alone, alone, note};
+pub use self::budget::{Alone, alone, is_used_up, note};
 use self::degraded::{raise, withdraw};
 pub use self::gate::gate;
+pub use self::leave::Leave;
 use self::rule::{counted, tried};
 pub use self::standing::{Health, LinkedCredentials, list};
 use crate::app::App;

@@ -2,23 +2,19 @@
 //!
 //! Opening a short link takes nothing of what a platform's API allows, and says nothing of whether the API answers, so no leave
 //! is asked for it and no circuit holds it back. Only where a link comes to the API after all, since it can be found by listing
-//! posts alone, is leave asked for, by the first request that needs it ([`Leave`]). Where a link leads is remembered, so that a
+//! posts alone, is leave asked for, by the first request that needs it ([`health::Leave`](crate::domain::health::Leave)). Where a link leads is remembered, so that a
 //! post that has to wait for a call is not looked for again each time; what is forgotten is looked for anew. A web site that
 //! asks to wait is left alone by those who open links at it, and by nobody else.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::circuit::Watch;
-use super::writer::describe;
-use crate::domain::health::{self, Permit};
 use crate::platform::link::PostLink;
-use crate::platform::{Gate, Limit, PlatformError, Usage};
+use crate::platform::{Limit, PlatformError};
 
 /// Links that are opened at a time. They are fewer than the calls, so that posts which are known need not stand behind them.
 const AT_A_TIME: usize = 4;
@@ -108,62 +104,6 @@ impl Links {
     fn known(&self) -> MutexGuard<'_, Known> {
         // A panic while it was held leaves a memory that is at worst incomplete.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Leave for what may do without.
-pub(super) struct Leave {
-    watch: Arc<Watch>,
-    credential: String,
-    may_probe: bool,
-    /// The leave that was had, and the gate for what comes after.
-    had: Mutex<Option<(Permit, Arc<dyn Gate>)>>,
-}
-
-impl Leave {
-    /// Leave to ask with a credential, which nobody has asked for yet; see [`Watch::permit`].
-    pub(super) fn new(watch: &Arc<Watch>, credential: &str, may_probe: bool) -> Arc<Self> {
-        Arc::new(Self {
-            watch: Arc::clone(watch),
-            credential: credential.to_owned(),
-            may_probe,
-            had: Mutex::default(),
-        })
-    }
-
-    /// The permit that the call was made with; none where it did not come to the API.
-    pub(super) fn permit(&self) -> Option<Permit> {
-        self.had().as_ref().map(|(permit, _)| *permit)
-    }
-
-    fn gate(&self) -> Option<Arc<dyn Gate>> {
-        self.had().as_ref().map(|(_, gate)| Arc::clone(gate))
-    }
-
-    fn had(&self) -> MutexGuard<'_, Option<(Permit, Arc<dyn Gate>)>> {
-        // It is only ever set as a whole.
-        self.had.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[async_trait]
-impl Gate for Leave {
-    async fn pass(&self, told: Option<Usage>) -> Option<Duration> {
-        if let Some(gate) = self.gate() {
-            return gate.pass(told).await;
-        }
-        match self.watch.permit(&self.credential, self.may_probe).await {
-            Ok(Permit::Wait(wait)) => Some(wait),
-            Ok(permit) => {
-                let gate = self.watch.gate(permit, &self.credential);
-                *self.had() = Some((permit, gate));
-                None
-            }
-            Err(error) => {
-                tracing::debug!(error = %describe(&error), "no leave for a link is to be had");
-                Some(health::LEAST_WAIT)
-            }
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use sqlx::postgres::PgPoolOptions;
 use sqlxmq::{CurrentJob, JobRunnerHandle, JobRunnerOptions};
 use tokio::sync::mpsc;
@@ -314,9 +315,8 @@ impl Generation {
         for runner in &mut self.runners {
             runner.stop().await;
         }
-        for runner in &self.runners {
-            runner.wait_jobs_finish(DRAIN).await;
-        }
+        let ending = self.runners.iter();
+        join_all(ending.map(|runner| runner.wait_jobs_finish(DRAIN))).await;
         // The dispatchers hold the ends of the pipelines; without them these run dry and end.
         self.runners.clear();
         let released = async {

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+use countersign::domain::health;
+use countersign::model::PlatformKind;
 use countersign::simulator::{Fault, FaultKind, Platform, SamplePost, World, YOUTUBE_CHANNEL};
 use serde_json::{Value, json};
 
@@ -216,15 +218,7 @@ async fn a_check_waits_a_day_for_an_affiliates_access_that_is_used_up_and_is_mad
         let (_, ann, campaign) = app.program(&["YOUTUBE"]).await;
         let token = app.world.access_token(Platform::YouTube, YOUTUBE_CHANNEL);
         linked(&ann.client, "YOUTUBE", &token).await;
-        app.database
-            .execute(
-                "INSERT INTO platform_budgets (platform, credential, snoozed_until) \
-                 SELECT platform, 'credential:' || id, countersign_now() + interval '100 hours' \
-                 FROM platform_credentials \
-                 ON CONFLICT ON CONSTRAINT platform_budgets_pkey \
-                 DO UPDATE SET snoozed_until = excluded.snoozed_until",
-            )
-            .await;
+        scene::used_up(&app).await;
         let video = foreign(&app, Platform::YouTube);
         let claim = json!({ "claimedViews": 1 });
         let ids = submitted(&ann.client, &campaign, &video.url, claim).await;
@@ -247,6 +241,47 @@ async fn a_check_waits_a_day_for_an_affiliates_access_that_is_used_up_and_is_mad
         assert_eq!(seen["views"]["grade"], "PUBLIC", "{is_known}: {seen}");
         app.finish().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_is_used_up_where_the_platform_said_so_of_it_and_not_where_something_else_holds_it_back()
+ {
+    let app = start().await;
+    let is_used_up = async || {
+        health::is_used_up(&app.app, PlatformKind::X, "credential:7")
+            .await
+            .unwrap()
+    };
+    assert!(!is_used_up().await, "nothing was told");
+    let elsewhere = "UPDATE platforms SET requests_per_minute = 1; \
+         UPDATE platform_health SET circuit = 'OPEN', opened_at = countersign_now(), \
+             probe_at = countersign_now() + interval '1 hour'; \
+         INSERT INTO platform_budgets (platform, credential, snoozed_until) \
+             SELECT 'X', c, countersign_now() + interval '1 hour' FROM unnest(ARRAY['own', 'app', 'credential:8']) c; \
+         INSERT INTO platform_budgets (platform, credential, remaining, resets_at, snoozed_until) \
+             VALUES ('X', 'credential:7', 3, countersign_now() + interval '1 hour', countersign_now())";
+    app.database.execute(elsewhere).await;
+    assert!(!is_used_up().await, "others are held back");
+    for told in [
+        "remaining = 0",
+        "snoozed_until = countersign_now() + interval '1 hour'",
+    ] {
+        let of_this =
+            format!("UPDATE platform_budgets SET {told} WHERE credential = 'credential:7'");
+        app.database.execute(&of_this).await;
+        assert!(is_used_up().await, "{told}");
+        app.database
+            .execute(
+                "UPDATE platform_budgets SET remaining = 3, snoozed_until = countersign_now() \
+                 WHERE credential = 'credential:7'",
+            )
+            .await;
+    }
+    let over = "UPDATE platform_budgets SET remaining = 0, resets_at = countersign_now() \
+         WHERE credential = 'credential:7'";
+    app.database.execute(over).await;
+    assert!(!is_used_up().await, "it may ask again");
+    app.abandon().await;
 }
 
 /// How X is, as operators are shown it.

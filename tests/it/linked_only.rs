@@ -192,9 +192,35 @@ async fn whoever_takes_the_access_away_is_judged_without_it_in_the_end() {
     }
     let told = observed(&ann.client, &ids.post).await;
     assert_eq!(told["views"]["availability"], "UNAVAILABLE", "{told}");
-    let reason =
-        "This server has no access of its own to X, and no token of the affiliate's works there.";
+    let reason = "This server has no access of its own to X, and no token of the affiliate's could be used there.";
     assert_eq!(told["views"]["reason"], reason);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_uses_the_access_up_is_judged_without_it_in_the_end() {
+    let mut app = TestApp::without_access(world(), PlatformKind::X).await;
+    app.start_worker();
+    let (_, ann, campaign) = app.program(&["X"]).await;
+    let post = foreign(&app, Platform::X);
+    linked(&ann.client, "X", &token_of(&app, Platform::X, &post)).await;
+    scene::used_up(&app).await;
+    let ids = submitted(
+        &ann.client,
+        &campaign,
+        &post.url,
+        json!({ "claimedViews": 1 }),
+    )
+    .await;
+    app.settled().await;
+    for (hours, verdict) in [(23, Value::Null), (25, json!("UNVERIFIABLE"))] {
+        app.move_clock(hours).await;
+        app.settled().await;
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        let status = &seen["latestReconciliation"]["status"];
+        assert_eq!(*status, verdict, "after {hours} h: {seen}");
+    }
+    assert_eq!(app.world.calls("x.tweets"), 0);
     app.finish().await;
 }
 

@@ -241,3 +241,52 @@ async fn what_a_platform_says_now_is_kept_and_asked_for_once_a_minute() {
     );
     app.abandon().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_does_not_take_the_last_check_from_a_claim_that_has_it_yet() {
+    let mut app = TestApp::start().await;
+    let (acme, ann, _) = app.program(&["INSTAGRAM"]).await;
+    let policy = json!({ "lagWindowHours": 0, "recheckHours": [24] });
+    let campaign = app.campaign(&acme, &["INSTAGRAM"], policy).await;
+    let sample = scene::sample(&app, Platform::Instagram);
+    app.world
+        .add_fault(Fault::new(Platform::Instagram, FaultKind::Garbage));
+    let claim = json!({ "claimedViews": 1 });
+    let ids = submitted(&ann.client, &campaign, &sample.url, claim).await;
+    app.database
+        .execute("UPDATE mq_msgs SET attempts = 1")
+        .await;
+    app.start_worker();
+    app.settled().await;
+    app.stop_worker().await;
+
+    // The last check is late, and what a run asks for fails meanwhile.
+    app.database
+        .execute("UPDATE mq_msgs SET attempt_at = attempt_at + interval '4 hours'")
+        .await;
+    app.move_clock(26).await;
+    scene::run(&acme.client, json!({ "campaignId": campaign })).await;
+    app.start_worker();
+    app.settled().await;
+    app.stop_worker().await;
+    app.database
+        .execute(
+            "UPDATE mq_msgs SET attempts = 1, attempt_at = countersign_now() \
+             WHERE payload_json::jsonb ->> 'run_id' IS NOT NULL",
+        )
+        .await;
+    app.start_worker();
+    app.settled().await;
+    let verdict = async || {
+        let seen = ann.client.verdict(&json!(ids.post)).await;
+        let verdict = &seen["latestReconciliation"];
+        format!("{} {}", verdict["finality"], verdict["status"]).replace('"', "")
+    };
+    assert_eq!(verdict().await, "PROVISIONAL FAILED");
+
+    app.world.clear_faults(None);
+    app.move_clock(29).await;
+    app.settled().await;
+    assert_eq!(verdict().await, "FINAL MATCHED");
+    app.finish().await;
+}

@@ -97,6 +97,17 @@ pub fn strangers_sample(app: &TestApp, platform: Platform) -> Sample {
         .unwrap()
 }
 
+/// Has the platforms have said that no linked credential may be used for a hundred hours.
+pub async fn used_up(app: &TestApp) {
+    app.database
+        .execute(
+            "INSERT INTO platform_budgets (platform, credential, snoozed_until) \
+             SELECT platform, 'credential:' || id, countersign_now() + interval '100 hours' FROM platform_credentials \
+             ON CONFLICT ON CONSTRAINT platform_budgets_pkey DO UPDATE SET snoozed_until = excluded.snoozed_until",
+        )
+        .await;
+}
+
 /// The short link of a post, at the platform's own address.
 pub fn short_link(app: &TestApp, platform: Platform, native_id: &str) -> String {
     let path = app.world.short_link(platform, native_id).unwrap();

@@ -60,6 +60,19 @@ pub fn alone<'a>(errors: impl IntoIterator<Item = &'a PlatformError>) -> Alone {
     alone
 }
 
+/// Whether the platform itself lets a credential ask nothing now, whatever else may hold it back.
+///
+/// # Errors
+/// The database failed.
+pub async fn is_used_up(
+    app: &App,
+    platform: PlatformKind,
+    credential: &str,
+) -> Result<bool, Error> {
+    let mut connection = app.db.get().await?;
+    Ok(platform_budget::is_used_up(&mut connection, platform, credential).await?)
+}
+
 /// Keeps what a platform told of a credential and of this program's registration: its usage, and for how long it wants to be
 /// left alone.
 ///

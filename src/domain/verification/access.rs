@@ -4,9 +4,9 @@
 //! not have the post, the post is seen as this server sees it, and the grade of what is seen says so. A platform that only
 //! does not answer is no reason to look for weaker evidence: it is asked again later. Where this server has no access of
 //! its own to a platform, a post whose affiliate's token does not hold waits for another one: for a day, since whoever takes
-//! its token away would otherwise never be judged. Then that nobody has access is what is known of the post. Where this server has
-//! access of its own, a check that the platform does not let be made with the affiliate's for a day is made without it, since
-//! its affiliate may be who uses it up.
+//! its token away would otherwise never be judged. Then that nobody has access is what is known of the post. Nor does a check
+//! wait for longer than a day until the platform lets the token be used again, since its affiliate may be who uses it up: it
+//! is made without it then.
 
 use crate::app::App;
 use crate::domain::credential::{self, Linked};
@@ -135,7 +135,7 @@ pub fn owners_answer(answer: Result<Fetched, PlatformError>, has_own_access: boo
 #[must_use]
 pub fn without_access(platform: PlatformKind) -> Fetched {
     let reason = format!(
-        "This server has no access of its own to {}, and no token of the affiliate's works there.",
+        "This server has no access of its own to {}, and no token of the affiliate's could be used there.",
         platform.brand()
     );
     let raw = serde_json::json!({ "not_asked": reason });

@@ -185,7 +185,16 @@ impl Moved {
                     sentence: sentence(platform, series, from, now),
                 });
             }
-            if let Some(level) = course.regained {
+            // What was a fall by the policy of the claim before this one is back, too, where nothing is missing of it.
+            let earlier = told
+                .iter()
+                .rev()
+                .skip(1)
+                .map(|reading| number(reading.value));
+            let highest = earlier.clone().max();
+            let was_short = earlier.clone().next() < highest;
+            let whole = highest.filter(|highest| was_short && now >= *highest);
+            if let Some(level) = course.regained.or(whole) {
                 back.push(regained(platform, series, level, now));
             }
         }
@@ -356,6 +365,23 @@ mod tests {
         assert_eq!(moved(&[(1, 900), (2, 900), (3, 900)], &[]), (0, 0));
         let later = [(1, 900), (2, 300), (3, 900), (4, 900)];
         assert_eq!(moved(&later, &[]), (0, 0));
+    }
+
+    #[test]
+    fn what_fell_under_a_lower_floor_is_back_where_nothing_is_missing_of_it() {
+        let moved = |views: &[(i64, i64)]| {
+            let series = BTreeMap::from([readings("VIEWS", "youtube.viewCount", views)]);
+            let mut moved = Moved::default();
+            moved.add(7, (3, PlatformKind::YouTube), &series, 1000);
+            (moved.falls.len(), moved.regained.len())
+        };
+        assert_eq!(moved(&[(1, 500), (2, 100), (3, 600)]), (0, 1));
+        assert_eq!(moved(&[(1, 500), (2, 100), (3, 499)]), (0, 0));
+        assert_eq!(
+            moved(&[(1, 500), (2, 500), (3, 600)]),
+            (0, 0),
+            "it only grew"
+        );
     }
 
     #[test]

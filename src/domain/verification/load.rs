@@ -25,11 +25,13 @@ const REUSE: TimeDelta = TimeDelta::seconds(60);
 /// After the last check of a claim died, how long until it is tried once more.
 const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 
-/// How long a check waits at most for access that nobody has, and for that of its affiliate where there is another, from when
-/// it was due.
+/// How long a check waits at most for access that nobody has, or that may not be used, from when it was due.
 const ACCESS_WAIT: TimeDelta = TimeDelta::hours(24);
 /// However often an account is linked and taken away again meanwhile, it waits no longer than this.
 const LONGEST_ACCESS_WAIT: TimeDelta = TimeDelta::days(7);
+
+/// How far the clock of a process is behind the database's at most.
+const CLOCKS_APART: TimeDelta = TimeDelta::seconds(30);
 
 /// How long after the death of the job that writes a run's claims the next one tries.
 const AFTER_RUN_DEATH: TimeDelta = TimeDelta::hours(1);
@@ -98,6 +100,21 @@ impl Task {
         now - since >= ACCESS_WAIT || now - self.due_at >= LONGEST_ACCESS_WAIT
     }
 
+    /// Whether the check is one of those by the policy, and not one that a run or an operator asked for.
+    pub(super) const fn is_of_schedule(&self) -> bool {
+        self.run_id.is_none() && !self.between
+    }
+
+    /// A time at which the check is made, by the clock of this process. The database has found that the check was due, so where
+    /// this clock is a little behind, the time is when it was.
+    pub(super) fn not_before_due(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        if self.due_at - at <= CLOCKS_APART {
+            at.max(self.due_at)
+        } else {
+            at
+        }
+    }
+
     /// The job of the claim's next check after `now`, and when it is due. A check that a run or an operator asked for comes
     /// between those of the policy and has no next.
     pub(super) fn next_check(
@@ -105,7 +122,7 @@ impl Task {
         policy: &Policy,
         now: DateTime<Utc>,
     ) -> Result<Option<NewJob>, Error> {
-        if self.between || self.run_id.is_some() {
+        if !self.is_of_schedule() {
             return Ok(None);
         }
         schedule::next_check(&self.claim(), policy, now)
@@ -209,7 +226,8 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         .map(|seen| (seen.post_id, seen))
         .collect();
 
-    let young = app.clock.now() - REUSE;
+    let now = app.clock.now();
+    let young = now - REUSE;
     let mut loaded = Loaded::default();
     for (job_id, job) in jobs {
         let Some(running) = running.get(job_id) else {
@@ -221,8 +239,9 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         };
         let rules = policy_of(policy)?;
         let claim = claim_of(report, post);
-        // The last check looks for itself: what was seen before it confirms nothing.
+        // The last check looks for itself, and so does the one at the end of the lag: what was seen before confirms nothing.
         let is_last = |at| schedule::is_last(&claim, &rules, at);
+        let is_after_lag = |at| at >= schedule::lag_end(&claim, &rules);
         loaded.tasks.push(Task {
             job_id: *job_id,
             attempts_left: running.attempts,
@@ -230,7 +249,8 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
             reusable: seen.get(&post.id).is_some_and(|seen| {
                 seen.last_at >= report.submitted_at
                     && seen.last_at > young
-                    && (is_last(seen.last_at) || !is_last(app.clock.now()))
+                    && (is_last(seen.last_at) || !is_last(now))
+                    && (is_after_lag(seen.last_at) || !is_after_lag(now))
             }),
             seen_as_own: seen.get(&post.id).map(Seen::as_own).unwrap_or_default(),
             seen_publicly: was_public(post, seen.get(&post.id)),

@@ -1,5 +1,7 @@
 //! A post is observed now, because somebody asks for it: nothing is judged.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::access::{OwnersAnswer, better, note_token, owners_answer};
@@ -12,12 +14,14 @@ use crate::db::post::Post;
 use crate::db::{affiliate_report, campaign};
 use crate::domain::access::Viewer;
 use crate::domain::credential::{self, Linked};
-use crate::domain::health::{self, OWN, Permit, Seen};
+use crate::domain::health::{self, Leave, OWN, Permit, Seen};
 use crate::domain::visible;
 use crate::error::{Error, Refusal, RefusalCode};
 use crate::model::PostStatus;
 use crate::platform::link::PostLink;
-use crate::platform::{Adapter, Fetched, PlatformError, PostRef, Resolved, gated};
+use crate::platform::{
+    Adapter, Fetched, Limit, PlatformError, PostRef, Resolved, gated, gated_from_the_first,
+};
 
 /// An observation younger than this is given instead of asking the platform.
 const REUSE: TimeDelta = TimeDelta::seconds(60);
@@ -94,9 +98,20 @@ fn not_available(post: &Post) -> Error {
     refusal(RefusalCode::PlatformNotAvailable, message)
 }
 
+/// This program asks nothing now.
+fn held_back() -> Error {
+    let message = "this platform cannot be asked just now, because its limit of calls is reached or it fails too often: try \
+        again in a moment";
+    refusal(RefusalCode::TryAgainLater, message)
+}
+
 fn unanswered(post: &Post, error: &PlatformError) -> Error {
     tracing::warn!(platform = %post.platform, %error, "a post was not fetched");
     match error {
+        PlatformError::RateLimited {
+            limit: Limit::Program,
+            ..
+        } => held_back(),
         PlatformError::RateLimited { .. } => refusal(
             RefusalCode::TryAgainLater,
             format!("{} asks to wait: try again later", post.platform.brand()),
@@ -189,7 +204,7 @@ impl Asking<'_> {
     ) -> Result<Result<Fetched, PlatformError>, Error> {
         let platform = self.post.platform;
         let credential = linked.map_or_else(|| OWN.to_owned(), Linked::budget);
-        let permit = self.permit(&credential, true).await?;
+        let permit = self.permit(&credential).await?;
         let owner = linked.map(|linked| &linked.owner);
         let gate = health::gate(self.app, platform, &credential, permit);
         let posts = [post];
@@ -213,13 +228,9 @@ impl Asking<'_> {
         }))
     }
 
-    async fn permit(&self, credential: &str, may_probe: bool) -> Result<Permit, Error> {
-        match health::permit(self.app, self.post.platform, credential, may_probe).await? {
-            Permit::Wait(_) => {
-                let message = "this platform cannot be asked just now, because its limit of calls is reached or it fails too \
-                    often: try again in a moment";
-                Err(refusal(RefusalCode::TryAgainLater, message))
-            }
+    async fn permit(&self, credential: &str) -> Result<Permit, Error> {
+        match health::permit(self.app, self.post.platform, credential, true).await? {
+            Permit::Wait(_) => Err(held_back()),
             permit => Ok(permit),
         }
     }
@@ -235,15 +246,19 @@ impl Asking<'_> {
         let mut answers = LinkAnswers::new(self.has_own_access);
         for asker in link_askers(&link, linked, self.has_own_access) {
             let credential = asker.map_or_else(|| OWN.to_owned(), Linked::budget);
-            let permit = self.permit(&credential, false).await?;
             let platform = self.post.platform;
-            let gate = health::gate(self.app, platform, &credential, permit);
+            let leave = Leave::new(self.app, platform, &credential, false);
+            let gate = Arc::clone(&leave);
             let owner = asker.map(|linked| &linked.owner);
-            let call = gated(gate, self.adapter.resolve(&link, owner)).await;
+            let call = gated_from_the_first(gate, self.adapter.resolve(&link, owner)).await;
             let answer = call.output;
             let error = answer.as_ref().err();
-            let alone = health::alone(error.filter(|error| error.limit().is_some()));
-            health::note(self.app, platform, &credential, call.usage, alone).await?;
+            if let Some(permit) = leave.permit() {
+                let alone = health::alone(error.filter(|error| error.limit().is_some()));
+                health::note(self.app, platform, &credential, call.usage, alone).await?;
+                let seen = Seen::of([error], &credential).by(call.requests);
+                health::saw(self.app, platform, &credential, permit, seen).await?;
+            }
             if let Some(linked) = asker {
                 note_link(self.app, linked, error).await;
             }

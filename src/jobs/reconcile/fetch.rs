@@ -1,15 +1,16 @@
 //! Calls for posts whose ids are known, with their affiliate's access or with this server's.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 use super::Gathering;
 use super::outcome::wait_of;
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, OWN, Permit};
 use crate::domain::verification::{self, OwnersAnswer};
-use crate::jobs::asking::{Asking, OnPost, Told, Waiting};
+use crate::jobs::asking::{Asking, OnPost, Running, Told, Waiting, waiting};
 use crate::platform::{PlatformError, PostRef, Serving, gated};
 
 /// How long a job waits at most until it is looked whether it goes without its affiliate's access.
@@ -54,7 +55,9 @@ impl Gathering {
                 return Vec::new();
             };
             let permit = match self.watch.permit(&credential, true).await {
-                Ok(Permit::Wait(wait)) => return self.wait_for_turn(serving, chunk, wait).await,
+                Ok(Permit::Wait(wait)) => {
+                    return self.wait_for_turn(&credential, chunk, wait).await;
+                }
                 Ok(permit) => permit,
                 Err(error) => {
                     self.log_failure(Err(error));
@@ -95,31 +98,62 @@ impl Gathering {
                 OwnersAnswer::Wait => left.push(asking),
             }
         }
-        left.extend(self.wait_for_turn(serving, limited, wait).await);
+        left.extend(self.wait_for_turn(&credential, limited, wait).await);
         left
     }
 
-    /// Has posts wait until their affiliate's access may be used again. Gives those that are asked for without it now.
+    /// Has the checks of posts wait until their affiliate's credential may be used again. Gives those that go without it.
     async fn wait_for_turn(
         &self,
-        serving: &Serving,
+        credential: &str,
         chunk: Vec<Asking>,
         wait: Duration,
     ) -> Vec<Asking> {
-        let now = self.app.clock.now();
-        let (left, early): (Vec<Asking>, Vec<Asking>) = chunk
-            .into_iter()
-            .partition(|asking| goes_without(serving, &asking.on_post, now));
-        let wait = if serving.has_own_access {
-            wait.min(LOOK)
-        } else {
-            wait
-        };
-        let jobs: Vec<Waiting> = early.iter().flat_map(Asking::waiting).collect();
-        if !jobs.is_empty() {
-            self.snooze(&jobs, wait).await;
+        let on_posts = chunk.iter().flat_map(|asking| &asking.on_post);
+        let late = self.late(on_posts);
+        let late = self.without(credential, late).await;
+        let (mut left, mut early) = (Vec::new(), OnPost::new());
+        for mut asking in chunk {
+            let on_post = std::mem::take(&mut asking.on_post);
+            let (over, rest) = on_post
+                .into_iter()
+                .partition(|running| late.contains(&running.task.job_id));
+            early.extend(rest);
+            asking.on_post = over;
+            if !asking.on_post.is_empty() {
+                left.push(asking);
+            }
+        }
+        if !early.is_empty() {
+            self.snooze(&waiting(&early), wait.min(LOOK)).await;
         }
         left
+    }
+
+    /// The jobs among these that have waited for their affiliate's credential for as long as they may.
+    pub(super) fn late<'a>(&self, jobs: impl IntoIterator<Item = &'a Running>) -> HashSet<Uuid> {
+        let now = self.app.clock.now();
+        let tasks = jobs.into_iter().map(|running| &running.task);
+        tasks
+            .filter(|task| task.has_waited_for_access(None, now))
+            .map(|task| task.job_id)
+            .collect()
+    }
+
+    /// The jobs among late ones that go without their affiliate's credential: all, where the platform lets it ask nothing. Where
+    /// only this server or an open circuit holds it back, none.
+    pub(super) async fn without(&self, credential: &str, late: HashSet<Uuid>) -> HashSet<Uuid> {
+        if late.is_empty() {
+            return late;
+        }
+        match health::is_used_up(&self.app, self.platform, credential).await {
+            Ok(true) => late,
+            Ok(false) => HashSet::new(),
+            Err(error) => {
+                self.log_failure(Err(error));
+                HashSet::new()
+            }
+        }
     }
 
     pub(super) async fn fetch(&self, serving: &Serving, chunk: Vec<Asking>) {
@@ -153,13 +187,6 @@ impl Gathering {
             self.report(asking.on_post, told).await;
         }
     }
-}
-
-/// Whether a post is asked for with this server's own access where the platform does not let its affiliate's be used now:
-/// one of its checks has waited for as long as it may.
-pub(super) fn goes_without(serving: &Serving, on_post: &OnPost, now: DateTime<Utc>) -> bool {
-    let mut tasks = on_post.iter().map(|running| &running.task);
-    serving.has_own_access && tasks.any(|task| task.has_waited_for_access(None, now))
 }
 
 /// How long the circuit stays open, where that is why an answer is none.

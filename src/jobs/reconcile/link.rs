@@ -7,12 +7,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Gathering;
-use super::fetch::{goes_without, while_failing};
+use super::fetch::while_failing;
 use crate::domain::credential::Linked;
-use crate::domain::health::{self, OWN};
+use crate::domain::health::{self, Leave, OWN};
 use crate::domain::verification::{self, LinkAnswers};
 use crate::jobs::asking::{Asking, OnPost, Running, Told, Waiting, waiting};
-use crate::jobs::links::Leave;
 use crate::platform::link::{LinkTarget, PostLink};
 use crate::platform::{PlatformError, Resolved, Serving, gated_from_the_first};
 
@@ -131,14 +130,13 @@ impl Gathering {
             self.snooze(&waiting(on_post), wait).await;
             return None;
         }
-        let goes_without = goes_without(serving, on_post, self.app.clock.now());
         let mut open_for = None;
         let mut answers = LinkAnswers::new(serving.has_own_access);
         for asker in verification::link_askers(link, linked, serving.has_own_access) {
             let credential = asker.map_or_else(|| OWN.to_owned(), Linked::budget);
             let answer = {
                 let _slot = self.calls.acquire().await.ok()?;
-                let leave = Leave::new(&self.watch, &credential, may_probe);
+                let leave = Leave::new(&self.app, self.platform, &credential, may_probe);
                 let owner = asker.map(|linked| &linked.owner);
                 let gate = Arc::clone(&leave);
                 let call = gated_from_the_first(gate, serving.adapter.resolve(link, owner)).await;
@@ -159,8 +157,14 @@ impl Gathering {
                 verification::note_link(&self.app, linked, answer.as_ref().err()).await;
             }
             let is_to_wait = matches!(answer, Err(PlatformError::RateLimited { .. }));
-            if asker.is_some() && is_to_wait && goes_without {
-                continue;
+            if asker.is_some() && is_to_wait {
+                let late = self.without(&credential, self.late(on_post)).await;
+                if on_post
+                    .iter()
+                    .all(|running| late.contains(&running.task.job_id))
+                {
+                    continue;
+                }
             }
             if answers.take(asker.is_some(), answer) {
                 break;

@@ -3,7 +3,7 @@
 use countersign::simulator::{Fault, FaultKind, Platform};
 use serde_json::json;
 
-use super::{count, finals, later, posts, program, submit_all};
+use super::{PLATFORMS, count, finals, later, posts, program, submit_all};
 use crate::scene::{reported, row, submitted};
 use crate::support::{TestApp, until};
 
@@ -175,6 +175,33 @@ async fn an_answer_does_not_serve_a_claim_made_after_it() {
         JOIN affiliate_reports r ON r.id = l.affiliate_report_id \
         JOIN platform_reports p ON p.id = l.platform_report_id WHERE p.fetched_at < r.submitted_at";
     assert_eq!(app.database.number(premature).await, 0);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_before_the_end_of_the_lag_does_not_serve_the_check_at_its_end() {
+    let mut app = TestApp::start().await;
+    let (advertiser, affiliate, _) = app.program(&PLATFORMS).await;
+    let policy = json!({ "recheckHours": [240] });
+    let campaign = app.campaign(&advertiser, &PLATFORMS, policy).await;
+    let post = posts(&app, Platform::X, 1).remove(0);
+    let claim = json!({ "claimedViews": 2 * post.figures.views + 100 });
+    let ids = submitted(&affiliate.client, &campaign, &post.url, claim.clone()).await;
+    app.move_clock_by("30 seconds").await;
+    let second = reported(&affiliate.client, &ids.post, claim).await;
+    app.start_worker();
+    app.settled().await;
+    // The lag of X is an hour. The first claim's is over, the second one's not yet.
+    let verdicts = "SELECT string_agg(finality, ' ' ORDER BY id) FROM reconciliation_logs WHERE affiliate_report_id = ";
+    let verdicts = format!("{verdicts}{}", row(&second));
+    app.move_clock_by("3610 seconds").await;
+    app.settled().await;
+    let seen = app.world.calls("x.tweets");
+    assert_eq!(app.database.text(&verdicts).await, "PROVISIONAL");
+    app.move_clock_by("3635 seconds").await;
+    app.settled().await;
+    assert_eq!(app.world.calls("x.tweets"), seen + 1);
+    assert_eq!(app.database.text(&verdicts).await, "PROVISIONAL FINAL");
     app.finish().await;
 }
 

@@ -252,6 +252,46 @@ async fn links_that_cannot_be_opened_say_nothing_of_the_platform() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_opened_for_somebody_who_asks_now_takes_nothing_of_the_platforms_api() {
+    let app = TestApp::start().await;
+    let (affiliate, campaign) = program(&app).await;
+    let post = posts(&app, Platform::Reddit, 1).remove(0);
+    let link = short_link(&app, Platform::Reddit, &post.native_id);
+    let claimed = json!({ "claimedViews": 1 });
+    let made = submitted(&affiliate.client, &campaign, &link, claimed).await;
+    let limited = Fault::new(Platform::Reddit, FaultKind::RateLimited).at("reddit.share");
+    app.world.add_fault(limited);
+    let fetch = async || {
+        let query = "mutation($id: ID!) { fetchPlatformMetrics(input: { postId: $id }) \
+             { userErrors { code message field } } }";
+        let data = app.operator.ok(query, json!({ "id": made.post })).await;
+        data["fetchPlatformMetrics"].clone()
+    };
+    let limited = fetch().await;
+    assert_eq!(refusals(&limited), ["TRY_AGAIN_LATER postId"], "{limited}");
+    let message = "Reddit asks to wait: try again later";
+    assert_eq!(limited["userErrors"][0]["message"], message);
+    assert_eq!(count(&app, "platform_budgets").await, 0);
+
+    // Where the API fails too often it is not asked, but where the link leads can be found all the same.
+    app.world.clear_faults(None);
+    app.database
+        .execute(
+            "UPDATE platform_health SET circuit = 'OPEN', opened_at = countersign_now(), \
+             probe_at = countersign_now() + interval '1 hour' WHERE platform = 'REDDIT'",
+        )
+        .await;
+    let opened = app.world.calls("reddit.share");
+    let held_back = fetch().await;
+    assert_eq!(refusals(&held_back), ["TRY_AGAIN_LATER postId"]);
+    let message = scene::text(&held_back["userErrors"][0]["message"]);
+    assert!(message.starts_with("this platform cannot"), "{message}");
+    assert_eq!(app.world.calls("reddit.share"), opened + 1);
+    assert_eq!(app.world.calls("reddit.info"), 0);
+    app.abandon().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_judged_on_a_platform_that_refuses_this_servers_own_credentials() {
     let mut app = TestApp::start().await;
     let (affiliate, campaign) = program(&app).await;

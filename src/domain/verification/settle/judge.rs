@@ -17,7 +17,7 @@ impl Ledger {
     /// Reaches the verdict on one claim, unless it has its FINAL one, and queues its next check.
     pub(super) fn judge(&mut self, checked: &Checked) -> Result<(), Error> {
         let task = &checked.task;
-        let now = self.now;
+        let now = task.not_before_due(self.now);
         let policy = policy_of(&task.policy)?;
         let claim = task.claim();
         let duplicate = self.post_mut(task.post.id)?.status == PostStatus::Duplicate;
@@ -45,7 +45,8 @@ impl Ledger {
                 check: &check,
                 orders: &self.credits.of(task),
                 now,
-                last_check: schedule::is_last(&claim, &policy, now),
+                // Beside one that is asked for, the claim's own last check is still to come.
+                last_check: task.is_of_schedule() && schedule::is_last(&claim, &policy, now),
                 duplicate,
             });
             if let Some(note) = self.publication_note(task.post.id) {
@@ -130,7 +131,7 @@ impl Ledger {
         duplicate: bool,
         is_final: bool,
     ) -> Result<(), Error> {
-        let now = self.now;
+        let now = task.not_before_due(self.now);
         let on_post = self
             .claims
             .get(&task.post.id)
@@ -143,7 +144,7 @@ impl Ledger {
         } else {
             task.next_check(policy, now)?
         };
-        if !task.between && task.run_id.is_none() {
+        if task.is_of_schedule() {
             let at = next.as_ref().map(|job| job.attempt_at);
             self.rechecks.insert(task.report.id, at);
         }

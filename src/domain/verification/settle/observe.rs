@@ -95,6 +95,7 @@ impl Ledger {
                 .map(|other| other.task.report.submitted_at)
                 .max();
             let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
+            let fetched_at = checked.task.not_before_due(fetched_at);
             let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
             self.note_presence(&checked.task, fetched, fetched_at)?;
             self.note_author(post_id, fetched)?;
