@@ -73,10 +73,11 @@ impl Process {
         }
     }
 
-    /// As [`Process::open`], beside a process that runs the private database, which must be there already.
+    /// As [`Process::open`], for commands that may run beside a server: joins its private database, or starts it for this
+    /// command.
     ///
     /// # Errors
-    /// There is none, or as [`Process::open`].
+    /// As [`Process::open`].
     pub async fn join(config: Config) -> anyhow::Result<Self> {
         if config.database_url.is_some() {
             return Self::open(config).await;

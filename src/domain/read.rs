@@ -223,7 +223,7 @@ pub struct Platform {
     pub base_url: String,
     /// The version in the path of its API; none where it has none.
     pub api_version: Option<String>,
-    /// How many batches of posts all processes together may ask for in a minute; none: as many as there are.
+    /// How many requests all processes together may make of its API in a minute; none: no limit of ours.
     pub requests_per_minute: Option<i32>,
     /// The account that the access token reads; none where none is set.
     pub account_id: Option<String>,

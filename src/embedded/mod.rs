@@ -215,8 +215,8 @@ pub fn default_data_dir() -> PathBuf {
         )
 }
 
-/// The address of the private PostgreSQL if another process runs it now, for commands that work
-/// beside a running server and start none of their own. None where it does not run, is not ready,
+/// The address of the private PostgreSQL if another process runs it now, to say whether a command
+/// joins a running server or starts the database itself. None where it does not run, is not ready,
 /// or this user cannot see it.
 #[must_use]
 pub fn running_url(config: &EmbeddedConfig) -> Option<String> {
