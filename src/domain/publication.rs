@@ -1,4 +1,4 @@
-//! When a post was published, against when its campaign began (rule 14): what was there before was not made for it.
+//! When a post was published, against when its campaign began: what was there before was not made for it.
 //!
 //! The ids of X and `TikTok` hold the time, so a post from before is refused where it is submitted. Elsewhere the platform
 //! tells it to the job that checks the post, or nobody does; then the post is kept, says so, and so do its verdicts.

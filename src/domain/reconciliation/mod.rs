@@ -68,6 +68,14 @@
 //!
 //! **13. Trust** is scored from FINAL verdicts in [`crate::domain::trust`].
 //!
+//! **14. Alerts** on a claim are raised from the policy's level (default MEDIUM) up. Of every kind there is one
+//! that is not yet resolved for each cause: the claim, the post, the affiliate or the platform. A post on a
+//! platform that was submitted to two campaigns or by two affiliates is `DUPLICATE_POST` on each. See
+//! [`crate::domain::verification`].
+//!
+//! **15. Platform health.** While a platform fails too often its checks wait and nobody is judged on it:
+//! see [`crate::domain::health`].
+//!
 //! **16. Tamper-evidence**: the canonical form of a verdict and the hash chain over it are in
 //! [`canonical`].
 

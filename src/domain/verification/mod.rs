@@ -6,8 +6,9 @@
 //! half-done, and a job that ran twice has its effects once.
 //!
 //! Beside its claims a post is looked at for itself, also after their FINAL verdicts: whether it is gone or shown again, whether
-//! its counts fell or came back, whether others submitted it, when it was published. Only the last of these changes what a
-//! verdict says, and none changes a verdict.
+//! its counts fell or came back, whether others submitted it, when it was published. None of this changes a FINAL verdict.
+//! Verdicts up to it may say that the post is gone, or was published before its campaign began; that counts fell, or that
+//! others submitted the post, no verdict says.
 
 mod access;
 mod alerts;

@@ -141,7 +141,7 @@ impl TotalsChange {
         self.at(post).open_alerts += BigDecimal::from(change);
     }
 
-    /// What is to be written, in an order that is the same everywhere.
+    /// What is to be written, in no order: rows of differences are only inserted, which waits for nobody.
     pub(crate) fn into_deltas(self) -> Vec<(Key, Measures)> {
         self.places.into_iter().collect()
     }
