@@ -158,8 +158,11 @@ impl AdvertiserQuery {
         eligible_only: Option<bool>,
         #[graphql(desc = "Only those that this affiliate is eligible for; operators only.")]
         eligible_for: Option<ID>,
-        #[graphql(desc = "Only those of this category.")] category: Option<String>,
-        #[graphql(desc = "Only those with this text in the name, the category or the web site.")]
+        #[graphql(desc = "Only those of this category: a text of up to 200 characters.")]
+        category: Option<String>,
+        #[graphql(
+            desc = "Only those with this text, up to 200 characters, in the name, the category or the web site."
+        )]
         search: Option<String>,
         #[graphql(
             desc = "How many from the beginning, 0 to 100; 20 where neither this nor last is given."
@@ -242,9 +245,9 @@ pub struct CreateAdvertiserInput {
     name: String,
     /// What it sells, up to 100 characters.
     category: Option<String>,
-    /// Its web site, an http or https address.
+    /// Its web site, an http or https address of up to 2048 characters.
     website: Option<Url>,
-    /// Unique address to sign in with.
+    /// Unique e-mail address to sign in with, up to 254 characters.
     email: Option<String>,
     /// Password to sign in with, 8 to 1000 characters; needs an email.
     password: Option<String>,
@@ -259,7 +262,7 @@ pub struct CreateAdvertiserPayload {
     api_key: Option<String>,
     /// What it signs its orders with. It is shown this once.
     webhook_secret: Option<String>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -279,7 +282,7 @@ pub struct SetEligibilityInput {
 pub struct SetEligibilityPayload {
     /// The advertiser; null where userErrors says why not.
     advertiser: Option<Advertiser>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -292,7 +295,7 @@ pub struct UpdateAdvertiserInput {
     name: MaybeUndefined<String>,
     /// What it sells, up to 100 characters.
     category: MaybeUndefined<String>,
-    /// Its web site, an http or https address.
+    /// Its web site, an http or https address of up to 2048 characters.
     website: MaybeUndefined<Url>,
     /// How its applications are decided.
     application_rule: MaybeUndefined<ApplicationRule>,
@@ -309,7 +312,7 @@ pub struct UpdateAdvertiserInput {
 pub struct UpdateAdvertiserPayload {
     /// The advertiser; null where userErrors says why not.
     advertiser: Option<Advertiser>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

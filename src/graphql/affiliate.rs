@@ -73,7 +73,7 @@ impl Affiliate {
     async fn total_submissions(&self) -> i64 {
         self.0.total_submissions
     }
-    /// Those of them that were accurate.
+    /// Submissions whose final verdict was accurate.
     async fn accurate_submissions(&self) -> i64 {
         self.0.accurate_submissions
     }
@@ -374,7 +374,7 @@ impl AffiliateQuery {
 pub struct CreateAffiliateInput {
     /// Unique name, 1 to 200 characters.
     name: String,
-    /// Unique address to sign in with.
+    /// Unique e-mail address to sign in with, up to 254 characters.
     email: Option<String>,
     /// Password to sign in with, 8 to 1000 characters; needs an email.
     password: Option<String>,
@@ -389,7 +389,7 @@ pub struct CreateAffiliatePayload {
     affiliate: Option<Affiliate>,
     /// Its first API key. It is shown this once.
     api_key: Option<String>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -400,7 +400,7 @@ pub struct UpdateAffiliateInput {
     affiliate_id: Option<ID>,
     /// Unique name, 1 to 200 characters.
     name: MaybeUndefined<String>,
-    /// Unique address to sign in with.
+    /// Unique e-mail address to sign in with, up to 254 characters.
     email: MaybeUndefined<String>,
     /// The Discord member who may submit for it: a user id of up to 20 digits, unique.
     discord_user_id: MaybeUndefined<String>,
@@ -413,7 +413,7 @@ pub struct UpdateAffiliateInput {
 pub struct UpdateAffiliatePayload {
     /// The affiliate; null where userErrors says why not.
     affiliate: Option<Affiliate>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

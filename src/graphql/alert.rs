@@ -236,7 +236,7 @@ pub struct ResolveAlertInput {
 pub struct AlertPayload {
     /// The alert; null where userErrors says why not.
     alert: Option<Alert>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -116,7 +116,7 @@ pub struct CreateAlertChannelPayload {
     alert_channel: Option<AlertChannel>,
     /// What deliveries to a webhook are signed with, `whsec_` and base64. It is shown this once; null for other kinds.
     signing_secret: Option<String>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -139,7 +139,7 @@ pub struct UpdateAlertChannelInput {
 pub struct AlertChannelPayload {
     /// The channel; null where userErrors says why not.
     alert_channel: Option<AlertChannel>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -155,9 +155,9 @@ pub struct RotateAlertChannelSecretInput {
 pub struct RotateAlertChannelSecretPayload {
     /// What deliveries are signed with from now on. It is shown this once.
     signing_secret: Option<String>,
-    /// Until when they are signed with the one before it as well.
+    /// Until when deliveries are also signed with the previous secret.
     previous_valid_until: Option<DateTime>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -173,7 +173,7 @@ pub struct DeleteAlertChannelInput {
 pub struct DeleteAlertChannelPayload {
     /// Its global id; null where userErrors says why not.
     deleted_id: Option<ID>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

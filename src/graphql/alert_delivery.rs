@@ -98,7 +98,7 @@ pub struct RetryAlertDeliveryInput {
 pub struct AlertDeliveryPayload {
     /// The delivery; null where userErrors says why not.
     alert_delivery: Option<AlertDelivery>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -151,7 +151,7 @@ pub struct ApplicationIdInput {
 pub struct ApplicationPayload {
     /// The application; null where userErrors says why not.
     application: Option<Application>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

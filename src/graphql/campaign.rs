@@ -285,7 +285,7 @@ pub struct PolicyInput {
     low_below_percent: MaybeUndefined<Decimal>,
     /// An excess above this percentage is HIGH; 0 to 1000000, 20 by default.
     high_above_percent: MaybeUndefined<Decimal>,
-    /// A difference up to this count is at most LOW; 10 by default.
+    /// A difference up to this count is at most LOW; 0 to 9007199254740991, 10 by default.
     absolute_floor: MaybeUndefined<i64>,
     /// Alerts are raised from this level up: LOW, MEDIUM (the default) or HIGH.
     alert_from: MaybeUndefined<DiscrepancyLevel>,
@@ -402,7 +402,7 @@ pub struct UpdateCampaignPlatformsInput {
 pub struct CampaignPayload {
     /// The campaign; null where userErrors says why not.
     campaign: Option<Campaign>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -41,7 +41,8 @@ impl PlatformCredential {
     async fn account_handle(&self) -> Option<&str> {
         self.row.account_handle.as_deref()
     }
-    /// Whether the token can be used. Where it cannot, posts are seen as anybody sees them until another one is linked.
+    /// Whether the token can be used. While it cannot, posts are read with this server's own access, or wait where it has
+    /// none; REVOKED and INSUFFICIENT tokens are tried again after 6 hours.
     async fn state(&self) -> CredentialState {
         credential::state_at(&self.row, self.at).into()
     }
@@ -60,12 +61,12 @@ impl PlatformCredential {
 pub struct LinkPlatformCredentialInput {
     /// Which platform. Reddit has nothing to tell to an account's own token.
     platform: PlatformKind,
-    /// The token, up to 5000 characters. It is encrypted and never shown.
+    /// The token, 1 to 5000 characters. It is encrypted and never shown.
     access_token: String,
-    /// The account's id there, where the affiliate knows it: it must be the one that the token reads. A token of Facebook
-    /// Login for Instagram needs it where it reaches several accounts.
+    /// The account's id there, 1 to 200 characters, where the affiliate knows it: it must be the one that the token reads. A
+    /// token of Facebook Login for Instagram needs it where it reaches several accounts.
     account_id: Option<String>,
-    /// The account's handle there: it must be the one that the token reads.
+    /// The account's handle there, 1 to 200 characters, with or without @: it must be the one that the token reads.
     account_handle: Option<String>,
     /// When the token ends, where that is known.
     expires_at: Option<DateTime>,
@@ -83,7 +84,7 @@ pub struct UnlinkPlatformCredentialInput {
 pub struct PlatformCredentialPayload {
     /// The account; null where userErrors says why not.
     credential: Option<PlatformCredential>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

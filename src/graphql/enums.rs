@@ -54,7 +54,7 @@ pub enum SubmissionMethod {
     /// By a Discord command.
     #[graphql(name = "DISCORD")]
     Discord,
-    /// By an operator's import.
+    /// Reserved for imports; nothing produces it.
     #[graphql(name = "IMPORT")]
     Import,
 }
@@ -203,7 +203,7 @@ pub enum Finality {
     Final,
 }
 
-/// How strong the evidence behind a figure is, weakest first.
+/// How strong the evidence behind a figure is, from weakest to strongest: PUBLIC, PLATFORM_APP, OWNER_TOKEN, SIGNED_ORDERS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "model::EvidenceGrade")]
 pub enum EvidenceGrade {
@@ -243,7 +243,7 @@ pub enum AlertKind {
     /// A trust score passed a threshold downwards.
     #[graphql(name = "TRUST_DROP")]
     TrustDrop,
-    /// A platform fails too often to be used.
+    /// Calls to a platform fail too often, or it refuses this server's own credentials: checks wait.
     #[graphql(name = "PLATFORM_DEGRADED")]
     PlatformDegraded,
 }
@@ -270,7 +270,7 @@ pub enum CredentialState {
     /// The platform answers to it.
     #[graphql(name = "WORKING")]
     Working,
-    /// It is past its time, by what its affiliate or the platform said.
+    /// It has expired, by what its affiliate or the platform said.
     #[graphql(name = "EXPIRED")]
     Expired,
     /// The platform does not accept it any more.
@@ -435,7 +435,7 @@ pub enum CircuitState {
     /// It is.
     #[graphql(name = "CLOSED")]
     Closed,
-    /// It fails too often: checks wait.
+    /// Calls fail too often, or this server's own credentials are refused: checks wait.
     #[graphql(name = "OPEN")]
     Open,
     /// One call is tried; what comes of it decides.

@@ -1,4 +1,4 @@
-//! Errors as callers see them: what they can mend in `userErrors`, everything else at the top with `extensions.code`.
+//! Errors as callers see them: what they can fix in `userErrors`, everything else at the top with `extensions.code`.
 
 use async_graphql::{Enum, ErrorExtensions as _, SimpleObject, Value};
 
@@ -12,7 +12,7 @@ pub enum UserErrorCode {
     Invalid,
     /// What the field names does not exist, or not for the caller.
     NotFound,
-    /// Taken by another.
+    /// Taken by another, or the post turned out to be a duplicate of another.
     Conflict,
     /// Longer than the field may be.
     TooLong,
@@ -44,7 +44,7 @@ pub enum UserErrorCode {
     NothingClaimed,
     /// The key was used before with another input.
     IdempotencyKeyReused,
-    /// The key, password or token does not hold.
+    /// The key, password or token is not valid.
     CredentialsRejected,
     /// Notes are needed.
     NotesRequired,
@@ -52,7 +52,7 @@ pub enum UserErrorCode {
     AlreadyResolved,
     /// Too much was asked for now.
     TryAgainLater,
-    /// The advertiser rejected the caller not long enough ago.
+    /// The advertiser rejected the caller too recently; `message` says when to apply again.
     ReapplyLater,
     /// What is to be ended has not begun, or has ended already.
     NotInForce,
@@ -60,7 +60,7 @@ pub enum UserErrorCode {
     PlatformUnreachable,
 }
 
-/// Something about an input that its sender can mend. Nothing was written.
+/// Something about an input that its sender can fix. Nothing was written.
 #[derive(Debug, Clone, SimpleObject)]
 pub struct UserError {
     /// What is wrong, for programs.
@@ -132,7 +132,7 @@ pub fn top_level(error: Error) -> async_graphql::Error {
     })
 }
 
-/// Parts what a caller can mend from what goes to the top of the answer.
+/// Parts what a caller can fix from what goes to the top of the answer.
 ///
 /// # Errors
 /// Every error but a refusal.

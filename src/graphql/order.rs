@@ -158,7 +158,7 @@ pub struct RotateWebhookSecretPayload {
     webhook_secret: Option<String>,
     /// Until when the secret before it holds as well.
     previous_valid_until: Option<DateTime>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -16,7 +16,7 @@ use crate::model::{self, Secret};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "platform::PlatformSecret")]
 pub enum PlatformSecret {
-    /// That of this program's registration.
+    /// The secret of this program's OAuth client.
     ClientSecret,
     /// A token that reads the figures of one account; on YouTube an API key.
     AccessToken,
@@ -51,7 +51,7 @@ impl Platform {
     async fn api_version(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<&str>> {
         to_operators(ctx, self.0.api_version.as_deref())
     }
-    /// How many requests all processes together may make of its API in a minute; null: as many as there are. To operators,
+    /// How many requests all processes together may make of its API in a minute; null: no limit of ours. To operators,
     /// null to others.
     async fn requests_per_minute(&self, ctx: &Context<'_>) -> async_graphql::Result<Option<i32>> {
         to_operators(ctx, self.0.requests_per_minute)
@@ -123,7 +123,7 @@ impl PlatformHealth {
         let left = self.0.remaining_budget;
         left.map(|left| i32::try_from(left).unwrap_or(i32::MAX))
     }
-    /// When that window ends and there are more calls; null where the platform does not say.
+    /// When the current rate-limit window ends and there are more calls; null where the platform does not say.
     async fn resets_at(&self) -> Option<DateTime> {
         self.0.resets_at.map(DateTime)
     }
@@ -143,7 +143,7 @@ impl PlatformHealth {
 pub struct LinkedCredentials {
     /// Whose tokens work, as far as is known.
     working: i64,
-    /// Whose tokens are past their time.
+    /// Whose tokens have expired.
     expired: i64,
     /// Whose tokens the platform does not accept any more.
     revoked: i64,
@@ -208,25 +208,27 @@ pub struct UpdatePlatformConfigInput {
     kind: PlatformKind,
     /// Whether it is in use: otherwise no posts are taken, and those that are there wait to be checked.
     enabled: MaybeUndefined<bool>,
-    /// The root of its API: an http or https address without credentials, query and fragment.
+    /// The root of its API: an http or https address of up to 2048 bytes, without credentials, query and fragment.
     base_url: MaybeUndefined<Url>,
-    /// The id of this program's registration there, up to 500 characters.
+    /// The id of this program's OAuth client there, its registration: 1 to 500 characters.
     client_id: MaybeUndefined<String>,
-    /// The secret of that registration. It is encrypted and never shown.
+    /// The secret of the OAuth client `clientId`, 1 to 5000 characters. It is encrypted and never shown.
     client_secret: MaybeUndefined<String>,
     /// A token that reads the figures of one account; on YouTube an API key and on X a bearer token, which read what is
-    /// public. It is encrypted and never shown.
+    /// public. 1 to 5000 characters. It is encrypted and never shown.
     access_token: MaybeUndefined<String>,
     /// The account that the access token reads, 1 to 30 digits: on INSTAGRAM the Instagram user's number, on META the page's; on
     /// no other platform.
     account_id: MaybeUndefined<String>,
     /// The ad account whose advertisements of the page's posts are read, `act_` and 1 to 20 digits or the digits alone; META only.
     ad_account_id: MaybeUndefined<String>,
-    /// A token that reads that account (`ads_read`), where the access token does not; META only. It is encrypted and never shown.
+    /// A token that reads the ad account `adAccountId` (`ads_read`), where `accessToken` does not: 1 to 5000 characters,
+    /// META only. It is encrypted and never shown.
     ad_access_token: MaybeUndefined<String>,
-    /// The version in the path of its API, such as v26.0 of Instagram and Meta.
+    /// The version in the path of its API, such as v26.0 of Instagram and Meta: 1 to 50 letters, digits, dots, hyphens and
+    /// underscores.
     api_version: MaybeUndefined<String>,
-    /// How many requests all processes together may make of its API in a minute, 1 to 1000000; null: as many as there are. One
+    /// How many requests all processes together may make of its API in a minute, 1 to 1000000; null: no limit of ours. One
     /// may be for many posts, and a check may take several.
     requests_per_minute: MaybeUndefined<i64>,
 }
@@ -236,7 +238,7 @@ pub struct UpdatePlatformConfigInput {
 pub struct UpdatePlatformConfigPayload {
     /// The platform; null where userErrors says why not.
     platform: Option<Platform>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -35,11 +35,11 @@ impl PlatformReport {
             conversions: MetricValue(observed.conversions),
         }
     }
-    /// What was spent on the post at the platform; null where the platform does not tell.
+    /// What advertising the post has cost in the 37 months before, in `currency`; null where the platform does not tell.
     async fn spend(&self) -> Option<Decimal> {
         self.0.spend.as_ref().map(Decimal::money)
     }
-    /// The currency of the spend, an ISO 4217 code.
+    /// The currency of `spend`, an ISO 4217 code; null where that is.
     async fn currency(&self) -> Option<&str> {
         self.0.currency.as_deref()
     }

@@ -88,7 +88,7 @@ impl QueueStatus {
             DeadJob,
         ))
     }
-    /// The same by the name of the job.
+    /// Jobs by state, for each kind of job.
     async fn by_kind(&self) -> Vec<JobKindStatus> {
         self.0
             .iter()
@@ -212,7 +212,7 @@ pub struct JobIdInput {
 pub struct JobPayload {
     /// Whether it was done; false where userErrors says why not.
     done: bool,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

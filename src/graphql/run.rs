@@ -114,7 +114,7 @@ pub struct RunReconciliationInput {
 pub struct RunReconciliationPayload {
     /// The run; null where userErrors says why not.
     run: Option<ReconciliationRun>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -130,7 +130,7 @@ pub struct FetchPlatformMetricsInput {
 pub struct FetchPlatformMetricsPayload {
     /// The observation; null where userErrors says why not.
     platform_report: Option<PlatformReport>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

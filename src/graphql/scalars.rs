@@ -144,11 +144,11 @@ fn count(number: f64) -> Option<u64> {
         .then_some(number as u64)
 }
 
-/// The address of a page or a post.
+/// An absolute web address; each field says which it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Url(pub String);
 
-/// The address of a page or a post.
+/// An absolute web address; each field says which it takes.
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Url {
     fn parse(value: Value) -> InputValueResult<Self> {

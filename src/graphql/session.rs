@@ -98,7 +98,7 @@ pub struct IssueTokenPayload {
     refresh_token: Option<String>,
     /// When the access token stops working.
     expires_at: Option<DateTime>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -126,7 +126,7 @@ impl IssueTokenPayload {
 pub struct RevokeTokenPayload {
     /// Whether the token was known.
     revoked: bool,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -137,7 +137,7 @@ pub struct CreateApiKeyPayload {
     api_key: Option<String>,
     /// Its beginning, which names it.
     prefix: Option<String>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -153,7 +153,7 @@ pub struct RevokeApiKeyInput {
 pub struct RevokeApiKeyPayload {
     /// Whether it works no more; false where userErrors says why not.
     revoked: bool,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

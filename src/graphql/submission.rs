@@ -25,7 +25,7 @@ pub struct SubmitPostInput {
     title: Option<String>,
     /// What the affiliate says of it, up to 5000 characters.
     description: Option<String>,
-    /// The poster's handle on the platform, where public figures need it.
+    /// The poster's handle on the platform, up to 100 characters, with or without @; where public figures need it.
     account_handle: Option<String>,
     /// Views, in the campaign's definition; null: not claimed.
     claimed_views: Option<Count>,
@@ -63,7 +63,7 @@ pub struct SubmitPostPayload {
     post: Option<Post>,
     /// The claim; null where userErrors says why not.
     report: Option<AffiliateReport>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 
@@ -111,7 +111,7 @@ pub struct SubmitPostsItem {
     title: Option<String>,
     /// What the affiliate says of it, up to 5000 characters.
     description: Option<String>,
-    /// The poster's handle on the platform, where public figures need it.
+    /// The poster's handle on the platform, up to 100 characters, with or without @; where public figures need it.
     account_handle: Option<String>,
     /// Views, in the campaign's definition; null: not claimed.
     claimed_views: Option<Count>,
@@ -130,7 +130,7 @@ pub struct SubmitPostsItem {
 pub struct SubmitPostsPayload {
     /// In the order given; empty where userErrors says why.
     results: Vec<SubmitPostPayload>,
-    /// What the caller can mend of the whole.
+    /// What the caller can fix of the whole.
     user_errors: Vec<UserError>,
 }
 
@@ -139,7 +139,7 @@ pub struct SubmitPostsPayload {
 pub struct SubmitReportPayload {
     /// The claim; null where userErrors says why not.
     report: Option<AffiliateReport>,
-    /// What the caller can mend.
+    /// What the caller can fix.
     user_errors: Vec<UserError>,
 }
 

@@ -123,7 +123,7 @@ names! {
         Api = "API",
         /// By a Discord command.
         Discord = "DISCORD",
-        /// By an operator's import.
+        /// Reserved for imports; nothing produces it.
         Import = "IMPORT",
     }
 }
@@ -241,7 +241,8 @@ names! {
 }
 
 names! {
-    /// How strong the evidence behind a figure is, weakest first.
+    /// How strong the evidence behind a figure is, from weakest to strongest: PUBLIC, `PLATFORM_APP`, `OWNER_TOKEN`,
+    /// `SIGNED_ORDERS`.
     EvidenceGrade {
         /// A figure that anybody can see.
         Public = "PUBLIC",
@@ -279,7 +280,7 @@ names! {
         CountFell = "COUNT_FELL",
         /// A trust score passed a threshold downwards.
         TrustDrop = "TRUST_DROP",
-        /// A platform fails too often to be used.
+        /// Calls to a platform fail too often, or it refuses this server's own credentials: checks wait.
         PlatformDegraded = "PLATFORM_DEGRADED",
     }
 }
@@ -301,7 +302,7 @@ names! {
     CredentialState {
         /// The platform answers to it.
         Working = "WORKING",
-        /// It is past its time.
+        /// It has expired.
         Expired = "EXPIRED",
         /// The platform does not accept it any more.
         Revoked = "REVOKED",
@@ -333,7 +334,7 @@ names! {
     CircuitState {
         /// It is.
         Closed = "CLOSED",
-        /// It fails too often: checks wait.
+        /// Calls fail too often, or this server's own credentials are refused: checks wait.
         Open = "OPEN",
         /// One call is tried; what comes of it decides.
         HalfOpen = "HALF_OPEN",
