@@ -128,7 +128,7 @@ pub async fn decide(
 /// Takes an application back that nobody has decided yet.
 ///
 /// # Errors
-/// The application is not the caller's, or it is not pending.
+/// The reason is too long, the application is not the caller's, or it is not pending.
 pub async fn withdraw(
     app: &App,
     viewer: &Viewer,
@@ -139,24 +139,32 @@ pub async fn withdraw(
     let withdrawn = ApplicationStatus::Withdrawn;
     let message = "this application is not pending any more";
     let refusal = Refusal::field(RefusalCode::AlreadyDecided, "applicationId", message);
+    let reason = checked_reason(reason)?;
     move_on(
         app,
         viewer,
         application_id,
-        reason,
+        reason.as_deref(),
         (pending, withdrawn),
         refusal,
     )
     .await
 }
 
-/// Longest reason for an end, in characters: with who ended it, it fits where reasons are kept.
+/// Longest reason for withdrawing or ending, in characters: with who ended it, it fits where reasons are kept.
 const MOST_OF_REASON: usize = 1900;
+
+fn checked_reason(reason: Option<&str>) -> Result<Option<String>, Error> {
+    let mut checks = Checks::default();
+    let reason = checks.optional_text("reason", reason, MOST_OF_REASON);
+    checks.finish()?;
+    Ok(reason)
+}
 
 /// Ends an approved relation; either side may.
 ///
 /// # Errors
-/// The application is not at the caller's side, or it is not approved.
+/// The reason is too long, the application is not at the caller's side, or it is not approved.
 pub async fn end(
     app: &App,
     viewer: &Viewer,
@@ -167,9 +175,7 @@ pub async fn end(
     let ended = ApplicationStatus::Ended;
     let message = "only an approved application can be ended";
     let refusal = Refusal::field(RefusalCode::NotInForce, "applicationId", message);
-    let mut checks = Checks::default();
-    let reason = checks.optional_text("reason", reason, MOST_OF_REASON);
-    checks.finish()?;
+    let reason = checked_reason(reason)?;
     let by = match viewer.principal {
         Principal::Operator => "by an operator",
         Principal::Advertiser(_) => "by the advertiser",
@@ -198,9 +204,6 @@ async fn move_on(
     (from, to): (ApplicationStatus, ApplicationStatus),
     refusal: Refusal,
 ) -> Result<Application, Error> {
-    let mut checks = Checks::default();
-    let reason = checks.optional_text("reason", reason, 2000);
-    checks.finish()?;
     if visible::applications(app, viewer, &[application_id])
         .await?
         .is_empty()
@@ -210,16 +213,9 @@ async fn move_on(
     }
     let now = app.clock.now();
     let mut connection = app.db.get().await?;
-    application::update_status(
-        &mut connection,
-        application_id,
-        from,
-        to,
-        reason.as_deref(),
-        now,
-    )
-    .await?
-    .ok_or_else(|| refusal.into())
+    application::update_status(&mut connection, application_id, from, to, reason, now)
+        .await?
+        .ok_or_else(|| refusal.into())
 }
 
 /// Decides an application by the advertiser's rule, as the queued job does, and finishes the job. One that was decided

@@ -16,7 +16,11 @@ async fn call(client: &Client, field: &str, input_type: &str, input: Value) -> V
 }
 
 async fn end(client: &Client, field: &str, application: &Value) -> Value {
-    let input = json!({ "applicationId": application, "reason": "over" });
+    end_because(client, field, application, "over").await
+}
+
+async fn end_because(client: &Client, field: &str, application: &Value, reason: &str) -> Value {
+    let input = json!({ "applicationId": application, "reason": reason });
     call(client, field, "ApplicationIdInput", input).await
 }
 
@@ -168,6 +172,21 @@ async fn an_application_is_withdrawn_before_it_is_decided_and_not_after() {
         ["ALREADY_DECIDED applicationId"]
     );
     app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reason_for_withdrawing_or_ending_has_1900_characters_at_most() {
+    let app = TestApp::start().await;
+    let (acme, ann) = pair(&app).await;
+    let application = apply(&ann, &acme.id, Value::Null).await["application"]["id"].clone();
+    let (longest, too_long) = ("x".repeat(1900), "x".repeat(1901));
+    for field in ["withdrawApplication", "endApplication"] {
+        let refused = end_because(&ann.client, field, &application, &too_long).await;
+        assert_eq!(refusals(&refused), ["TOO_LONG reason"], "{refused}");
+    }
+    let withdrawn = end_because(&ann.client, "withdrawApplication", &application, &longest).await;
+    assert_eq!(withdrawn["application"]["reason"], longest.as_str());
+    app.abandon().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
