@@ -17,9 +17,9 @@ pub struct Alert {
     pub id: i64,
     /// Why it was raised.
     pub kind: AlertKind,
-    /// How bad; for over-claims only.
+    /// How bad; for OVERCLAIM and `UNSIGNED_CONVERSIONS` only.
     pub level: Option<DiscrepancyLevel>,
-    /// Whether the verdict behind it may still change; for over-claims only.
+    /// Whether the verdict behind it may still change; for OVERCLAIM and `UNSIGNED_CONVERSIONS` only.
     pub finality: Option<Finality>,
     /// Where it stands.
     pub status: AlertStatus,

@@ -12,9 +12,6 @@ use super::schema::{advertisers, order_revisions, orders, webhook_secrets};
 use super::{Connection, Keyset};
 use crate::model::{OrderStatus, Scope};
 
-/// The same order of an advertiser twice.
-pub const ORDER_ID_KEY: &str = "orders_order_id_key";
-
 /// A purchase, as it was last told.
 #[derive(Debug, Clone, Queryable, Selectable, Identifiable, PartialEq, Eq)]
 #[diesel(table_name = orders, check_for_backend(diesel::pg::Pg))]

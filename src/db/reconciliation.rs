@@ -313,18 +313,22 @@ pub async fn last_number(connection: &mut Connection) -> QueryResult<i64> {
     Ok(row.last)
 }
 
-/// The transactions that are writing verdicts now. See the migration that makes `hold_verdict_numbers`.
+/// The advisory lock that each transaction which writes verdicts shares until its end. The trigger `hold_verdict_numbers` of
+/// the migration `create_runs` takes it.
+const VERDICT_NUMBERS_LOCK: i64 = 8_531_350_844_713_694_323;
+
+/// The transactions that are writing verdicts now.
 pub async fn list_writers(connection: &mut Connection) -> QueryResult<Vec<String>> {
     #[derive(QueryableByName)]
     struct Row {
         #[diesel(sql_type = diesel::sql_types::Text)]
         writer: String,
     }
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = diesel::sql_query(format!(
         "SELECT virtualtransaction AS writer FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock' \
          AND granted AND objsubid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
-         AND (classid::bigint << 32) + objid::bigint = 8531350844713694323",
-    )
+         AND (classid::bigint << 32) + objid::bigint = {VERDICT_NUMBERS_LOCK}"
+    ))
     .get_results(connection)
     .await?;
     Ok(rows.into_iter().map(|row| row.writer).collect())

@@ -160,9 +160,7 @@ impl Seen {
             _ => Self::Answers,
         }
     }
-}
 
-impl Seen {
     /// What the call showed, given how many requests to the API it was: what was said without asking says nothing of the
     /// platform, unless it is that it cannot be asked.
     #[must_use]

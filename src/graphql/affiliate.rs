@@ -12,7 +12,7 @@ use super::dashboard::AffiliatePerformance;
 use super::enums::{AffiliateOrderField, SortDirection};
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
-use super::id::Kind;
+use super::id::{Kind, NO_ROW};
 use super::loader::{
     CredentialsByAffiliate, PerformanceOf, PostPages, ReconciliationById, TrustEventPages, load,
     require,
@@ -155,7 +155,7 @@ impl Affiliate {
         };
         let mut filter = filter.unwrap_or_default().rows().top()?;
         if filter.affiliate_id.is_some_and(|id| id != self.0.id) {
-            filter.campaign_id = Some(0);
+            filter.campaign_id = Some(NO_ROW);
         }
         filter.affiliate_id = Some(self.0.id);
         connection::<PostPages, _, _, _>(ctx, filter, &paging, |row| row.id, Post).await

@@ -9,7 +9,7 @@ use super::dashboard::CampaignDashboard;
 use super::enums::{CampaignStatus, DiscrepancyLevel, PlatformKind};
 use super::errors::{ToTop as _, UserError, outcome};
 use super::guard::{app, viewer};
-use super::id::Kind;
+use super::id::{Kind, NO_ROW};
 use super::loader::{
     AdvertiserById, AlertPages, CampaignPages, PlatformsByCampaign, PolicyByCampaign, PostPages,
     load, require,
@@ -94,7 +94,7 @@ impl Campaign {
         };
         let mut filter = filter.unwrap_or_default().rows().top()?;
         if filter.campaign_id.is_some_and(|id| id != self.0.id) {
-            filter.affiliate_id = Some(0);
+            filter.affiliate_id = Some(NO_ROW);
         }
         filter.campaign_id = Some(self.0.id);
         connection::<PostPages, _, _, _>(ctx, filter, &paging, |row| row.id, Post).await
@@ -121,7 +121,7 @@ impl Campaign {
         };
         let mut filter = filter.unwrap_or_default().rows().top()?;
         if filter.campaign_id.is_some_and(|id| id != self.0.id) {
-            filter.affiliate_id = Some(0);
+            filter.affiliate_id = Some(NO_ROW);
         }
         filter.campaign_id = Some(self.0.id);
         connection::<AlertPages, _, _, _>(ctx, filter, &paging, |row| row.id, Alert)

@@ -5,6 +5,9 @@ use async_graphql::ID;
 use crate::error::Error;
 pub use crate::model::IdKind as Kind;
 
+/// The number that no row has: nothing matches a filter by it.
+pub const NO_ROW: i64 = 0;
+
 impl Kind {
     /// The global id of a row.
     #[must_use]

@@ -50,7 +50,7 @@ impl Batch {
         }
     }
 
-    /// The ids to ask for, each once, in their order.
+    /// The ids to ask for, each once, sorted.
     pub(super) fn ids(&self) -> Vec<String> {
         let distinct: BTreeSet<&String> = self.keys.iter().flatten().collect();
         distinct.into_iter().cloned().collect()

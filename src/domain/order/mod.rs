@@ -163,7 +163,8 @@ async fn verify(
         holds |= is_hmac(&open, &message, given);
     }
     if secrets.is_empty() {
-        holds = is_hmac(&Secret::new("nobody's secret"), &message, given) && !secrets.is_empty();
+        // It takes as long to refuse an advertiser that does not exist as a signature that is wrong: nothing comes of this.
+        let _ = std::hint::black_box(is_hmac(&Secret::new("nobody's secret"), &message, given));
     }
     if holds && (signed_at.is_some() || !requires_time) {
         Ok(signed_at)
