@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::{self, Config};
 use crate::db::run::Progress as RunProgress;
 use crate::domain::{account, dashboard, discord, platform, run as domain_run};
-use crate::error::Error;
+use crate::model::is_discord_id;
 use crate::platform::Discord;
 use crate::server::{Process, listen};
 use crate::{demo, graphql, simulator, telemetry};
@@ -121,7 +121,7 @@ enum DiscordCommand {
 
 /// An id of Discord's.
 fn snowflake(text: &str) -> Result<String, &'static str> {
-    if (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) {
+    if is_discord_id(text) {
         Ok(text.to_owned())
     } else {
         Err("this is not an id of up to 20 digits")
@@ -208,7 +208,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
             process.close().await?;
             println!(
                 "{} secrets were under another key and are under the first one now",
-                moved.map_err(with_cause)?
+                moved?
             );
             Ok(())
         }
@@ -243,17 +243,12 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-/// An error of the domain with its cause, which it does not show by itself.
-fn with_cause(error: Error) -> anyhow::Error {
-    anyhow::Error::new(error)
-}
-
 #[allow(clippy::print_stdout, reason = "the command line's output")]
 async fn check_totals() -> anyhow::Result<ExitCode> {
     let process = Process::join(Config::from_env()?).await?;
     let differences = dashboard::check(&process.app).await;
     process.close().await?;
-    let differences = differences.map_err(with_cause)?;
+    let differences = differences?;
     for difference in &differences {
         println!(
             "campaign {}, {} {} affiliate {}: {} is kept as {} and counted as {}",
@@ -319,14 +314,12 @@ async fn run_and_wait(
     patience: Duration,
 ) -> anyhow::Result<(i64, RunProgress)> {
     let stop = CancellationToken::new();
-    let run = domain_run::begin_by_operator(&process.app, campaign)
-        .await
-        .map_err(with_cause)?;
+    let run = domain_run::begin_by_operator(&process.app, campaign).await?;
     let waiting = async {
         let begun = tokio::time::Instant::now();
         let progress = loop {
             let rows = domain_run::progress(&process.app, &[run.id]).await;
-            let progress = rows.map_err(with_cause)?.pop().unwrap_or_default();
+            let progress = rows?.pop().unwrap_or_default();
             if progress.completed + progress.failed >= run.total || begun.elapsed() > patience {
                 break progress;
             }

@@ -39,10 +39,15 @@ impl Clock {
         let asked = Instant::now();
         let database = db::queue::now(&mut connection).await?;
         let halfway = TimeDelta::from_std(asked.elapsed() / 2).unwrap_or_default();
-        let ahead = database + halfway - machine_now();
+        self.set(database + halfway);
+        Ok(())
+    }
+
+    /// Goes on from this time of the database.
+    pub fn set(&self, database: DateTime<Utc>) {
+        let ahead = database - machine_now();
         self.ahead_micros
             .store(ahead.num_microseconds().unwrap_or(0), Ordering::Relaxed);
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::model::{PlatformKind, Secret};
+use crate::model::{PlatformKind, Secret, is_discord_id};
 use crate::platform::{DiscordConfig, PlatformConfig};
 
 /// A variable of the environment that cannot be used.
@@ -263,7 +263,7 @@ fn discord(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<DiscordConf
         .transpose()?;
     let application_id = lookup(APPLICATION_ID);
     if let Some(id) = &application_id
-        && !((1..=20).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit()))
+        && !is_discord_id(id)
     {
         return Err(ConfigError {
             variable: APPLICATION_ID.to_owned(),

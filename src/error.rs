@@ -121,6 +121,19 @@ impl Error {
         }
     }
 
+    /// What it says and what caused it, for the log. Callers never see the causes.
+    #[must_use]
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(inner) = cause {
+            text.push_str(": ");
+            text.push_str(&inner.to_string());
+            cause = inner.source();
+        }
+        text
+    }
+
     /// Something that must not happen did.
     #[must_use]
     pub fn internal(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
@@ -147,5 +160,26 @@ impl From<diesel::result::Error> for Error {
 impl From<db::PoolError> for Error {
     fn from(error: db::PoolError) -> Self {
         Self::Unavailable(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_each_of_its_causes() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the connection ended")]
+        struct Ended(#[source] std::io::Error);
+
+        let error = Error::internal(Ended(std::io::Error::other("the socket closed")));
+        assert_eq!(error.to_string(), "internal error");
+        assert_eq!(
+            error.with_causes(),
+            "internal error: the connection ended: the socket closed"
+        );
+        let alone = Error::RateLimited;
+        assert_eq!(alone.with_causes(), alone.to_string());
     }
 }

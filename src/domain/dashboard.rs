@@ -455,18 +455,16 @@ pub async fn series(
         .collect())
 }
 
-/// Sees that a series has no more than [`MAX_POINTS`] points.
+/// Sees that a series has no more points than it may.
 ///
 /// # Errors
 /// It has.
-pub fn check_length(points: &[Point]) -> Result<(), Error> {
-    if points.len() <= MAX_POINTS {
+pub fn check_length<P>(points: &[P], most: usize) -> Result<(), Error> {
+    if points.len() <= most {
         return Ok(());
     }
     Err(Error::BadInput(format!(
-        "interval: the series would have {} points, and at most {MAX_POINTS} are given: ask for a shorter range or a \
-         longer interval",
-        points.len()
+        "interval: there would be more than {most} points: ask for a shorter range or a longer interval"
     )))
 }
 

@@ -112,16 +112,3 @@ pub async fn of_posts(
     }
     Ok(by_post)
 }
-
-/// Sees that a growth has no more than [`MAX_POINTS`] points.
-///
-/// # Errors
-/// It has.
-pub fn check_length(points: &[Point]) -> Result<(), Error> {
-    if points.len() <= MAX_POINTS {
-        return Ok(());
-    }
-    Err(Error::BadInput(format!(
-        "interval: the growth would have more than {MAX_POINTS} points: ask for a shorter range or a longer interval"
-    )))
-}

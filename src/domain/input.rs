@@ -1,6 +1,7 @@
 //! Checks of what callers type. Each names the field that it is about.
 
 use crate::error::{Refusal, RefusalCode};
+use crate::model::DISCORD_ID_DIGITS;
 
 /// Collects what is wrong with an input, so that a caller hears of everything at once.
 #[derive(Debug, Default)]
@@ -84,9 +85,11 @@ impl Checks {
 
     /// The id of a Discord user.
     pub fn discord_user_id(&mut self, field: &str, text: Option<&str>) -> Option<String> {
-        let id = self.optional_text(field, text, 20)?;
+        // One that is too long is refused as that, and not a second time here.
+        let id = self.optional_text(field, text, DISCORD_ID_DIGITS)?;
         if !id.bytes().all(|byte| byte.is_ascii_digit()) {
-            let message = format!("{field} must be a Discord user id: up to 20 digits");
+            let message =
+                format!("{field} must be a Discord user id: up to {DISCORD_ID_DIGITS} digits");
             self.refuse(RefusalCode::Invalid, field, message);
         }
         Some(id)

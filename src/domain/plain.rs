@@ -12,6 +12,24 @@ pub(super) fn is_unruly(character: char) -> bool {
         )
 }
 
+/// The beginning of a text, of at most so many UTF-16 units, since receivers may count some characters that are one here as
+/// two. An ellipsis stands for what is cut off.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.encode_utf16().count() <= most {
+        return text.to_owned();
+    }
+    let mut length = 1;
+    let mut short: String = text
+        .chars()
+        .take_while(|character| {
+            length += character.len_utf16();
+            length <= most
+        })
+        .collect();
+    short.push('…');
+    short
+}
+
 /// A link that somebody gave, for a message of Discord: in angle brackets it is a link to its last character, formats nothing
 /// and shows no preview. What cannot stand in them, or was given without its beginning, is spelled as a browser reads it; none
 /// where that cannot either.
@@ -59,6 +77,15 @@ fn is_one_address(link: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_cut_in_the_units_that_messages_are_counted_in() {
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(cut("abcd", 3), "ab…");
+        // Outside of the basic plane a character is two units.
+        assert_eq!(cut("a😀😀", 4), "a😀…");
+        assert_eq!(cut("😀😀", 4), "😀😀");
+    }
 
     #[test]
     fn a_link_is_shown_as_it_was_given_where_it_ends_at_its_bracket() {

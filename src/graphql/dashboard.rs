@@ -110,7 +110,7 @@ impl CampaignDashboard {
         let interval: dashboard::Interval = interval.into();
         let key = (self.campaign_id, self.range, interval);
         let points = require::<SeriesOf, _>(ctx, key).await?;
-        dashboard::check_length(&points).top()?;
+        dashboard::check_length(&points, dashboard::MAX_POINTS).top()?;
         Ok(points.into_iter().map(SeriesPoint).collect())
     }
 }

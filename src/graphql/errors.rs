@@ -100,14 +100,7 @@ pub fn top_level(error: Error) -> async_graphql::Error {
         Error::Unavailable(_) => "UNAVAILABLE",
         Error::Internal(_) => {
             // The transport puts the text into the log with the request id, and leaves the code.
-            let mut text = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(inner) = cause {
-                text.push_str(": ");
-                text.push_str(&inner.to_string());
-                cause = inner.source();
-            }
-            return async_graphql::Error::new(text)
+            return async_graphql::Error::new(error.with_causes())
                 .extend_with(|_, extensions| extensions.set("code", "INTERNAL"));
         }
     };

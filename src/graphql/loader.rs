@@ -577,22 +577,10 @@ where
         // The cause is shared by all who asked: each tells what it is, and keeps its kind.
         let kind = match shared.as_ref() {
             Error::Unavailable(cause) => Error::Unavailable(cause.to_string().into()),
-            other => Error::internal(describe(other)),
+            other => Error::internal(other.with_causes()),
         };
         top_level(kind)
     })
-}
-
-/// An error with its causes.
-fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }
 
 /// The row under a key that another row names, which is always there.

@@ -198,7 +198,7 @@ impl Post {
         let (from, to) = TimeRange::ends(range, "range").top()?;
         let key = (self.0.id, dashboard::Range { from, to }, interval);
         let points = require::<GrowthOf, _>(ctx, key).await?;
-        growth::check_length(&points).top()?;
+        dashboard::check_length(&points, growth::MAX_POINTS).top()?;
         Ok(points.into_iter().map(GrowthPoint::from).collect())
     }
     /// The latest claim.

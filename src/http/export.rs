@@ -16,7 +16,6 @@ use super::signed_in::SignedIn;
 use super::transport::{AuthFailure, Authenticator as _, RequestId};
 use crate::app::App;
 use crate::domain::access::authorise;
-use crate::error::Error;
 use crate::graphql::export::{Export, List, Row};
 
 /// Answers a list as CSV.
@@ -85,7 +84,7 @@ fn csv(list: List, export: Export) -> Response {
                 Ok(Some(rows)) => Some((encode(&rows), (Some(export), None))),
                 Ok(None) => None,
                 Err(error) => {
-                    tracing::error!(error = %cause(&error), "an export was broken off");
+                    tracing::error!(error = %error.with_causes(), "an export was broken off");
                     let broken = io::Error::other("the export was broken off");
                     Some((Err(broken), (None, None)))
                 }
@@ -103,11 +102,6 @@ fn csv(list: List, export: Export) -> Response {
         )
         .header(header::CACHE_CONTROL, "no-store")
         .body(Body::from_bytes_stream(rows))
-}
-
-fn cause(error: &Error) -> String {
-    let source = std::error::Error::source(error);
-    source.map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn encode(rows: &[Row]) -> io::Result<Vec<u8>> {

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::writer::describe;
 use crate::app::App;
 use crate::domain::health::{self, Alone, Open, Permit, Seen, Tally};
 use crate::error::Error;
@@ -118,7 +117,7 @@ impl Watch {
     async fn note(&self, credential: &str, usage: Option<Usage>, alone: Alone) {
         let noted = health::note(&self.app, self.platform, credential, usage, alone).await;
         if let Err(error) = noted {
-            tracing::warn!(platform = %self.platform, error = %describe(&error), "a budget was not written");
+            tracing::warn!(platform = %self.platform, error = %error.with_causes(), "a budget was not written");
         }
     }
 
@@ -167,7 +166,7 @@ impl Watch {
             .await
             .unwrap_or_else(|_| Err(Error::internal("the database hangs")));
         written.inspect_err(|error| {
-            tracing::debug!(platform = %self.platform, error = %describe(error), "calls were not written");
+            tracing::debug!(platform = %self.platform, error = %error.with_causes(), "calls were not written");
         })
     }
 }

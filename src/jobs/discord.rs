@@ -3,7 +3,7 @@
 use sqlxmq::CurrentJob;
 use uuid::Uuid;
 
-use super::writer::{bury, describe, give_back};
+use super::writer::{bury, give_back};
 use crate::app::App;
 use crate::domain::discord;
 use crate::domain::task::{self, Interaction};
@@ -35,6 +35,6 @@ pub(super) async fn talk(app: App, worker_id: i64, job: CurrentJob) {
 async fn give_up(app: &App, id: Uuid, name: &str, why: &str) {
     tracing::error!(job = %id, name, error = why, "a job cannot be read");
     if let Err(error) = discord::give_up(app, id, name, why).await {
-        tracing::warn!(job = %id, error = %describe(&error), "a job was not given up");
+        tracing::warn!(job = %id, error = %error.with_causes(), "a job was not given up");
     }
 }

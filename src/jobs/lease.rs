@@ -14,7 +14,6 @@ use sqlxmq::CurrentJob;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use super::writer::describe;
 use crate::app::App;
 use crate::db::queue;
 use crate::error::Error;
@@ -120,7 +119,7 @@ async fn keep(app: App, worker_id: i64, held: Weak<Held>) {
             Ok(0) => {}
             Ok(extended) => tracing::debug!(extended, "jobs were leased anew"),
             Err(error) => {
-                tracing::warn!(error = %describe(&error), jobs = ids.len(), "jobs were not leased anew");
+                tracing::warn!(error = %error.with_causes(), jobs = ids.len(), "jobs were not leased anew");
             }
         }
     }

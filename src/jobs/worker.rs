@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::lease::{Leased, Leases};
-use super::writer::{self, Writers};
+use super::writer::Writers;
 use super::{alert_delivery, application, discord, folder, reaper, reconcile, run};
 use crate::app::App;
 use crate::db::{self, queue};
@@ -90,7 +90,7 @@ async fn supervise(app: App, options: WorkerOptions, stop: CancellationToken) {
         match Generation::start(&app, options).await {
             Ok(generation) => generation.live(&app, &stop).await,
             Err(error) => {
-                tracing::warn!(error = %writer::describe(&error), "the worker waits for the database");
+                tracing::warn!(error = %error.with_causes(), "the worker waits for the database");
                 tokio::select! {
                     () = stop.cancelled() => {}
                     () = tokio::time::sleep(BEAT) => {}
@@ -265,7 +265,7 @@ impl Generation {
                 Ok(Ok(false)) => overdue = 0,
                 Ok(Ok(true)) => overdue += 1,
                 Ok(Err(error)) => {
-                    tracing::warn!(error = %writer::describe(&error), "the worker lost the database");
+                    tracing::warn!(error = %error.with_causes(), "the worker lost the database");
                     break;
                 }
                 Err(_) => {
@@ -326,7 +326,7 @@ impl Generation {
         match released.await {
             Ok(released) => tracing::info!(released, "the worker has ended"),
             Err(error) => {
-                tracing::warn!(error = %writer::describe(&error), "the worker's jobs wait for their leases");
+                tracing::warn!(error = %error.with_causes(), "the worker's jobs wait for their leases");
             }
         }
         self.pool.close().await;

@@ -24,6 +24,8 @@ const PARALLEL: u64 = 3;
 const QUEUE: usize = 1024;
 /// How long a batch that is not full waits for more.
 const LINGER: Duration = Duration::from_millis(3);
+/// Most characters that are kept of a job's error.
+const LONGEST_ERROR: usize = 2000;
 /// After a failure, how long until the job is tried again.
 const RETRY_SECONDS: f64 = 15.0;
 
@@ -93,7 +95,7 @@ async fn write(app: &App, worker_id: i64, batch: Vec<Done>) {
             give_back(app, worker_id, checked[0].task.job_id, &error).await;
         }
         Err(error) => {
-            tracing::warn!(error = %describe(&error), jobs = checked.len(), "a batch failed: one by one");
+            tracing::warn!(error = %error.with_causes(), jobs = checked.len(), "a batch failed: one by one");
             for one in checked {
                 let id = one.task.job_id;
                 if let Err(error) = verification::settle(app, &[one]).await {
@@ -108,7 +110,7 @@ async fn write(app: &App, worker_id: i64, batch: Vec<Done>) {
 /// Ends the attempt at a job that the worker of this number holds with an error. Where even that cannot be written, the end of
 /// the lease does the same.
 pub(super) async fn give_back(app: &App, worker_id: i64, id: Uuid, error: &Error) {
-    let text = describe(error);
+    let text: String = error.with_causes().chars().take(LONGEST_ERROR).collect();
     tracing::error!(job = %id, error = text, "a job failed");
     let given = async {
         let mut connection = app.db.get().await?;
@@ -116,7 +118,7 @@ pub(super) async fn give_back(app: &App, worker_id: i64, id: Uuid, error: &Error
         Ok::<_, Error>(())
     };
     if let Err(error) = given.await {
-        tracing::warn!(job = %id, error = %describe(&error), "the job's error was not written");
+        tracing::warn!(job = %id, error = %error.with_causes(), "the job's error was not written");
     }
 }
 
@@ -128,18 +130,6 @@ pub(super) async fn bury(app: &App, id: Uuid, why: &str) {
         Ok::<_, Error>(())
     };
     if let Err(error) = buried.await {
-        tracing::warn!(job = %id, error = %describe(&error), "a job was not given up");
+        tracing::warn!(job = %id, error = %error.with_causes(), "a job was not given up");
     }
-}
-
-/// An error with its causes, for the log and for the record of dead jobs. Callers never see it.
-pub(super) fn describe(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text.chars().take(2000).collect()
 }

@@ -76,6 +76,15 @@ impl<T> Metrics<T> {
     }
 }
 
+impl Metrics<Observed> {
+    /// Whether the platform gave a number for any of them, 0 included.
+    #[must_use]
+    pub fn has_number(&self) -> bool {
+        self.iter()
+            .any(|(_, observed)| matches!(observed, Observed::Reported { .. }))
+    }
+}
+
 /// Whether a platform told a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Availability {

@@ -1,44 +1,45 @@
 //! What the figures of each platform count, under the names that campaigns and verdicts use.
 //!
-//! One table, from which the adapters take their names, so that what a campaign may choose and what
-//! an adapter reports cannot part: a definition that nobody reports would make every excess
-//! incomparable without a word. A definition is named `<source>.<what the source calls it>`; numbers
-//! under different definitions are different things.
+//! One table, from which the adapters and the rules of reconciliation take their names, so that what
+//! a campaign may choose, what a claim is held against and what an adapter reports cannot part: a
+//! definition that nobody reports would make every excess incomparable without a word. A definition
+//! is named `<source>.<what the source calls it>`; numbers under different definitions are different
+//! things.
 
 use crate::model::{Metric, PlatformKind};
 
 /// Reddit's field for views, into which it has never put a number.
-pub(super) const REDDIT_VIEWS: &str = "reddit.view_count";
+pub(crate) const REDDIT_VIEWS: &str = "reddit.view_count";
 
 /// The views in an account's own insights.
-pub(super) const INSTAGRAM_VIEWS: &str = "instagram.views";
+pub(crate) const INSTAGRAM_VIEWS: &str = "instagram.views";
 
 /// The views of a reel that anybody sees, paid ones and some on Facebook among them.
-pub(super) const INSTAGRAM_PUBLIC_VIEWS: &str = "instagram.business_discovery.view_count";
+pub(crate) const INSTAGRAM_PUBLIC_VIEWS: &str = "instagram.business_discovery.view_count";
 
 /// How often a post of a page was seen.
-pub(super) const META_VIEWS: &str = "meta.post_media_view";
+pub(crate) const META_VIEWS: &str = "meta.post_media_view";
 
 /// How often something in a post of a page was clicked.
-pub(super) const META_CLICKS: &str = "meta.post_clicks";
+pub(crate) const META_CLICKS: &str = "meta.post_clicks";
 
 /// How often links in a post's advertisements were followed.
-pub(super) const META_AD_CLICKS: &str = "meta.ads.inline_link_clicks";
+pub(crate) const META_AD_CLICKS: &str = "meta.ads.inline_link_clicks";
 
 /// How many purchases a post's advertisements led to.
-pub(super) const META_AD_PURCHASES: &str = "meta.ads.omni_purchase";
+pub(crate) const META_AD_PURCHASES: &str = "meta.ads.omni_purchase";
 
 /// The view count of a video, the same for everybody.
-pub(super) const YOUTUBE_VIEWS: &str = "youtube.viewCount";
+pub(crate) const YOUTUBE_VIEWS: &str = "youtube.viewCount";
 
 /// The view count of a video, told to its owner.
-pub(super) const TIKTOK_VIEWS: &str = "tiktok.view_count";
+pub(crate) const TIKTOK_VIEWS: &str = "tiktok.view_count";
 
 /// How often a post was seen.
-pub(super) const X_VIEWS: &str = "x.impression_count";
+pub(crate) const X_VIEWS: &str = "x.impression_count";
 
 /// How often links in a post were followed, told to its owner.
-pub(super) const X_CLICKS: &str = "x.url_link_clicks";
+pub(crate) const X_CLICKS: &str = "x.url_link_clicks";
 
 /// Every definition under which the adapter of a platform may report a metric; none where the
 /// platform never tells it.

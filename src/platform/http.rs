@@ -30,8 +30,8 @@ const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 /// the memory.
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
-/// The longest wait that a platform can ask for. Longer ones are taken for mistakes.
-const MAX_WAIT: Duration = Duration::from_hours(24);
+/// The longest wait that a platform can ask for. Longer ones are taken for mistakes, and the next check comes anyway.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// The client of one platform.
 #[derive(Debug, Clone)]
@@ -250,7 +250,7 @@ fn seconds(text: &str) -> Option<Duration> {
         return None;
     }
     let seconds: f64 = text.parse().ok()?;
-    Some(Duration::try_from_secs_f64(seconds).map_or(MAX_WAIT, |wait| wait.min(MAX_WAIT)))
+    Some(Duration::try_from_secs_f64(seconds).map_or(LONGEST_WAIT, |wait| wait.min(LONGEST_WAIT)))
 }
 
 /// How long `Retry-After` asks to wait, in seconds or as an HTTP date. A date is held against the
@@ -268,7 +268,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(
         (until - now)
             .to_std()
-            .map_or(Duration::ZERO, |wait| wait.min(MAX_WAIT)),
+            .map_or(Duration::ZERO, |wait| wait.min(LONGEST_WAIT)),
     )
 }
 
@@ -349,7 +349,7 @@ mod tests {
             ("4", Some(Duration::from_secs(4))),
             (" 0 ", Some(Duration::ZERO)),
             ("1.5", Some(Duration::from_millis(1500))),
-            ("99999999999999999999", Some(MAX_WAIT)),
+            ("99999999999999999999", Some(LONGEST_WAIT)),
             ("soon", None),
             ("-3", None),
             ("inf", None),
@@ -370,7 +370,7 @@ mod tests {
         for (text, expected) in [
             ("Wed, 21 Oct 2015 07:30:30 GMT", Duration::from_secs(150)),
             ("Wed, 21 Oct 2015 07:00:00 GMT", Duration::ZERO),
-            ("Thu, 21 Oct 2027 07:28:00 GMT", MAX_WAIT),
+            ("Thu, 21 Oct 2027 07:28:00 GMT", LONGEST_WAIT),
         ] {
             let headers = headers(&[date, ("retry-after", text)]);
             assert_eq!(retry_after(&headers), Some(expected), "{text}");
@@ -397,7 +397,7 @@ mod tests {
         for status in [500, 502, 503, 504, 522] {
             for (text, expected) in [
                 ("120", Some(Duration::from_mins(2))),
-                ("99999999", Some(MAX_WAIT)),
+                ("99999999", Some(LONGEST_WAIT)),
                 ("soon", None),
             ] {
                 let told = headers(&[("retry-after", text)]);

@@ -12,7 +12,7 @@ mod batch;
 mod call;
 mod callback;
 mod config;
-mod definition;
+pub(crate) mod definition;
 mod discord;
 mod error;
 mod graph;

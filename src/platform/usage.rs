@@ -12,13 +12,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::error::Limit;
-use super::http::{header, header_seconds, http_date, machine_now};
+use super::http::{LONGEST_WAIT, header, header_seconds, http_date, machine_now};
 use super::lenient::integer;
 use crate::model::PlatformKind;
-
-/// The longest wait that a platform can ask for. Longer ones are taken for mistakes, and the next
-/// check comes anyway.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// The fields of the Graph API's usage headers that are times and no percentages.
 const REGAIN_MINUTES: &str = "estimated_time_to_regain_access";

@@ -9,7 +9,7 @@ use crate::db::alert_channel::AlertChannel;
 use crate::db::campaign::Campaign;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
-use crate::domain::plain::{bracketed, is_unruly, unbroken};
+use crate::domain::plain::{bracketed, cut, is_unruly, unbroken};
 use crate::model::{
     AlertChannelDisabledReason, AlertChannelKind, DiscrepancyLevel, Finality, IdKind,
 };
@@ -231,23 +231,6 @@ fn slack(text: &str) -> String {
     .to_string()
 }
 
-/// At most so many UTF-16 units of a text.
-fn cut(text: &str, most: usize) -> String {
-    if text.encode_utf16().count() <= most {
-        return text.to_owned();
-    }
-    let mut length = 1;
-    let mut short: String = text
-        .chars()
-        .take_while(|character| {
-            length += character.len_utf16();
-            length <= most
-        })
-        .collect();
-    short.push('…');
-    short
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,11 +266,6 @@ mod tests {
 
     #[test]
     fn a_message_is_cut_to_what_the_receiver_takes() {
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abcd", 3), "ab…");
-        // Outside of the basic plane a character is two units.
-        assert_eq!(cut("a😀😀", 4), "a😀…");
-        assert_eq!(cut("😀😀", 4), "😀😀");
         let body: Value = serde_json::from_str(&discord(&"😀".repeat(3000))).unwrap();
         let content = body["content"].as_str().unwrap();
         assert!(content.encode_utf16().count() <= 2000 && content.ends_with('…'));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::command::Command;
-use crate::model::Secret;
+use crate::model::{Secret, is_discord_id};
 
 /// The longest token that is taken, in bytes. Those that Discord gives have some 200.
 const MAX_TOKEN: usize = 2048;
@@ -66,9 +66,7 @@ fn invocation(body: &Value) -> Option<Invocation> {
     })
 }
 
-/// An id of Discord's: up to 20 digits, in a text because JSON numbers lose the last ones.
 fn snowflake(value: &Value) -> Option<String> {
     let text = value.as_str()?;
-    let fits = (1..=20).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    fits.then(|| text.to_owned())
+    is_discord_id(text).then(|| text.to_owned())
 }

@@ -29,6 +29,7 @@ pub use talk::{answer, tell};
 
 use self::interaction::{Interaction, Invocation};
 use super::order::signed_time;
+use super::plain;
 use super::task;
 use crate::app::App;
 use crate::db::Connection;
@@ -128,7 +129,7 @@ async fn take(
 ) -> Result<Reply, Rejection> {
     let command = match &invocation.command {
         Ok(command) => serde_json::to_value(command).map_err(Error::internal)?,
-        Err(message) => return Ok(Reply::Message(words::cut(message, words::MOST))),
+        Err(message) => return Ok(Reply::Message(plain::cut(message, words::MOST))),
     };
     let application_id = invocation.application_id.as_deref();
     let Some(application_id) = application_id.or_else(|| discord.application_id()) else {

@@ -8,7 +8,7 @@ use crate::db::campaign::Campaign;
 use crate::db::platform_report::PlatformReport;
 use crate::db::post::Post;
 use crate::db::reconciliation::Reconciliation;
-use crate::domain::plain::{bracketed, is_unruly};
+use crate::domain::plain::{bracketed, cut, is_unruly};
 use crate::domain::reconciliation::{counted, instant};
 use crate::error::Refusal;
 use crate::model::{IdKind, Metrics, PostStatus};
@@ -47,25 +47,6 @@ pub(super) fn escaped(text: &str) -> String {
             _ => shown.push(character),
         }
     }
-    shown
-}
-
-/// The beginning of a text, of at most so many characters.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    let length: usize = text.chars().map(char::len_utf16).sum();
-    if length <= most {
-        return text.to_owned();
-    }
-    let mut left = most.saturating_sub(1);
-    let mut shown = String::new();
-    for character in text.chars() {
-        let Some(rest) = left.checked_sub(character.len_utf16()) else {
-            break;
-        };
-        left = rest;
-        shown.push(character);
-    }
-    shown.push('…');
     shown
 }
 

@@ -7,6 +7,10 @@ use chrono::Duration;
 
 use super::{Claim, Policy};
 use crate::model::{Metric, PlatformKind};
+use crate::platform::definition::{
+    INSTAGRAM_VIEWS, META_CLICKS, META_VIEWS, REDDIT_VIEWS, TIKTOK_VIEWS, X_CLICKS, X_VIEWS,
+    YOUTUBE_VIEWS,
+};
 
 /// How long the orders of a purchase may take to arrive.
 const ORDERS_LAG_HOURS: i64 = 24;
@@ -17,14 +21,14 @@ const ORDERS_LAG_HOURS: i64 = 24;
 #[must_use]
 pub const fn default_definition(platform: PlatformKind, metric: Metric) -> Option<&'static str> {
     match (platform, metric) {
-        (PlatformKind::Reddit, Metric::Views) => Some("reddit.view_count"),
-        (PlatformKind::Instagram, Metric::Views) => Some("instagram.views"),
-        (PlatformKind::Meta, Metric::Views) => Some("meta.post_media_view"),
-        (PlatformKind::YouTube, Metric::Views) => Some("youtube.viewCount"),
-        (PlatformKind::TikTok, Metric::Views) => Some("tiktok.view_count"),
-        (PlatformKind::X, Metric::Views) => Some("x.impression_count"),
-        (PlatformKind::Meta, Metric::Clicks) => Some("meta.post_clicks"),
-        (PlatformKind::X, Metric::Clicks) => Some("x.url_link_clicks"),
+        (PlatformKind::Reddit, Metric::Views) => Some(REDDIT_VIEWS),
+        (PlatformKind::Instagram, Metric::Views) => Some(INSTAGRAM_VIEWS),
+        (PlatformKind::Meta, Metric::Views) => Some(META_VIEWS),
+        (PlatformKind::YouTube, Metric::Views) => Some(YOUTUBE_VIEWS),
+        (PlatformKind::TikTok, Metric::Views) => Some(TIKTOK_VIEWS),
+        (PlatformKind::X, Metric::Views) => Some(X_VIEWS),
+        (PlatformKind::Meta, Metric::Clicks) => Some(META_CLICKS),
+        (PlatformKind::X, Metric::Clicks) => Some(X_CLICKS),
         (_, Metric::Clicks | Metric::Conversions) => None,
     }
 }

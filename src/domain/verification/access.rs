@@ -10,8 +10,7 @@
 
 use crate::app::App;
 use crate::domain::credential::{self, Linked};
-use crate::error::Error;
-use crate::model::{CredentialState, Metrics, Observed, PlatformKind};
+use crate::model::{CredentialState, PlatformKind};
 use crate::platform::{Fetched, PlatformError};
 
 /// What came of asking for one post with its affiliate's access.
@@ -40,7 +39,7 @@ pub async fn note_token(
 
 pub(super) async fn note(app: &App, linked: &Linked, state: CredentialState) {
     if let Err(error) = credential::note(app, linked, state).await {
-        tracing::warn!(credential = linked.id(), error = %described(&error), "what a token is worth was not noted");
+        tracing::warn!(credential = linked.id(), error = %error.with_causes(), "what a token is worth was not noted");
     }
 }
 
@@ -54,7 +53,7 @@ pub fn better(
     match (kept, own) {
         // The account's own list has it, so it is there, whoever else does not find it.
         (Some(kept), Ok(Fetched::Gone { .. })) if names_its_author(&kept) => (Ok(kept), true),
-        (Some(kept), Ok(Fetched::Found(sighting))) if !has_number(&sighting.metrics) => {
+        (Some(kept), Ok(Fetched::Found(sighting))) if !sighting.metrics.has_number() => {
             (Ok(kept), true)
         }
         // It did not answer the question whether there is more to say.
@@ -87,7 +86,7 @@ fn learnt(requests: u32, answers: &[Result<Fetched, PlatformError>]) -> Option<C
         })
     };
     if told().any(|sighting| sighting.lacks_permission)
-        && !told().any(|sighting| has_number(&sighting.metrics))
+        && !told().any(|sighting| sighting.metrics.has_number())
     {
         Some(CredentialState::Insufficient)
     } else if answers.iter().any(Result::is_ok) {
@@ -120,7 +119,7 @@ pub fn owners_answer(answer: Result<Fetched, PlatformError>, has_own_access: boo
         };
     }
     match answer {
-        Ok(Fetched::Found(sighting)) if !has_number(&sighting.metrics) => {
+        Ok(Fetched::Found(sighting)) if !sighting.metrics.has_number() => {
             OwnersAnswer::Fallback(Some(Fetched::Found(sighting)))
         }
         Err(PlatformError::Unauthorised { .. } | PlatformError::Refused { .. }) => {
@@ -154,22 +153,12 @@ pub(super) fn is_passing(error: &PlatformError) -> bool {
     )
 }
 
-fn has_number(metrics: &Metrics<Observed>) -> bool {
-    metrics
-        .iter()
-        .any(|(_, observed)| matches!(observed, Observed::Reported { .. }))
-}
-
-fn described(error: &Error) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::EvidenceGrade;
+    use crate::model::{EvidenceGrade, Metrics, Observed};
     use crate::platform::Sighting;
 
     fn found(value: Option<u64>) -> Fetched {

@@ -21,7 +21,7 @@ use crate::model::PlatformKind;
 use crate::platform::PostRef;
 
 /// An observation younger than this is used again instead of asking the platform.
-const REUSE: TimeDelta = TimeDelta::seconds(60);
+pub(super) const REUSE: TimeDelta = TimeDelta::seconds(60);
 /// After the last check of a claim died, how long until it is tried once more.
 const AFTER_DEATH: TimeDelta = TimeDelta::hours(24);
 

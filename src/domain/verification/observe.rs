@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
-
 use super::access::{OwnersAnswer, better, note_token, owners_answer};
 use super::links::{LinkAnswers, leads_to_none, link_askers, note_link};
-use super::load::{Task, was_public};
+use super::load::{REUSE, Task, was_public};
 use super::{Checked, Outcome};
 use crate::app::App;
 use crate::db::platform_report::{self, PlatformReport};
@@ -22,9 +20,6 @@ use crate::platform::link::PostLink;
 use crate::platform::{
     Adapter, Fetched, Limit, PlatformError, PostRef, Resolved, gated, gated_from_the_first,
 };
-
-/// An observation younger than this is given instead of asking the platform.
-const REUSE: TimeDelta = TimeDelta::seconds(60);
 
 /// Asks the platform for a post now, keeps what it says, and gives it. An observation younger than a minute is given as it is.
 ///

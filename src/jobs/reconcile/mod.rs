@@ -19,7 +19,7 @@ use super::circuit::Watch;
 use super::fair::{Waits, in_turns};
 use super::lease::Leased;
 use super::links::Links;
-use super::writer::{Writers, bury, describe, give_back};
+use super::writer::{Writers, bury, give_back};
 use crate::app::App;
 use crate::domain::credential::{self, Linked};
 use crate::domain::task::{self, Reconcile};
@@ -114,7 +114,7 @@ impl Gathering {
         let Loaded { tasks, unknown } = match verification::load(&self.app, &wanted).await {
             Ok(loaded) => loaded,
             Err(error) => {
-                tracing::warn!(error = %describe(&error), jobs = wanted.len(), "claims were not read");
+                tracing::warn!(error = %error.with_causes(), jobs = wanted.len(), "claims were not read");
                 if !matches!(error, Error::Unavailable(_)) {
                     for (id, _) in wanted {
                         give_back(&self.app, self.worker_id, id, &error).await;

@@ -14,7 +14,7 @@ use crate::domain::task;
 use crate::domain::verification::{self, Checked, Outcome, Task};
 use crate::error::Error;
 use crate::jobs::asking::{OnPost, Running, Told, Waiting, waiting};
-use crate::jobs::writer::{Done, describe};
+use crate::jobs::writer::Done;
 use crate::platform::link::PostLink;
 use crate::platform::{Advice, Fetched, PlatformError};
 
@@ -192,7 +192,7 @@ impl Gathering {
     /// A job that could not be put back comes back by itself when its lease ends.
     pub(super) fn log_failure(&self, result: Result<(), Error>) {
         if let Err(error) = result {
-            tracing::warn!(platform = %self.platform, error = %describe(&error), "a job was not put back");
+            tracing::warn!(platform = %self.platform, error = %error.with_causes(), "a job was not put back");
         }
     }
 }

@@ -6,7 +6,6 @@
 //! it has changed from twitter.com to x.com.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -15,7 +14,7 @@ use crate::model::{EvidenceGrade, Metrics, Observed};
 use crate::platform::batch::{Told, take_row};
 use crate::platform::definition::{X_CLICKS, X_VIEWS};
 use crate::platform::error::{Limit, PlatformError, clean, hide};
-use crate::platform::http::{Answer, json as parse_json, retry_after, status_error};
+use crate::platform::http::{Answer, LONGEST_WAIT, json as parse_json, retry_after, status_error};
 use crate::platform::lenient::{count, counted, handle, pick, text};
 use crate::platform::link::x::created_at;
 use crate::platform::usage::until_reset;
@@ -63,9 +62,6 @@ const NO_ACCESS: [&str; 3] = [
     "client-not-enrolled",
     "unsupported-authentication",
 ];
-
-/// The longest wait, and the wait until a cap or a credit that is used up is looked at again.
-const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// What is kept of a post as evidence.
 const EVIDENCE: [&str; 3] = ["author_id", "created_at", "id"];
@@ -215,7 +211,8 @@ fn refusal(body: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
     let detail = format!("HTTP {}: {words}", answer.status);
     let kind = kind_of(body);
     // 402 is an account without credit. The window of `x-rate-limit-reset` is of neither, and both are
-    // the registration's, while the calls in a window are counted for each token.
+    // the registration's, while the calls in a window are counted for each token. Where X does not say
+    // when to come again, what is used up is looked at again after the longest wait.
     if kind == USAGE_CAPPED || answer.status == 402 {
         let wait = retry_after(&answer.headers).unwrap_or(LONGEST_WAIT);
         return PlatformError::rate_limited(Some(wait), &detail).with_limit(Limit::Application);

@@ -13,7 +13,7 @@ use crate::db::post::Post;
 use crate::domain::reconciliation::Observation;
 use crate::domain::verification::{Checked, Outcome, Task};
 use crate::error::Error;
-use crate::model::{Metrics, Observed, PostStatus};
+use crate::model::PostStatus;
 use crate::platform::{Fetched, Sighting};
 
 /// The posts that are known to be gone.
@@ -24,20 +24,14 @@ pub(super) fn gone(posts: &[Post]) -> HashSet<i64> {
     gone.map(|post| post.id).collect()
 }
 
-fn has_number(metrics: &Metrics<Observed>) -> bool {
-    metrics
-        .iter()
-        .any(|(_, observed)| matches!(observed, Observed::Reported { .. }))
-}
-
 /// Whether an answer is about a post that is there: it has a number of it, or says who posted it or when.
 fn shows_the_post(sighting: &Sighting) -> bool {
-    has_number(&sighting.metrics) || sighting.author.is_some() || sighting.published_at.is_some()
+    sighting.metrics.has_number() || sighting.author.is_some() || sighting.published_at.is_some()
 }
 
 /// Whether an observation says where the post is, made after a time.
 fn overtakes(observation: &Observation, at: DateTime<Utc>) -> bool {
-    observation.fetched_at > at && (observation.gone || has_number(&observation.metrics))
+    observation.fetched_at > at && (observation.gone || observation.metrics.has_number())
 }
 
 impl Ledger {
@@ -99,7 +93,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::EvidenceGrade;
+    use crate::model::{EvidenceGrade, Metrics, Observed};
     use crate::platform::Account;
 
     fn observation(at: DateTime<Utc>, gone: bool, views: Option<u64>) -> Observation {
