@@ -357,6 +357,11 @@ fn number(text: &str, longest: usize) -> Option<&str> {
     (is_digits(text) && text.len() <= longest && !number.is_empty()).then_some(number)
 }
 
+/// The same for an id that has 63 bits, as those of X and `TikTok` have. `None` for a greater number, which names no post.
+fn number_of_63_bits(text: &str) -> Option<&str> {
+    number(text, 19).filter(|number| number.parse::<i64>().is_ok())
+}
+
 /// Whether this is 1 to `longest` of `A–Z a–z 0–9 - _`: safe to stand in a URL as it is.
 fn is_token(text: &str, longest: usize) -> bool {
     (1..=longest).contains(&text.len())

@@ -83,12 +83,13 @@ fn post(id: &str) -> Result<PostLink, LinkRefusal> {
     Ok(PostLink::post(PlatformKind::Reddit, number, url))
 }
 
-/// Whether this is an id of Reddit in lower case.
+/// Whether this is an id of Reddit in lower case. It has 63 bits, and a greater number names nothing.
 fn is_id(text: &str) -> bool {
     (1..=13).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        && i64::from_str_radix(text, 36).is_ok()
 }
 
 fn refuse(what: &'static str) -> LinkRefusal {

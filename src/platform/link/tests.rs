@@ -93,8 +93,8 @@ fn every_spelling_of_a_reddit_post_is_one_link() {
     let canonical = "https://www.reddit.com/comments/1skjxta";
     assert_posts(PlatformKind::Reddit, "1skjxta", canonical, table);
 
-    let longest = PostLink::parse("https://redd.it/abcdefghij123").unwrap();
-    assert_eq!(longest.native_id(), Some("abcdefghij123"));
+    let greatest = PostLink::parse("https://redd.it/1y2p0ij32e8e7").unwrap();
+    assert_eq!(greatest.native_id(), Some("1y2p0ij32e8e7"));
 }
 
 #[test]
@@ -123,6 +123,8 @@ fn what_is_no_reddit_post_is_refused_by_name() {
         https://www.reddit.com/u/somebody/ profile
         https://www.reddit.com/ open the post
         https://www.reddit.com/comments/abcdefghij1234 open the post
+        https://www.reddit.com/comments/1y2p0ij32e8e8 open the post
+        https://redd.it/zzzzzzzzzzzzz open the post
         https://www.reddit.com/comments/t3_1skjxta open the post
         https://www.reddit.com/comments/0 open the post
         https://www.reddit.com/r/rust/comments open the post
@@ -329,6 +331,8 @@ fn every_spelling_of_an_x_post_is_one_link() {
         "https://x.com/i/status/20",
         "x.com/i/status/020",
     );
+    let greatest = PostLink::parse("https://x.com/i/status/9223372036854775807").unwrap();
+    assert_eq!(greatest.native_id(), Some("9223372036854775807"));
 }
 
 #[test]
@@ -340,6 +344,7 @@ fn what_is_no_x_post_is_refused_by_name() {
         https://x.com/SomeBody/status/ open the post
         https://x.com/SomeBody/status/12a open the post
         https://x.com/SomeBody/status/17000000000000000000 open the post
+        https://x.com/SomeBody/status/9223372036854775808 open the post
         https://x.com/i/status/0 open the post
         https://x.com/SomeBody/status/12/likes open the post
         https://x.com/i/lists/123 open the post
@@ -392,7 +397,8 @@ fn what_is_no_tiktok_post_is_refused_by_name() {
         https://www.tiktok.com/@somebody profile
         https://www.tiktok.com/@somebody/live open the post
         https://www.tiktok.com/@somebody/video/12345678901234 open the post
-        https://www.tiktok.com/@somebody/video/123456789012345678901 open the post
+        https://www.tiktok.com/@somebody/video/12345678901234567890 open the post
+        https://www.tiktok.com/@somebody/video/9223372036854775808 open the post
         https://www.tiktok.com/@some%3Cbody/video/7301234567890123456 open the post
         https://vm.tiktok.com/ open the post
     ";

@@ -4,13 +4,13 @@
 //! `TikTok` opens a post under any handle, so the canonical URL has the placeholder `@_` in its
 //! place: it opens in a browser and is the same for every spelling.
 
-use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number};
+use super::{
+    Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number_of_63_bits,
+};
 use crate::model::PlatformKind;
 
 /// The fewest digits in the number of a post. Those of today have 19.
 const MIN_DIGITS: usize = 15;
-/// The most digits in the number of a post: it has 64 bits.
-const MAX_DIGITS: usize = 20;
 
 /// The first of September 2016, in seconds since 1970: `TikTok` did not exist before, so a number that would be older was
 /// given out in another way and holds no time.
@@ -55,7 +55,7 @@ pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
 /// The post with this number. `handle` may be empty or the placeholder `_`.
 fn post(handle: &str, id: &str) -> Result<PostLink, LinkRefusal> {
     let is_placeholder = matches!(handle, "" | "_");
-    let id = number(id, MAX_DIGITS).filter(|id| id.len() >= MIN_DIGITS);
+    let id = number_of_63_bits(id).filter(|id| id.len() >= MIN_DIGITS);
     match id {
         Some(id) if is_placeholder || is_handle(handle) => {
             let url = format!("https://www.tiktok.com/@_/video/{id}");
@@ -66,12 +66,12 @@ fn post(handle: &str, id: &str) -> Result<PostLink, LinkRefusal> {
     }
 }
 
-/// When the post with this number was made, in seconds since 1970: the upper 32 of its 64 bits.
+/// When the post with this number was made, in seconds since 1970: the number without its lower 32 bits.
 ///
 /// `None` for a text that is no post's number, and for a number that holds no time.
 pub(super) fn created_at(id: &str) -> Option<i64> {
-    let id: u64 = number(id, MAX_DIGITS)?.parse().ok()?;
-    let seconds = i64::try_from(id >> 32).ok()?;
+    let id: i64 = number_of_63_bits(id)?.parse().ok()?;
+    let seconds = id >> 32;
     (seconds >= FIRST_WITH_TIME_S).then_some(seconds)
 }
 

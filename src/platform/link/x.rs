@@ -4,18 +4,17 @@
 //! X opens a post under any handle, so the canonical URL has none. `t.co` shortens links to
 //! anywhere at all: only where it leads to a post of X does it name one.
 
-use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_token, number};
+use super::{
+    Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_token, number, number_of_63_bits,
+};
 use crate::model::PlatformKind;
-
-/// The most digits in the number of a post, as the API takes it.
-const MAX_DIGITS: usize = 19;
 
 /// The moment from which the numbers of posts count, in milliseconds since 1970.
 const EPOCH_MS: i64 = 1_288_834_974_657;
 
 /// Numbers below this were given out in sequence, before November 2010, and hold no time
 /// (oduwsdl/tweetedat, `TimestampEstimator.py`).
-const FIRST_WITH_TIME: u64 = 29_700_859_247;
+const FIRST_WITH_TIME: i64 = 29_700_859_247;
 
 const PROFILE: &str = "that of a profile: paste the link of one post";
 
@@ -73,7 +72,7 @@ fn is_user(text: &str) -> bool {
 }
 
 fn post(id: &str, user: Option<&str>) -> Result<PostLink, LinkRefusal> {
-    let id = number(id, MAX_DIGITS).ok_or_else(|| refuse(NO_POST))?;
+    let id = number_of_63_bits(id).ok_or_else(|| refuse(NO_POST))?;
     let url = format!("https://x.com/i/status/{id}");
     Ok(PostLink::post(PlatformKind::X, id, url).with_account(user))
 }
@@ -90,10 +89,6 @@ fn refuse(what: &'static str) -> LinkRefusal {
 /// `None` for a text that is no post's number, and for posts from before November 2010, whose
 /// numbers do not tell.
 pub fn created_at(id: &str) -> Option<i64> {
-    let id: u64 = number(id, MAX_DIGITS)?.parse().ok()?;
-    if id < FIRST_WITH_TIME {
-        return None;
-    }
-    let since_epoch = i64::try_from(id >> 22).ok()?;
-    Some(since_epoch + EPOCH_MS)
+    let id: i64 = number_of_63_bits(id)?.parse().ok()?;
+    (id >= FIRST_WITH_TIME).then(|| (id >> 22) + EPOCH_MS)
 }

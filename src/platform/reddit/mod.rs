@@ -178,10 +178,13 @@ impl Adapter for Reddit {
     }
 }
 
-/// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post.
+/// The id as Reddit writes it: base 36 in lower case, without the `t3_` of a post. It has 63 bits; a
+/// greater number names no post, and must not spoil the call for the others.
 fn id_of(native_id: &str) -> Option<String> {
     let id = native_id.trim().to_ascii_lowercase();
     let id = id.strip_prefix("t3_").unwrap_or(&id);
-    let valid = (1..=13).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric());
+    let valid = (1..=13).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric())
+        && i64::from_str_radix(id, 36).is_ok();
     valid.then(|| id.to_owned())
 }

@@ -51,8 +51,8 @@ const LIST_VIDEOS: &str = "list videos";
 /// What the scope `user.info.basic` permits.
 const TELL_WHOSE: &str = "tell whose it is";
 
-/// The most digits of a video's number: it has 64 bits.
-const MAX_DIGITS: usize = 20;
+/// The most digits of a video's number.
+const MAX_DIGITS: usize = 19;
 
 /// How long to wait where TikTok asks to wait and does not say how long: it counts the calls of the
 /// last minute.
@@ -145,11 +145,12 @@ enum Lack {
     Undecided,
 }
 
-/// The id that the API takes: a number.
+/// The id that the API takes: a number of 63 bits. A greater one names no video, and must not spoil the
+/// call for the others.
 pub(super) fn video_id(native_id: &str) -> Option<&str> {
     let id = native_id.trim();
-    let fits = (1..=MAX_DIGITS).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
-    fits.then_some(id)
+    let digits = (1..=MAX_DIGITS).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_digit());
+    (digits && id.parse::<i64>().is_ok()).then_some(id)
 }
 
 /// A post that there is no access to ask for.

@@ -41,7 +41,7 @@ const X: &str = "x.com www.x.com twitter.com mobile.twitter.com";
 
 fn form() -> impl Strategy<Value = Form> {
     prop_oneof![
-        ("[A-Za-z0-9_]{2,21}", "[1-9a-z][0-9a-z]{0,12}").prop_map(|(sub, id)| {
+        ("[A-Za-z0-9_]{2,21}", "[1-9a-z][0-9a-z]{0,11}").prop_map(|(sub, id)| {
             let canonical = format!("https://www.reddit.com/comments/{id}");
             Form::new(REDDIT, format!("r/{sub}/comments/{id}/a_slug"), canonical)
         }),
@@ -69,11 +69,11 @@ fn form() -> impl Strategy<Value = Form> {
             let canonical = format!("https://www.youtube.com/watch?v={id}");
             Form::new(YOUTUBE, "watch".to_owned(), canonical).asking(format!("v={id}"))
         }),
-        ("[a-z][a-z0-9_.]{1,23}", "[1-9][0-9]{18}").prop_map(|(user, id)| {
+        ("[a-z][a-z0-9_.]{1,23}", "[1-8][0-9]{18}").prop_map(|(user, id)| {
             let canonical = format!("https://www.tiktok.com/@_/video/{id}");
             Form::new(TIKTOK, format!("@{user}/video/{id}"), canonical)
         }),
-        ("[A-Za-z0-9_]{2,15}", "[1-9][0-9]{0,18}").prop_map(|(user, id)| {
+        ("[A-Za-z0-9_]{2,15}", "[1-8][0-9]{0,18}").prop_map(|(user, id)| {
             let canonical = format!("https://x.com/i/status/{id}");
             Form::new(X, format!("{user}/status/{id}"), canonical)
         }),

@@ -72,9 +72,11 @@ async fn videos_are_asked_for_in_twenties_and_answered_in_order() {
     let mut seen = reference(&nth(7));
     seen.seen_as_own = true;
     posts.push(seen);
+    // One more than fits 63 bits.
+    posts.push(reference("9223372036854775808"));
     let results = tiktok.fetch(&posts, None).await;
 
-    assert_eq!(results.len(), 48);
+    assert_eq!(results.len(), 49);
     for (result, n) in results.iter().zip((0..45).rev()) {
         match result.as_ref().unwrap() {
             Fetched::Gone { .. } => assert_eq!(n, 7),
@@ -84,6 +86,7 @@ async fn videos_are_asked_for_in_twenties_and_answered_in_order() {
     assert_eq!(results[45], results[39]);
     assert!(matches!(results[46], Err(PlatformError::Refused { .. })));
     assert!(is_gone(results[47].as_ref().unwrap()));
+    assert!(matches!(results[48], Err(PlatformError::Refused { .. })));
 
     let asked: Vec<Asked> = stub.asked().into_iter().filter(is_query).collect();
     let sizes: Vec<usize> = asked.iter().map(|asked| wanted(asked).len()).collect();
