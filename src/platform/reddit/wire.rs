@@ -282,8 +282,9 @@ fn published_at(post: &Value) -> Option<DateTime<Utc>> {
 /// Why a post that is still listed is gone all the same.
 fn gone(post: &Value) -> Option<String> {
     match text(post.get("removed_by_category")).as_deref() {
-        // Held back until a moderator looks at it, and often let through.
-        None | Some("automod_filtered") => {}
+        None => {}
+        // Held back until a moderator looks at it, and often let through. Until then it has the other signs of a removal.
+        Some("automod_filtered") => return None,
         Some("author" | "deleted") => return Some("The author deleted this post.".to_owned()),
         Some("moderator") => return Some("A moderator removed this post.".to_owned()),
         Some(category) => return Some(format!("Reddit removed this post ({category}).")),
