@@ -255,7 +255,7 @@ fn what_became_of_a_post_that_is_left_out_stands_in_the_answer() {
     let problems = [
         problem("2", "resource-not-found"),
         problem("3", "not-authorized-for-resource"),
-        problem("4", "resource-unavailable"),
+        problem("4", "internal-error"),
         author,
         old,
     ];
@@ -281,6 +281,33 @@ fn what_became_of_a_post_that_is_left_out_stands_in_the_answer() {
     }
     assert!(matches!(results["7"], Ok(Fetched::Gone { .. })));
     assert!(lookup.again.is_empty());
+}
+
+#[test]
+fn a_post_that_x_withholds_has_no_figures_and_is_no_failure() {
+    for (kind, words) in [
+        (
+            "not-authorized-for-resource",
+            "its account is protected or suspended: Words about [1].",
+        ),
+        (
+            "resource-unavailable",
+            "not available to this access: Words about [1].",
+        ),
+        (
+            "disallowed-resource",
+            "by its API, whose rules forbid it: Words about [1].",
+        ),
+    ] {
+        let told = lookup(&["1"], &body(&[], &[problem("1", kind)]));
+        let metrics = &found(&told.results["1"]).metrics;
+        for observed in [&metrics.views, &metrics.clicks] {
+            match observed {
+                Observed::Unavailable { reason } => assert!(reason.ends_with(words), "{reason}"),
+                other => panic!("{kind}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[test]

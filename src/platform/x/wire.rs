@@ -50,6 +50,22 @@ const NOT_FOUND: &str = "resource-not-found";
 /// The post is of an account that is protected or suspended.
 const NO_POST_ACCESS: &str = "not-authorized-for-resource";
 
+/// Problems by which X withholds a post that may well be there, with what each says of it (X's OpenAPI description).
+const WITHHELD: [(&str, &str); 3] = [
+    (
+        NO_POST_ACCESS,
+        "X does not show this post to this access; its account is protected or suspended",
+    ),
+    (
+        "resource-unavailable",
+        "X says that this post is not available to this access",
+    ),
+    (
+        "disallowed-resource",
+        "X does not tell of this post by its API, whose rules forbid it",
+    ),
+];
+
 /// A field of the post is not for whoever asks.
 const NO_FIELD_ACCESS: &str = "not-authorized-for-field";
 
@@ -312,8 +328,10 @@ fn left_out(id: &str, problems: &[Problem]) -> Result<Fetched, PlatformError> {
             raw: problem_evidence(id, problem),
         });
     }
-    if let Some(problem) = about(NO_POST_ACCESS) {
-        return Ok(withheld(id, problem));
+    for (kind, why) in WITHHELD {
+        if let Some(problem) = about(kind) {
+            return Ok(withheld(id, why, problem));
+        }
     }
     let other = problems
         .iter()
@@ -326,12 +344,9 @@ fn left_out(id: &str, problems: &[Problem]) -> Result<Fetched, PlatformError> {
     })
 }
 
-/// A post of an account that does not show it to this access; it may well be there.
-fn withheld(id: &str, problem: &Problem) -> Fetched {
-    let reason = format!(
-        "X does not show this post to this access; its account is protected or suspended: {}",
-        problem.said
-    );
+/// A post that X does not show to this access; it may well be there.
+fn withheld(id: &str, why: &str, problem: &Problem) -> Fetched {
+    let reason = format!("{why}: {}", problem.said);
     let metrics = Metrics {
         views: unavailable(&reason),
         clicks: unavailable(&reason),
