@@ -153,27 +153,19 @@ fn views_that_are_not_told_are_no_zero_and_a_zero_is_one() {
 
 #[test]
 fn no_views_beside_reactions_are_no_count() {
-    // The recorded answers show it of posts from before X counted, and of reposts since.
-    let old = "1278347468690915330";
-    for (id, field, count, words) in [
+    // The recorded answers show it of reposts.
+    for (field, count, words) in [
         (
-            old,
-            "retweet_count",
-            4321,
-            "0 views beside 4321 other reactions: it counts none of posts from before 15 December",
-        ),
-        (
-            ID,
             "like_count",
             1,
             "0 views beside 1 other reaction: it does not count those of this post",
         ),
-        (ID, "reply_count", 2, "beside 2 other reactions"),
-        (ID, "quote_count", 3, "beside 3 other reactions"),
-        (ID, "bookmark_count", 4, "beside 4 other reactions"),
+        ("reply_count", 2, "beside 2 other reactions"),
+        ("quote_count", 3, "beside 3 other reactions"),
+        ("bookmark_count", 4, "beside 4 other reactions"),
+        ("retweet_count", 4321, "beside 4321 other reactions"),
     ] {
-        let mut uncounted = post(id);
-        uncounted.as_object_mut().unwrap().remove("created_at");
+        let mut uncounted = post(ID);
         uncounted["public_metrics"] = json!({"impression_count": 0, field: count});
         match one(&uncounted).metrics.views {
             Observed::Unavailable { reason } => assert!(reason.contains(words), "{reason}"),
@@ -182,6 +174,32 @@ fn no_views_beside_reactions_are_no_count() {
         uncounted["public_metrics"]["impression_count"] = json!(1);
         assert_eq!(one(&uncounted).metrics.views.value(), Some(1), "{field}");
     }
+}
+
+#[test]
+fn no_views_of_a_post_from_before_x_counted_are_no_count_whatever_stands_beside_them() {
+    // The recorded answers show it.
+    let mut numbered = post("1278347468690915330");
+    numbered.as_object_mut().unwrap().remove("created_at");
+    let mut dated = post(ID);
+    dated["created_at"] = json!("2022-12-14T23:59:59.000Z");
+    for mut old in [numbered, dated.clone()] {
+        for beside in [None, Some(0), Some(4321)] {
+            old["public_metrics"] = json!({"impression_count": 0, "retweet_count": beside});
+            match one(&old).metrics.views {
+                Observed::Unavailable { reason } => {
+                    assert!(reason.contains("before 15 December 2022"), "{reason}");
+                    assert!(!reason.contains("reaction"), "{reason}");
+                }
+                other => panic!("{beside:?}: {other:?}"),
+            }
+        }
+        old["public_metrics"]["impression_count"] = json!(1);
+        assert_eq!(one(&old).metrics.views.value(), Some(1));
+    }
+    dated["created_at"] = json!("2022-12-15T00:00:00.000Z");
+    dated["public_metrics"] = json!({"impression_count": 0, "retweet_count": 0});
+    assert_eq!(one(&dated).metrics.views.value(), Some(0));
 }
 
 #[test]

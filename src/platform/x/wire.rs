@@ -36,10 +36,12 @@ const REACTIONS: [&str; 5] = [
 ];
 
 /// The 15th of December 2022, in seconds since 1970. X began to count the views of posts in this
-/// month, and shows 0 of those from before.
+/// month, and shows 0 of those from before, however often they were seen.
 const COUNTED_SINCE_S: i64 = 1_671_062_400;
 
 const NO_VIEWS: &str = "X does not tell how often this post was seen.";
+const NOT_YET_COUNTED: &str =
+    "X shows 0 views of this post: it counts none of posts from before 15 December 2022.";
 const NO_CLICKS: &str = "X tells how often a post's link was followed only to its owner, and only \
                          of posts up to 30 days old.";
 const NO_CONVERSIONS: &str = "X does not tell what a post sold.";
@@ -390,8 +392,8 @@ fn found(id: &str, post: &Value, users: &HashMap<String, &Value>) -> Fetched {
     })
 }
 
-/// How often a post was seen: what its owner is told, else what anybody is. A post that nobody saw is
-/// one to which nobody reacted, so a zero beside reactions is no count.
+/// How often a post was seen: what its owner is told, else what anybody is. A zero of a post from before
+/// X counted is no count. Nor is one beside reactions: nobody reacts to a post that nobody saw.
 fn views(
     public: Option<&Value>,
     private: Option<&Value>,
@@ -399,8 +401,10 @@ fn views(
 ) -> Observed {
     let owners = figure(private, VIEWS).map(|value| (value, EvidenceGrade::OwnerToken));
     let told = owners.or_else(|| Some((figure(public, VIEWS)?, EvidenceGrade::Public)));
+    let is_old = published_at.is_some_and(|at| at.timestamp() < COUNTED_SINCE_S);
     match (told, reactions(public)) {
-        (Some((0, _)), others) if others > 0 => uncounted(others, published_at),
+        (Some((0, _)), _) if is_old => unavailable(NOT_YET_COUNTED),
+        (Some((0, _)), others) if others > 0 => uncounted(others),
         (Some((value, grade)), _) => reported(value, X_VIEWS, grade),
         (None, _) => unavailable(NO_VIEWS),
     }
@@ -413,15 +417,11 @@ fn reactions(public: Option<&Value>) -> u64 {
         .fold(0, u64::saturating_add)
 }
 
-fn uncounted(others: u64, published_at: Option<DateTime<Utc>>) -> Observed {
+fn uncounted(others: u64) -> Observed {
     let beside = counted(others, "other reaction");
-    let is_old = published_at.is_some_and(|at| at.timestamp() < COUNTED_SINCE_S);
-    let why = if is_old {
-        "it counts none of posts from before 15 December 2022"
-    } else {
-        "it does not count those of this post"
-    };
-    unavailable(&format!("X shows 0 views beside {beside}: {why}."))
+    unavailable(&format!(
+        "X shows 0 views beside {beside}: it does not count those of this post."
+    ))
 }
 
 fn evidence(post: &Value) -> Value {
