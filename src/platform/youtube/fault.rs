@@ -108,7 +108,7 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
             .iter()
             .any(|reason| reason.starts_with(ABOUT_THE_KEY))
     };
-    if has(&SPENT) {
+    if has(&SPENT) || is_of_a_day(error) {
         // The calls of a day are the project's, whoever's token they are made with.
         PlatformError::rate_limited(until_reset(&answer.headers), &said)
             .with_limit(Limit::Application)
@@ -127,6 +127,17 @@ fn sorted(error: &Value, answer: &Answer, secrets: &[&str]) -> PlatformError {
             .and_then(|status| status_error(status, &answer.headers, &said))
             .unwrap_or_else(|| PlatformError::unreachable(&said))
     }
+}
+
+/// Whether an error is about a quota of a day. Newer ones give the reason of calls that come too fast for it, and
+/// tell which quota it is in the metadata of their details.
+fn is_of_a_day(error: &Value) -> bool {
+    let details = error.get("details").and_then(Value::as_array);
+    details.into_iter().flatten().any(|detail| {
+        let metadata = |pointer: &str| text(detail.pointer(pointer)).unwrap_or_default();
+        metadata("/metadata/quota_unit").starts_with("1/d")
+            || metadata("/metadata/quota_limit").contains("PerDay")
+    })
 }
 
 /// Whether an error says that nobody known has called.
@@ -364,6 +375,52 @@ mod tests {
         for headers in undated {
             let answered = fault(403, &error(403, "quotaExceeded"), headers);
             assert_eq!(answered.advice(), Advice::Snooze(None), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_quota_of_a_day_is_told_from_calls_that_come_too_fast_by_its_details() {
+        let day = Advice::Snooze(Some(Duration::from_mins(33)));
+        let seven = Advice::Snooze(Some(Duration::from_secs(7)));
+        for (metadata, expected, limit) in [
+            (
+                json!({"quota_limit": "defaultPerDayPerProject", "quota_unit": "1/d/{project}"}),
+                day,
+                Limit::Application,
+            ),
+            (json!({"quota_unit": "1/d"}), day, Limit::Application),
+            (
+                json!({"quota_limit": "QueriesPerDay"}),
+                day,
+                Limit::Application,
+            ),
+            (
+                json!({"quota_limit": "defaultPerMinutePerProject", "quota_unit": "1/min/{project}"}),
+                seven,
+                Limit::Credential,
+            ),
+            (json!({}), seven, Limit::Credential),
+        ] {
+            let words = "Quota exceeded for quota metric 'Queries' and limit 'Queries per day' of service \
+                         'youtube.googleapis.com' for consumer 'project_number:1'.";
+            let body = json!({"error": {
+                "code": 429,
+                "message": words,
+                "errors": [{"message": words, "domain": "global", "reason": "rateLimitExceeded"}],
+                "status": "RESOURCE_EXHAUSTED",
+                "details": [
+                    {"@type": "type.googleapis.com/google.rpc.Help"},
+                    {"@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                     "reason": "RATE_LIMIT_EXCEEDED", "domain": "googleapis.com", "metadata": metadata},
+                ],
+            }});
+            let headers = [
+                ("retry-after", "7"),
+                ("date", "Wed, 21 Oct 2015 07:28:00 GMT"),
+            ];
+            let answered = fault(429, &body.to_string(), &headers);
+            assert_eq!(answered.advice(), expected, "{body}");
+            assert_eq!(answered.limit(), Some(limit), "{body}");
         }
     }
 
