@@ -346,11 +346,10 @@ pub(super) fn given(text: Option<&str>) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// A configured secret; blank is not configured.
+/// A configured secret without the white space around it, such as the end of the line that a file brings along; blank is not
+/// configured.
 pub(super) fn given_secret(secret: Option<&Secret>) -> Option<Secret> {
-    secret
-        .filter(|secret| !secret.expose().trim().is_empty())
-        .cloned()
+    given(secret.map(Secret::expose)).map(Secret::new)
 }
 
 #[cfg(test)]
@@ -491,6 +490,21 @@ mod tests {
         let setup = Setup::of(&config);
         assert!(setup.has_client_secret && !setup.has_access_token && !setup.has_ad_access_token);
         assert_eq!(setup.api_version, None, "Reddit's API has none");
+    }
+
+    #[test]
+    fn a_secret_is_taken_without_the_white_space_around_it() {
+        for (configured, expected) in [
+            (Some("a token"), Some("a token")),
+            (Some(" token\r\n"), Some("token")),
+            (Some(" \n"), None),
+            (None, None),
+        ] {
+            let configured = configured.map(Secret::new);
+            let taken = given_secret(configured.as_ref());
+            let taken = taken.as_ref().map(Secret::expose);
+            assert_eq!(taken, expected);
+        }
     }
 
     #[test]

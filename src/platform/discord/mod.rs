@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use url::Url;
@@ -24,8 +25,9 @@ use url::Url;
 use super::config::literal;
 use super::error::{PlatformError, hide};
 use super::guard::Guard;
-use super::http::{Answer, Http, json as parse_json, status_error};
+use super::http::{Answer, Http, credential, json as parse_json, status_error};
 use super::lenient::text;
+use super::registry::given_secret;
 use crate::model::Secret;
 
 /// The version of the API that is spoken.
@@ -233,8 +235,8 @@ impl Discord {
         guild_id: Option<&str>,
     ) -> Result<Vec<String>, DiscordSetupError> {
         let id = self.config.application_id.as_deref();
-        let token = self.config.bot_token.as_ref();
-        let (Some(id), Some(token)) = (id, token) else {
+        let token = given_secret(self.config.bot_token.as_ref());
+        let (Some(id), Some(token)) = (id, token.as_ref()) else {
             let absent = [
                 ("COUNTERSIGN_DISCORD_APPLICATION_ID", id.is_none()),
                 ("COUNTERSIGN_DISCORD_BOT_TOKEN", token.is_none()),
@@ -254,7 +256,10 @@ impl Discord {
         let request = self
             .http
             .request(Method::PUT, self.address(&path))
-            .header("authorization", format!("Bot {}", token.expose()))
+            .header(
+                AUTHORIZATION,
+                credential(&format!("Bot {}", token.expose()))?,
+            )
             .json(commands);
         let answer = self.http.send(request).await?;
         check(&answer, token)?;

@@ -160,6 +160,35 @@ async fn commands_are_registered_by_the_bot_on_one_server_or_on_all() {
 }
 
 #[tokio::test]
+async fn the_bots_token_may_end_in_a_line_break_and_is_refused_where_no_header_can_hold_it() {
+    let stub = Stub::start(|_| Reply::new(200, "[]")).await;
+    let with = |token: &str| {
+        let config = DiscordConfig {
+            bot_token: Some(Secret::new(token)),
+            ..config(stub.url.clone())
+        };
+        Discord::new(&config).unwrap()
+    };
+    let error = with("a\ntoken").register(&json!([]), None).await;
+    assert!(
+        matches!(
+            &error,
+            Err(DiscordSetupError::Register(
+                PlatformError::Unauthorised { .. }
+            ))
+        ),
+        "{error:?}"
+    );
+    assert!(stub.asked().is_empty());
+    with("the-bot-token\n")
+        .register(&json!([]), None)
+        .await
+        .unwrap();
+    let token = "authorization: bot the-bot-token";
+    assert!(stub.asked()[0].head.lines().any(|line| line == token));
+}
+
+#[tokio::test]
 async fn what_registering_needs_is_named_and_a_refusal_hides_the_bots_token() {
     let nothing = Discord::new(&DiscordConfig {
         base_url: Url::parse("http://127.0.0.1:9").unwrap(),

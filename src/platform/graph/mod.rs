@@ -29,6 +29,7 @@ use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
 use super::http::{Answer, Http, bearer, json as parse_json};
 use super::lenient::{integer, text};
+use super::registry::given_secret;
 use crate::model::{PlatformKind, Secret};
 
 /// How many requests one batch may have.
@@ -66,10 +67,7 @@ impl fmt::Debug for Graph {
 impl Graph {
     /// The API at `config`'s base, asked with `token`.
     pub(super) fn new(http: Http, config: &PlatformConfig, token: Secret) -> Self {
-        let client_secret = config
-            .client_secret
-            .clone()
-            .filter(|secret| !secret.expose().is_empty());
+        let client_secret = given_secret(config.client_secret.as_ref());
         Self {
             http,
             base: config.base_url.clone(),
@@ -231,13 +229,7 @@ impl Graph {
         if let Some(proof) = proof {
             form.push(("appsecret_proof", proof.to_owned()));
         }
-        let url = under(&self.base, &self.version);
-        let request = self
-            .http
-            .post(url)
-            .bearer_auth(self.token.expose())
-            .form(&form);
-        let results = match self.http.send(request).await {
+        let results = match self.post(&form).await {
             Ok(answer) => parse_batch(&answer, paths.len()),
             Err(error) => vec![Err(Fault::from(error)); paths.len()],
         };
@@ -245,6 +237,13 @@ impl Graph {
             .into_iter()
             .map(|result| result.map_err(|fault| self.without_secrets(fault)))
             .collect()
+    }
+
+    async fn post(&self, form: &[(&str, String)]) -> Result<Answer, PlatformError> {
+        let bearer = bearer(&self.token)?;
+        let url = under(&self.base, &self.version);
+        let request = self.http.post(url).header(AUTHORIZATION, bearer).form(form);
+        self.http.send(request).await
     }
 
     /// Shows the server that whoever has the token also has the app's secret: the token under

@@ -497,11 +497,25 @@ async fn fifty_requests_share_a_call_and_the_token_is_in_no_address_or_error() {
 }
 
 #[tokio::test]
+async fn a_batch_with_a_token_that_no_header_can_hold_is_refused_without_a_call() {
+    let stub = Stub::start(|_| Reply::new(500, "")).await;
+    let config = stub.config(PlatformKind::Meta);
+    let http = Http::new(PlatformKind::Meta, &config).unwrap();
+    let graph = Graph::new(http, &config, Secret::new("a\ntoken"));
+    let results = graph.batch(&["1".to_owned(), "2".to_owned()]).await;
+    assert_eq!(results.len(), 2);
+    for result in results {
+        assert_eq!(result.unwrap_err().kind, FaultKind::Token);
+    }
+    assert!(stub.asked().is_empty());
+}
+
+#[tokio::test]
 async fn the_proof_of_the_secret_is_the_hmac_of_the_token() {
     let stub = Stub::start(|_| Reply::new(200, r#"{"id": "1"}"#)).await;
     let mut config = stub.config(PlatformKind::Meta);
-    // The second test vector of RFC 4231.
-    config.client_secret = Some(Secret::new("Jefe"));
+    // The second test vector of RFC 4231. The secret comes with the end of its line.
+    config.client_secret = Some(Secret::new("Jefe\n"));
     let http = Http::new(PlatformKind::Meta, &config).unwrap();
     let token = Secret::new("what do ya want for nothing?");
     let graph = Graph::new(http, &config, token);

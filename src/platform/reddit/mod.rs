@@ -18,17 +18,18 @@ mod tests;
 use std::collections::VecDeque;
 
 use async_trait::async_trait;
+use reqwest::header::AUTHORIZATION;
 
 use self::token::Tokens;
 use super::batch::Batch;
 use super::config::{PlatformConfig, under};
 use super::error::PlatformError;
-use super::http::Http;
+use super::http::{Http, bearer};
 use super::link::PostLink;
 use super::registry::{PlatformSetupError, given, given_secret};
 use super::resolve::find_post;
 use super::{Account, Adapter, Fetched, Owner, PostRef, Resolved};
-use crate::model::PlatformKind;
+use crate::model::{PlatformKind, Secret};
 
 /// How many posts one call may ask for.
 const BATCH: usize = 100;
@@ -72,11 +73,11 @@ impl Reddit {
         ids: &[String],
     ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
         let token = self.tokens.get(&self.http).await?;
-        match self.ask(ids, token.expose()).await {
+        match self.ask(ids, &token).await {
             Err(PlatformError::Unauthorised { .. }) => {
                 self.tokens.discard(&token).await;
                 let fresh = self.tokens.get(&self.http).await?;
-                let answer = self.ask(ids, fresh.expose()).await;
+                let answer = self.ask(ids, &fresh).await;
                 if matches!(answer, Err(PlatformError::Unauthorised { .. })) {
                     self.tokens.discard(&fresh).await;
                 }
@@ -126,17 +127,15 @@ impl Reddit {
     async fn ask(
         &self,
         ids: &[String],
-        token: &str,
+        token: &Secret,
     ) -> Result<Vec<Result<Fetched, PlatformError>>, PlatformError> {
         let names: Vec<String> = ids.iter().map(|id| format!("t3_{id}")).collect();
         let mut url = under(&self.config.base_url, "/api/info");
         // Without `raw_json` texts come with `&amp;` for `&`.
         url.set_query(Some(&format!("id={}&raw_json=1", names.join(","))));
-        let answer = self
-            .http
-            .send(self.http.get(url).bearer_auth(token))
-            .await?;
-        wire::parse_info(&answer, ids, &[token])
+        let request = self.http.get(url).header(AUTHORIZATION, bearer(token)?);
+        let answer = self.http.send(request).await?;
+        wire::parse_info(&answer, ids, &[token.expose()])
     }
 }
 

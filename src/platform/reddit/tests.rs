@@ -673,6 +673,24 @@ async fn a_refused_token_is_replaced_once() {
 }
 
 #[tokio::test]
+async fn a_token_that_no_header_can_hold_is_unauthorised_and_replaced_once() {
+    let stub = Stub::start(|asked| {
+        if asked.line.starts_with("POST") {
+            let body = json!({"access_token": "a\ntoken", "expires_in": 86400});
+            return Reply::new(200, body.to_string());
+        }
+        Reply::new(200, listing(&[post("a")]))
+    })
+    .await;
+    let results = adapter(&stub).fetch(&[reference("a")], None).await;
+    let matches = matches!(results[0], Err(PlatformError::Unauthorised { .. }));
+    assert!(matches, "{results:?}");
+    let asked = stub.asked();
+    assert_eq!(asked.len(), 2);
+    assert!(asked.iter().all(|asked| asked.line.starts_with("POST")));
+}
+
+#[tokio::test]
 async fn a_fresh_token_after_a_refused_one_answers_the_same_fetch() {
     let granted = std::sync::atomic::AtomicUsize::new(0);
     let stub = Stub::start(move |asked| {

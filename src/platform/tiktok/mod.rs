@@ -98,7 +98,7 @@ impl TikTok {
         let request = self
             .http
             .post(url)
-            .bearer_auth(access.token.expose())
+            .header(AUTHORIZATION, bearer(access.token)?)
             .json(&json!({"filters": {"video_ids": ids}}));
         let answer = self.http.send(request).await?;
         let whose = self.whose(&answer, access).await;

@@ -115,9 +115,8 @@ impl X {
             "ids={}&tweet.fields={fields}&expansions=author_id&user.fields=username",
             ids.join(",")
         )));
-        self.http
-            .send(self.http.get(url).bearer_auth(token.expose()))
-            .await
+        let request = self.http.get(url).header(AUTHORIZATION, bearer(token)?);
+        self.http.send(request).await
     }
 }
 

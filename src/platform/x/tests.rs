@@ -681,6 +681,35 @@ async fn an_owners_token_that_does_not_hold_is_not_replaced() {
 }
 
 #[tokio::test]
+async fn a_token_may_end_in_a_line_break_and_one_that_no_header_can_hold_is_unauthorised() {
+    let stub = Stub::start(|asked| {
+        let posts: Vec<Value> = ids(asked).iter().map(|id| post(id)).collect();
+        Reply::new(200, body(&posts, &[]))
+    })
+    .await;
+    let mut config = stub.config(PlatformKind::X);
+    config.access_token = Some(Secret::new("a\ntoken"));
+    let broken = X::new(&config).unwrap().unwrap();
+    let owner = Owner {
+        token: Secret::new("a\ntoken"),
+        account: Account::default(),
+    };
+    for owner in [None, Some(&owner)] {
+        let results = broken.fetch(&[reference(ID)], owner).await;
+        let matches = matches!(results[0], Err(PlatformError::Unauthorised { .. }));
+        assert!(matches, "{results:?}");
+    }
+    assert!(stub.asked().is_empty());
+
+    config.access_token = Some(Secret::new(" the-access-token\n"));
+    let adapter = X::new(&config).unwrap().unwrap();
+    let results = adapter.fetch(&[reference(ID)], None).await;
+    assert_eq!(found(&results[0]).metrics.views.value(), Some(9120));
+    let bearer = "authorization: bearer the-access-token";
+    assert!(stub.asked()[0].head.lines().any(|line| line == bearer));
+}
+
+#[tokio::test]
 async fn a_403_says_that_an_owners_token_lacks_a_permission() {
     for kind in ["client-forbidden", "unsupported-authentication"] {
         let body = fault("Problem", &format!("{PROBLEMS}/{kind}"));

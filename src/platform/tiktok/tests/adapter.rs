@@ -141,6 +141,30 @@ async fn an_owners_token_that_is_refused_is_not_replaced_by_another() {
 }
 
 #[tokio::test]
+async fn a_token_may_end_in_a_line_break_and_one_that_no_header_can_hold_is_unauthorised() {
+    let stub = Stub::start(|asked| all_but(asked, "")).await;
+    let mut config = stub.config(PlatformKind::TikTok);
+    config.access_token = Some(Secret::new("a\ntoken"));
+    let broken = TikTok::new(&config).unwrap().unwrap();
+    let owner = Owner {
+        token: Secret::new("a\ntoken"),
+        account: account(),
+    };
+    for owner in [None, Some(&owner)] {
+        let results = broken.fetch(&[reference(A)], owner).await;
+        let matches = matches!(results[0], Err(PlatformError::Unauthorised { .. }));
+        assert!(matches, "{results:?}");
+    }
+    assert!(stub.asked().is_empty());
+
+    config.access_token = Some(Secret::new(" the-access-token\n"));
+    let tiktok = TikTok::new(&config).unwrap().unwrap();
+    assert!(tiktok.fetch(&[reference(A)], None).await[0].is_ok());
+    let bearer = "authorization: bearer the-access-token";
+    assert!(stub.asked()[0].head.lines().any(|line| line == bearer));
+}
+
+#[tokio::test]
 async fn without_a_token_nothing_is_asked() {
     let stub = Stub::start(|asked| all_but(asked, "")).await;
     let mut config = stub.config(PlatformKind::TikTok);
