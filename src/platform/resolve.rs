@@ -247,7 +247,8 @@ fn as_public(target: &Url, web: Web<'_>) -> Url {
 }
 
 /// Whether an address is a page that a platform puts before others: to log in, to prove that one is
-/// no robot, to consent, to say one's age, or that it shows nothing in this region.
+/// no robot, to consent, to say one's age, or that it shows nothing in this region. A post is none,
+/// whatever its account is called.
 fn is_wall(target: &Url) -> bool {
     let Some(host) = target.host_str() else {
         return false;
@@ -268,7 +269,12 @@ fn is_wall(target: &Url) -> bool {
         [first, ..] => WALLS.contains(first) || first.starts_with("login."),
         [] => false,
     };
-    is_named_so && is_platforms(host)
+    is_named_so && is_platforms(host) && !is_post(target)
+}
+
+/// Whether an address names a post itself, and not another address that does.
+fn is_post(target: &Url) -> bool {
+    PostLink::parse(target.as_str()).is_ok_and(|link| link.target != LinkTarget::Redirect)
 }
 
 /// Whether a host is one of a platform's.
@@ -300,7 +306,11 @@ mod tests {
     use crate::platform::stub::{Reply, Stub};
 
     fn at(status: u16, location: Option<&str>) -> Result<Step, PlatformError> {
-        let mut config = PlatformConfig::defaults(PlatformKind::Reddit);
+        on(PlatformKind::Reddit, status, location)
+    }
+
+    fn on(kind: PlatformKind, status: u16, location: Option<&str>) -> Result<Step, PlatformError> {
+        let mut config = PlatformConfig::defaults(kind);
         config.web_url = Url::parse("http://127.0.0.1:9/reddit").unwrap();
         config.operator_set_hosts = true;
         let mut headers = HeaderMap::new();
@@ -314,7 +324,7 @@ mod tests {
             &asked,
             Web {
                 config: &config,
-                kind: PlatformKind::Reddit,
+                kind,
             },
         )
     }
@@ -415,6 +425,40 @@ mod tests {
                 }
                 Step::Done(followed) => panic!("{location}: {followed:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_post_of_an_account_that_is_called_as_such_a_page_is_a_post() {
+        for (kind, location, expected) in [
+            (PlatformKind::X, "https://x.com/challenge/status/123", "123"),
+            (
+                PlatformKind::X,
+                "https://twitter.com/login/status/123?s=20",
+                "123",
+            ),
+            (
+                PlatformKind::X,
+                "https://x.com/login?redirect_after_login=%2Fconsent%2Fstatus%2F123",
+                "123",
+            ),
+            (
+                PlatformKind::Instagram,
+                "https://www.instagram.com/checkpoint/p/CRyZpjhDO_k/?igsh=a",
+                "CRyZpjhDO_k",
+            ),
+        ] {
+            let found = id(on(kind, 301, Some(location)).unwrap());
+            assert_eq!(found.as_deref(), Some(expected), "{location}");
+        }
+        // What stands in the query of such a page is no post of its own.
+        for location in [
+            "https://x.com/login?v=123&id=123&status=123",
+            "https://x.com/challenge?back=%2Fchallenge%2Fstatus%2F123",
+        ] {
+            let error = on(PlatformKind::X, 301, Some(location)).unwrap_err();
+            let is_refused = matches!(error, PlatformError::Refused { .. });
+            assert!(is_refused, "{location}: {error}");
         }
     }
 
