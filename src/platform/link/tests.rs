@@ -362,6 +362,9 @@ fn every_spelling_of_a_tiktok_post_is_one_link() {
         https://www.tiktok.com/@/video/7301234567890123456
         https://www.tiktok.com/@_/video/7301234567890123456
         https://www.tiktok.com/video/7301234567890123456
+        https://m.tiktok.com/v/7301234567890123456.html?_d=secCg&share_app_name=musically
+        https://www.tiktok.com/embed/7301234567890123456
+        https://www.tiktok.com/embed/v2/7301234567890123456?lang=en-US
     ";
     let canonical = "https://www.tiktok.com/@_/video/7301234567890123456";
     assert_posts(
@@ -400,6 +403,11 @@ fn what_is_no_tiktok_post_is_refused_by_name() {
         https://www.tiktok.com/@somebody/video/12345678901234567890 open the post
         https://www.tiktok.com/@somebody/video/9223372036854775808 open the post
         https://www.tiktok.com/@some%3Cbody/video/7301234567890123456 open the post
+        https://m.tiktok.com/v/7301234567890123456 open the post
+        https://m.tiktok.com/v/12345678901234.html open the post
+        https://www.tiktok.com/embed/v2 open the post
+        https://www.tiktok.com/embed/@somebody open the post
+        https://www.tiktok.com/embed/v3/7301234567890123456 open the post
         https://vm.tiktok.com/ open the post
     ";
     assert_no_posts(PlatformKind::TikTok, table);

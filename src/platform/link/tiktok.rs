@@ -42,7 +42,11 @@ pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
         ["t", token] if is_token(token, MAX_TOKEN) => {
             Ok(redirect(format!("https://www.tiktok.com/t/{token}")))
         }
-        ["video" | "photo", id] => post("", id),
+        ["video" | "photo" | "embed", id] | ["embed", "v2", id] => post("", id),
+        ["v", page] => match page.strip_suffix(".html") {
+            Some(id) => post("", id),
+            None => Err(refuse(NO_POST)),
+        },
         [user, "video" | "photo", id] => match user.strip_prefix('@') {
             Some(handle) => post(handle, id),
             None => Err(refuse(NO_POST)),
