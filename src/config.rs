@@ -36,7 +36,8 @@ pub struct Config {
     /// `COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE`: `true` lets advertisers register any address for their alerts, by http and
     /// in private networks as well, also as one of Discord or Slack. For development only (default `false`).
     pub alert_channels_allow_private: bool,
-    /// `COUNTERSIGN_PLATFORM_<KIND>_…`: access to the platforms that are set up.
+    /// `COUNTERSIGN_PLATFORM_<KIND>_…`: what is set of platforms. Whether that is access to one is for its adapter to say, and
+    /// more may be set at run time.
     pub platforms: Vec<(PlatformKind, PlatformConfig)>,
     /// `COUNTERSIGN_DISCORD_…`: the application that members of Discord give commands to; none where not one of its
     /// variables is set.
@@ -192,7 +193,19 @@ fn platform(
         PlatformKind::Meta => (ad_account(lookup)?, text("AD_ACCESS_TOKEN")),
         _ => (None, None),
     };
-    if client_id.is_none() && access_token.is_none() && base_url.is_none() && ad_account.is_none() {
+    let api_version = text("API_VERSION");
+    // Also where they give no access by themselves: what is set at run time may complete them.
+    let texts = [
+        &client_id,
+        &client_secret,
+        &access_token,
+        &account_id,
+        &api_version,
+        &ad_account,
+        &ad_access_token,
+    ];
+    let has_texts = texts.into_iter().any(Option::is_some);
+    if !has_texts && base_url.is_none() && web_url.is_none() {
         return Ok(None);
     }
     let defaults = PlatformConfig::defaults(kind);
@@ -200,7 +213,7 @@ fn platform(
     Ok(Some(PlatformConfig {
         base_url: base_url.unwrap_or(defaults.base_url),
         web_url: web_url.unwrap_or(defaults.web_url),
-        api_version: text("API_VERSION").unwrap_or(defaults.api_version),
+        api_version: api_version.unwrap_or(defaults.api_version),
         client_id,
         client_secret: client_secret.map(Secret::new),
         access_token: access_token.map(Secret::new),
@@ -288,6 +301,7 @@ fn discord(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<DiscordConf
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::{Overrides, Platforms};
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, ConfigError> {
         Config::read(&|name| {
@@ -312,6 +326,75 @@ mod tests {
             !format!("{config:?}").contains("s3cret"),
             "secrets do not print"
         );
+    }
+
+    #[test]
+    fn each_variable_of_a_platform_is_read_where_it_stands_alone_and_none_of_them_is_access() {
+        for (name, value) in [
+            ("CLIENT_ID", "1"),
+            ("CLIENT_SECRET", "s3cret"),
+            ("ACCESS_TOKEN", "t0ken"),
+            ("ACCOUNT_ID", "100064000042001"),
+            ("API_VERSION", "v25.0"),
+            ("BASE_URL", "http://127.0.0.1:9/"),
+            ("WEB_URL", "http://127.0.0.1:9/"),
+            ("AD_ACCOUNT_ID", "act_7"),
+            ("AD_ACCESS_TOKEN", "ad-t0ken"),
+        ] {
+            let variable = format!("COUNTERSIGN_PLATFORM_META_{name}");
+            let config = read(&[(variable.as_str(), value)]).unwrap();
+            let [(PlatformKind::Meta, meta)] = config.platforms.as_slice() else {
+                panic!("{variable}: {:?}", config.platforms);
+            };
+            let texts = [
+                meta.client_id.as_deref(),
+                meta.client_secret.as_ref().map(Secret::expose),
+                meta.access_token.as_ref().map(Secret::expose),
+                meta.account_id.as_deref(),
+                Some(meta.api_version.as_str()),
+                Some(meta.base_url.as_str()),
+                Some(meta.web_url.as_str()),
+                meta.ad_account.as_deref(),
+                meta.ad_access_token.as_ref().map(Secret::expose),
+            ];
+            assert!(texts.contains(&Some(value)), "{variable}");
+            let platforms = Platforms::new(config.platforms).unwrap();
+            assert!(!platforms.available(PlatformKind::Meta), "{variable}");
+        }
+        assert!(read(&[]).unwrap().platforms.is_empty());
+    }
+
+    #[test]
+    fn what_is_set_at_run_time_completes_what_the_environment_says() {
+        let config = read(&[
+            (
+                "COUNTERSIGN_PLATFORM_INSTAGRAM_ACCOUNT_ID",
+                "17841406338772941",
+            ),
+            // Plain addresses need no certificates on the machine that runs the test.
+            (
+                "COUNTERSIGN_PLATFORM_INSTAGRAM_WEB_URL",
+                "http://127.0.0.1:9",
+            ),
+        ])
+        .unwrap();
+        let platforms = Platforms::new(config.platforms).unwrap();
+        assert!(!platforms.available(PlatformKind::Instagram));
+        let token = Overrides {
+            base_url: Some(Url::parse("http://127.0.0.1:9").unwrap()),
+            client_id: None,
+            client_secret: None,
+            access_token: Some(Secret::new("t0ken")),
+            account_id: None,
+            ad_account: None,
+            ad_access_token: None,
+            api_version: None,
+            enabled: true,
+        };
+        platforms
+            .configure(PlatformKind::Instagram, &token)
+            .unwrap();
+        assert!(platforms.available(PlatformKind::Instagram));
     }
 
     #[test]

@@ -42,6 +42,7 @@ use self::story::{Cast, Told};
 use crate::config::{self, Config};
 use crate::domain::account;
 use crate::model::{PlatformKind, Secret};
+use crate::platform::Platforms;
 use crate::server::{Process, listen};
 use crate::simulator::{Simulator, World};
 
@@ -143,7 +144,8 @@ pub async fn seed(options: SeedOptions) -> anyhow::Result<()> {
     let screen = Arc::new(Screen::new());
     let submissions = usize::try_from(options.submissions)?;
     let mut config = Config::from_env()?;
-    let is_set_up = |kind: &PlatformKind| config.platforms.iter().any(|(there, _)| there == kind);
+    let platforms = Platforms::new(config.platforms.iter().cloned())?;
+    let is_set_up = |kind: &PlatformKind| platforms.available(*kind);
     let plays = submissions > 0 && !PlatformKind::ALL.iter().all(is_set_up);
     // A simulator that others run has the posts of its default settings.
     let world = Arc::new(if plays {
@@ -370,7 +372,6 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::Platforms;
 
     #[test]
     fn a_server_on_every_address_is_reached_on_this_machines_own() {
