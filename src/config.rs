@@ -1,5 +1,7 @@
 //! Settings, read from the environment once at start. An unreadable value is an error that names its variable.
 
+use std::cell::RefCell;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -7,6 +9,9 @@ use url::Url;
 
 use crate::model::{PlatformKind, Secret, is_discord_id};
 use crate::platform::{DiscordConfig, PlatformConfig};
+
+/// The variable that says where to listen.
+const LISTEN: &str = "COUNTERSIGN_LISTEN";
 
 /// A variable of the environment that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -36,8 +41,8 @@ pub struct Config {
     /// `COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE`: `true` lets advertisers register any address for their alerts, by http and
     /// in private networks as well, also as one of Discord or Slack. For development only (default `false`).
     pub alert_channels_allow_private: bool,
-    /// `COUNTERSIGN_PLATFORM_<KIND>_…`: what is set of platforms. Whether that is access to one is for its adapter to say, and
-    /// more may be set at run time.
+    /// `COUNTERSIGN_PLATFORM_<KIND>_…`: what is set of platforms. Whether that is access to one is for its adapter to say,
+    /// and more may be set at run time.
     pub platforms: Vec<(PlatformKind, PlatformConfig)>,
     /// `COUNTERSIGN_DISCORD_…`: the application that members of Discord give commands to; none where not one of its
     /// variables is set.
@@ -66,11 +71,28 @@ impl Config {
     /// # Errors
     /// The first variable that cannot be used.
     pub fn from_env() -> Result<Self, ConfigError> {
-        Self::read(&|variable| {
-            std::env::var(variable)
-                .ok()
-                .filter(|value| !value.is_empty())
-        })
+        Self::read_system(&|variable| std::env::var_os(variable))
+    }
+
+    /// Reads settings from a lookup of what the system holds, which need not be text. What is empty is not set.
+    fn read_system(lookup: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, ConfigError> {
+        let unreadable = RefCell::new(None);
+        let config = Self::read(&|variable| match lookup(variable)?.into_string() {
+            Ok(value) => Some(value).filter(|value| !value.is_empty()),
+            Err(_) => {
+                unreadable
+                    .borrow_mut()
+                    .get_or_insert_with(|| variable.to_owned());
+                None
+            }
+        });
+        match unreadable.into_inner() {
+            Some(variable) => Err(ConfigError {
+                variable,
+                problem: "it is not UTF-8".to_owned(),
+            }),
+            None => config,
+        }
     }
 
     /// Reads settings from a lookup, which answers a variable's value.
@@ -97,13 +119,7 @@ impl Config {
                 2..=500,
             )?)
             .unwrap_or(20),
-            allowed_origins: lookup("COUNTERSIGN_ALLOWED_ORIGINS")
-                .map(|list| {
-                    list.split(',')
-                        .map(|origin| origin.trim().to_owned())
-                        .collect()
-                })
-                .unwrap_or_default(),
+            allowed_origins: allowed_origins(lookup)?,
             encryption_keys: lookup("COUNTERSIGN_ENCRYPTION_KEYS").map(Secret::new),
             alert_channels_allow_private: flag(lookup, "COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE")?,
             platforms: platforms(lookup)?,
@@ -117,15 +133,60 @@ impl Config {
 /// # Errors
 /// The variable is not an address and a port.
 pub fn listen_address(argument: Option<SocketAddr>) -> Result<SocketAddr, ConfigError> {
-    const VARIABLE: &str = "COUNTERSIGN_LISTEN";
-    match (argument, std::env::var(VARIABLE)) {
-        (Some(address), _) => Ok(address),
-        (None, Err(_)) => Ok(([127, 0, 0, 1], 8000).into()),
-        (None, Ok(text)) => text.parse().map_err(|_| ConfigError {
-            variable: VARIABLE.to_owned(),
-            problem: format!("{text:?} is not an address and a port, such as 127.0.0.1:8000"),
-        }),
-    }
+    argument.map_or_else(|| listen_at(std::env::var_os(LISTEN).as_deref()), Ok)
+}
+
+/// The address that is set, or the default.
+fn listen_at(set: Option<&OsStr>) -> Result<SocketAddr, ConfigError> {
+    let Some(value) = set else {
+        return Ok(([127, 0, 0, 1], 8000).into());
+    };
+    value
+        .to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| ConfigError {
+            variable: LISTEN.to_owned(),
+            problem: format!("{value:?} is not an address and a port, such as 127.0.0.1:8000"),
+        })
+}
+
+/// The origins of pages that may do what those of the server itself may.
+fn allowed_origins(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Vec<String>, ConfigError> {
+    const VARIABLE: &str = "COUNTERSIGN_ALLOWED_ORIGINS";
+    lookup(VARIABLE)
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|entry| !entry.is_empty())
+        .map(|entry| {
+            origin_of(entry).ok_or_else(|| ConfigError {
+                variable: VARIABLE.to_owned(),
+                problem: format!(
+                    "{entry:?} is not an origin, such as https://dashboard.example or http://localhost:3000"
+                ),
+            })
+        })
+        .collect()
+}
+
+/// An origin as browsers send it, without a port that is the scheme's own; none where the text is something else, such as an
+/// address with a path.
+fn origin_of(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let is_whole = matches!(url.path(), "" | "/")
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    let host = url
+        .host_str()
+        // A pattern is the host of no page.
+        .filter(|host| is_whole && !host.is_empty() && !host.contains('*'))?;
+    let port = url
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    Some(format!("{}://{host}{port}", url.scheme()))
 }
 
 /// The platforms that a lookup has variables for.
@@ -188,12 +249,26 @@ fn platform(
     let base_url = web_address(lookup, &variable("BASE_URL"))?;
     let web_url = web_address(lookup, &variable("WEB_URL"))?;
     let (client_id, client_secret) = (text("CLIENT_ID"), text("CLIENT_SECRET"));
-    let (access_token, account_id) = (text("ACCESS_TOKEN"), text("ACCOUNT_ID"));
+    let access_token = text("ACCESS_TOKEN");
+    let account_id = match kind {
+        PlatformKind::Instagram | PlatformKind::Meta => formed(
+            lookup,
+            variable("ACCOUNT_ID"),
+            PlatformConfig::account_of,
+            "it must be the number of the account, 1 to 30 digits",
+        )?,
+        _ => text("ACCOUNT_ID"),
+    };
     let (ad_account, ad_access_token) = match kind {
         PlatformKind::Meta => (ad_account(lookup)?, text("AD_ACCESS_TOKEN")),
         _ => (None, None),
     };
-    let api_version = text("API_VERSION");
+    let api_version = formed(
+        lookup,
+        variable("API_VERSION"),
+        PlatformConfig::api_version_of,
+        "it must be 1 to 50 letters, digits, dots, hyphens and underscores, such as v26.0",
+    )?;
     // Also where they give no access by themselves: what is set at run time may complete them.
     let texts = [
         &client_id,
@@ -222,6 +297,23 @@ fn platform(
         ad_access_token: ad_access_token.map(Secret::new),
         operator_set_hosts,
     }))
+}
+
+/// A value in the form that `form` gives it; none where the variable is not set. It is not shown where it has no such form:
+/// it may be a token, set under the wrong name.
+fn formed(
+    lookup: &dyn Fn(&str) -> Option<String>,
+    variable: String,
+    form: impl Fn(&str) -> Option<String>,
+    problem: &str,
+) -> Result<Option<String>, ConfigError> {
+    let Some(value) = lookup(&variable) else {
+        return Ok(None);
+    };
+    form(&value).map(Some).ok_or_else(|| ConfigError {
+        variable,
+        problem: problem.to_owned(),
+    })
 }
 
 /// The account that advertises on Meta; none where the variable is not set.
@@ -300,6 +392,8 @@ fn discord(lookup: &dyn Fn(&str) -> Option<String>) -> Result<Option<DiscordConf
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
     use crate::platform::{Overrides, Platforms};
 
@@ -435,12 +529,90 @@ mod tests {
         let variable = "COUNTERSIGN_ALERT_CHANNELS_ALLOW_PRIVATE";
         let error = read(&[(variable, "yes")]).unwrap_err();
         assert!(error.to_string().starts_with(variable), "{error}");
+        for (variable, value) in [
+            ("COUNTERSIGN_PLATFORM_META_ACCOUNT_ID", "s3cret-token"),
+            ("COUNTERSIGN_PLATFORM_INSTAGRAM_ACCOUNT_ID", "1784 1"),
+            ("COUNTERSIGN_PLATFORM_META_API_VERSION", "v26.0/s3cret"),
+            ("COUNTERSIGN_PLATFORM_X_API_VERSION", "2?"),
+        ] {
+            let error = read(&[(variable, value)]).unwrap_err().to_string();
+            assert!(error.starts_with(variable), "{error}");
+            assert!(!error.contains(value), "{error}");
+        }
         assert!(!read(&[]).unwrap().alert_channels_allow_private);
         assert!(
             read(&[(variable, "true")])
                 .unwrap()
                 .alert_channels_allow_private
         );
+    }
+
+    #[test]
+    fn origins_are_read_as_browsers_send_them_and_what_is_none_is_named() {
+        let variable = "COUNTERSIGN_ALLOWED_ORIGINS";
+        let list = " https://Dashboard.example/ ,https://a.example:443,http://localhost:3000,,capacitor://localhost,\
+                    http://[::1]:8080";
+        assert_eq!(
+            read(&[(variable, list)]).unwrap().allowed_origins,
+            [
+                "https://dashboard.example",
+                "https://a.example",
+                "http://localhost:3000",
+                "capacitor://localhost",
+                "http://[::1]:8080",
+            ]
+        );
+        assert!(read(&[]).unwrap().allowed_origins.is_empty());
+        for entry in [
+            "dashboard.example",
+            "localhost:3000",
+            "//dashboard.example",
+            "https://",
+            "https://dashboard.example/app",
+            "https://dashboard.example?a=b",
+            "https://dashboard.example#a",
+            "https://me:word@dashboard.example",
+            "https://*.example",
+            "file:///",
+            "null",
+            "*",
+        ] {
+            let list = format!("https://a.example,{entry}");
+            let error = read(&[(variable, &list)]).unwrap_err().to_string();
+            assert!(error.starts_with(variable), "{error}");
+            assert!(error.contains(entry), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_names_its_variable_and_an_empty_one_is_not_set() {
+        let system = |name: &'static str, bytes: &'static [u8]| {
+            Config::read_system(&move |variable| {
+                (variable == name).then(|| OsStr::from_bytes(bytes).to_owned())
+            })
+        };
+        for variable in [
+            "DATABASE_URL",
+            "COUNTERSIGN_PLATFORM_X_ACCESS_TOKEN",
+            "COUNTERSIGN_DISCORD_BOT_TOKEN",
+        ] {
+            let error = system(variable, b"a\xff").unwrap_err().to_string();
+            assert!(error.starts_with(variable), "{error}");
+            assert!(error.contains("UTF-8"), "{error}");
+        }
+        let config = system("DATABASE_URL", b"").unwrap();
+        assert!(config.database_url.is_none());
+        let config = system("DATABASE_URL", "postgresql:///\u{e9}".as_bytes()).unwrap();
+        let url = config.database_url.unwrap();
+        assert_eq!(url.expose(), "postgresql:///\u{e9}");
+
+        let at = |bytes: &[u8]| listen_at(Some(OsStr::from_bytes(bytes)));
+        assert_eq!(listen_at(None).unwrap().to_string(), "127.0.0.1:8000");
+        assert_eq!(at(b"[::]:80").unwrap().to_string(), "[::]:80");
+        for bytes in [&b""[..], b"8000", b"127.0.0.1:80\xff"] {
+            let error = at(bytes).unwrap_err().to_string();
+            assert!(error.starts_with(LISTEN), "{error}");
+        }
     }
 
     #[test]

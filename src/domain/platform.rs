@@ -83,15 +83,11 @@ impl UpdateConfig {
             }
         }
         self.check_accounts(kind, &mut checks);
-        if let Some(Some(version)) = &self.api_version {
-            let fits = (1..=50).contains(&version.len())
-                && version
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-            if !fits {
-                let message = "apiVersion must be 1 to 50 letters, digits, dots, hyphens and underscores, such as v26.0";
-                checks.refuse(RefusalCode::Invalid, "apiVersion", message);
-            }
+        if let Some(Some(version)) = &self.api_version
+            && PlatformConfig::api_version_of(version).is_none()
+        {
+            let message = "apiVersion must be 1 to 50 letters, digits, dots, hyphens and underscores, such as v26.0";
+            checks.refuse(RefusalCode::Invalid, "apiVersion", message);
         }
         if let Some(Some(limit)) = self.requests_per_minute
             && !(1..=1_000_000).contains(&limit)
@@ -126,7 +122,7 @@ impl UpdateConfig {
         let has_ad_account = only("adAccountId", ad_account.is_some(), &[PlatformKind::Meta]);
         let ad_token = matches!(self.ad_access_token, Some(Some(_)));
         only("adAccessToken", ad_token, &[PlatformKind::Meta]);
-        if has_account && account.is_some_and(|id| account_of(id).is_none()) {
+        if has_account && account.is_some_and(|id| PlatformConfig::account_of(id).is_none()) {
             let message = "accountId must be the number of the account, 1 to 30 digits";
             checks.refuse(RefusalCode::Invalid, "accountId", message);
         }
@@ -151,13 +147,13 @@ impl UpdateConfig {
             row.client_id = trimmed(client_id);
         }
         if let Some(id) = self.account_id {
-            row.account_id = id.as_deref().and_then(account_of);
+            row.account_id = id.as_deref().and_then(PlatformConfig::account_of);
         }
         if let Some(id) = self.ad_account_id {
             row.ad_account_id = id.as_deref().and_then(PlatformConfig::ad_account_of);
         }
-        if let Some(api_version) = self.api_version {
-            row.api_version = api_version;
+        if let Some(version) = self.api_version {
+            row.api_version = version.as_deref().and_then(PlatformConfig::api_version_of);
         }
         if let Some(limit) = self.requests_per_minute {
             row.requests_per_minute = limit
@@ -176,14 +172,6 @@ impl UpdateConfig {
         }
         Ok(())
     }
-}
-
-/// The number of an account, without white space around it; none where the text is none of 1 to 30 digits.
-fn account_of(text: &str) -> Option<String> {
-    let text = text.trim();
-    let is_number =
-        (1..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| text.to_owned())
 }
 
 /// Changes what is set of a platform, for every process within a second.

@@ -68,6 +68,25 @@ impl PlatformConfig {
         }
     }
 
+    /// The number of an account, without white space around it; none where the text is none of 1 to 30 digits.
+    pub fn account_of(text: &str) -> Option<String> {
+        let text = text.trim();
+        let is_number =
+            (1..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.to_owned())
+    }
+
+    /// A version of an API as it stands in a path, without white space around it; none where the text is none of 1 to 50
+    /// ASCII letters, digits, dots, hyphens and underscores.
+    pub fn api_version_of(text: &str) -> Option<String> {
+        let text = text.trim();
+        let is_version = (1..=50).contains(&text.len())
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        is_version.then(|| text.to_owned())
+    }
+
     /// The id of an ad account in the form that Meta takes, `act_` and its number, from that form or
     /// from the number alone; none where the text is neither. The number has 1 to 20 digits.
     pub fn ad_account_of(text: &str) -> Option<String> {
@@ -152,6 +171,39 @@ mod tests {
         let printed = format!("{config:?}");
         for secret in ["s3cret-text", "t0ken-text", "ad-t0ken"] {
             assert!(!printed.contains(secret), "{secret}");
+        }
+    }
+
+    #[test]
+    fn an_account_is_a_number_and_a_version_stands_in_a_path_as_it_is() {
+        let (longest, longer) = ("1".repeat(30), "1".repeat(31));
+        for text in [
+            "0",
+            "17841406338772941",
+            " 17841406338772941\n",
+            longest.as_str(),
+        ] {
+            let account = PlatformConfig::account_of(text);
+            assert_eq!(account.as_deref(), Some(text.trim()), "{text}");
+        }
+        for text in ["", " ", "-1", "1a", "1 2", "act_1", longer.as_str()] {
+            assert_eq!(PlatformConfig::account_of(text), None, "{text}");
+        }
+        let (longest, longer) = ("v".repeat(50), "v".repeat(51));
+        for text in ["2", "v26.0", "v26.0\n", "a-b_C", longest.as_str()] {
+            let version = PlatformConfig::api_version_of(text);
+            assert_eq!(version.as_deref(), Some(text.trim()), "{text}");
+        }
+        for text in [
+            "",
+            "\n",
+            "v 26",
+            "/v26.0",
+            "v2?",
+            "v\u{e9}",
+            longer.as_str(),
+        ] {
+            assert_eq!(PlatformConfig::api_version_of(text), None, "{text}");
         }
     }
 
