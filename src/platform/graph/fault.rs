@@ -170,7 +170,8 @@ fn sort(code: Option<i64>, subcode: Option<i64>, message: &str) -> FaultKind {
         return FaultKind::Temporary;
     };
     match code {
-        1 | 2 => FaultKind::Temporary,
+        // Instagram has two of its own: -1 of its server, -2 of what took it too long.
+        -2 | -1 | 1 | 2 => FaultKind::Temporary,
         // The last two stop the application and the account for a while, which says nothing of any
         // post.
         4 | 17 | 32 | 613 | 80_000..=80_999 | 341 | 368 => FaultKind::Throttled,

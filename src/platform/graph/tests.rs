@@ -32,6 +32,9 @@ fn error(code: i64, subcode: Option<i64>, message: &str) -> Value {
 #[test]
 fn an_error_is_sorted_by_its_code_whatever_the_status_is() {
     for (code, subcode, kind) in [
+        (-2, Some(2_207_003), FaultKind::Temporary),
+        (-1, Some(2_207_001), FaultKind::Temporary),
+        (-1, None, FaultKind::Temporary),
         (1, None, FaultKind::Temporary),
         (2, None, FaultKind::Temporary),
         (4, Some(1_504_022), FaultKind::Throttled),
