@@ -76,10 +76,10 @@ impl Fault {
             }
             kind => kind,
         };
-        let retry_after = if kind == FaultKind::Throttled {
-            retry_after(headers).or_else(|| time_to_regain_access(headers))
-        } else {
-            None
+        let retry_after = match kind {
+            FaultKind::Throttled => retry_after(headers).or_else(|| time_to_regain_access(headers)),
+            FaultKind::Temporary => retry_after(headers),
+            _ => None,
         };
         Some(Self {
             kind,

@@ -217,6 +217,34 @@ fn a_throttled_caller_waits_the_longest_time_that_any_entry_names() {
 }
 
 #[test]
+fn a_passing_error_says_how_long_to_wait_as_a_throttle_does_and_others_do_not() {
+    let mut headers = HeaderMap::new();
+    headers.insert("retry-after", HeaderValue::from_static("120"));
+    let wait = Some(Duration::from_mins(2));
+    let mut transient = error(2500, None, "x");
+    transient["error"]["is_transient"] = json!(true);
+    for (status, body, advice, expected) in [
+        (500, error(1, None, "x"), Advice::Retry, wait),
+        (503, error(2, None, "x"), Advice::Retry, wait),
+        (400, transient, Advice::Retry, wait),
+        (403, error(4, None, "x"), Advice::Snooze(wait), wait),
+        (400, error(190, None, "x"), Advice::GiveUp, None),
+    ] {
+        let fault = parse_answer(status, &headers, body.to_string().as_bytes()).unwrap_err();
+        let error = PlatformError::from(fault);
+        assert_eq!(error.advice(), advice, "{body}");
+        assert_eq!(error.retry_after(), expected, "{body}");
+    }
+    // The business use case's time is that of a throttle.
+    let usage = r#"{"1": [{"type": "pages", "estimated_time_to_regain_access": 3}]}"#;
+    let mut headers = HeaderMap::new();
+    headers.insert("x-business-use-case-usage", HeaderValue::from_static(usage));
+    let body = error(2, None, "x").to_string();
+    let fault = parse_answer(500, &headers, body.as_bytes()).unwrap_err();
+    assert_eq!(PlatformError::from(fault).retry_after(), None);
+}
+
+#[test]
 fn what_is_none_of_the_apis_answers_is_unreachable() {
     let none = HeaderMap::new();
     for (status, body) in [
