@@ -76,9 +76,13 @@ impl Fault {
             }
             kind => kind,
         };
+        let limit = limit_of(code);
         let retry_after = match kind {
-            FaultKind::Throttled => retry_after(headers).or_else(|| time_to_regain_access(headers)),
-            FaultKind::Temporary => retry_after(headers),
+            // The time is that of one account, which says nothing of when the application may ask again.
+            FaultKind::Throttled if limit == Limit::Credential => {
+                retry_after(headers).or_else(|| time_to_regain_access(headers))
+            }
+            FaultKind::Throttled | FaultKind::Temporary => retry_after(headers),
             _ => None,
         };
         Some(Self {
@@ -88,7 +92,7 @@ impl Fault {
             class,
             message,
             retry_after,
-            limit: limit_of(code),
+            limit,
         })
     }
 

@@ -184,7 +184,7 @@ fn an_error_that_calls_itself_transient_is_worth_another_try() {
 }
 
 #[test]
-fn a_throttled_caller_waits_the_longest_time_that_any_entry_names() {
+fn who_is_throttled_for_an_account_waits_the_longest_time_that_any_entry_names() {
     let usage = r#"{"1": [{"type": "instagram", "estimated_time_to_regain_access": 3}],
                     "1": [{"type": "pages", "estimated_time_to_regain_access": 1}], "2": []}"#
         .replace('\n', " ");
@@ -197,6 +197,12 @@ fn a_throttled_caller_waits_the_longest_time_that_any_entry_names() {
     let fault = parse_answer(400, &headers, body.as_bytes()).unwrap_err();
     let wait = Some(Duration::from_mins(3));
     assert_eq!(PlatformError::from(fault).advice(), Advice::Snooze(wait));
+    // The application's throttle is not over when that of one account is.
+    for code in [4, 341] {
+        let body = error(code, None, "Application request limit reached").to_string();
+        let fault = parse_answer(403, &headers, body.as_bytes()).unwrap_err();
+        assert_eq!(PlatformError::from(fault).advice(), Advice::Snooze(None));
+    }
 
     for unknown in [
         r#"{"1": [{"estimated_time_to_regain_access": 0}]}"#,
