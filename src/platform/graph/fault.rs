@@ -122,6 +122,12 @@ impl Fault {
         self
     }
 
+    /// The same error, which is about the token that it was asked with, whatever its code says.
+    pub(super) fn of_the_token(mut self) -> Self {
+        self.kind = FaultKind::Token;
+        self
+    }
+
     /// Takes credentials out of the message.
     pub(super) fn without(mut self, secrets: &[&str]) -> Self {
         self.message = hide(&self.message, secrets);

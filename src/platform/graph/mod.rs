@@ -147,7 +147,7 @@ impl Graph {
         let request = self.http.get(url).header(AUTHORIZATION, bearer);
         let answer = self.http.send(request).await?;
         parse_answer(answer.status, &answer.headers, &answer.body)
-            .map_err(|fault| self.without_secrets(fault))
+            .map_err(|fault| self.of_this_access(fault))
     }
 
     /// Asks for many things, fifty in a call where that is to be had. Each path is without the
@@ -235,7 +235,7 @@ impl Graph {
         };
         results
             .into_iter()
-            .map(|result| result.map_err(|fault| self.without_secrets(fault)))
+            .map(|result| result.map_err(|fault| self.of_this_access(fault)))
             .collect()
     }
 
@@ -282,6 +282,17 @@ impl Graph {
         };
         if let (Some(proofless), true) = (&self.proofless, has_answered) {
             proofless.remember(&self.token);
+        }
+    }
+
+    /// The error as it is about this access, without its secrets. Where the proof of this program's own token is refused,
+    /// the app's secret is a wrong one: that says nothing of what was asked for, and no other call would fare better.
+    fn of_this_access(&self, fault: Fault) -> Fault {
+        let fault = self.without_secrets(fault);
+        if self.proofless.is_none() && fault.is_about_proof() {
+            fault.of_the_token()
+        } else {
+            fault
         }
     }
 

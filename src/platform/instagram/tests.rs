@@ -644,3 +644,34 @@ async fn a_fault_that_would_befall_each_account_is_met_once_or_twice() {
     };
     assert_eq!(accounts_asked_for(every_second).await, 12);
 }
+
+#[tokio::test]
+async fn a_wrong_app_secret_is_about_this_programs_access_and_not_about_a_post() {
+    // Where the list is asked for, and where the insights of a media that was found before are.
+    for known in [false, true] {
+        let stub = Stub::start(|asked| {
+            let wrong = json!({"error": {
+                "code": 100, "message": "Invalid appsecret_proof provided in the API argument",
+            }})
+            .to_string();
+            let Some(batch) = asked.form("batch") else {
+                return Reply::new(400, wrong);
+            };
+            let requests: Vec<Value> = serde_json::from_str(&batch).unwrap();
+            let items = vec![json!({"code": 400, "body": wrong}); requests.len()];
+            Reply::new(200, Value::Array(items).to_string())
+        })
+        .await;
+        let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+            .unwrap()
+            .unwrap();
+        if known {
+            adapter.ids.remember(ALBUM, place("11"));
+        }
+        let posts = [reference(ALBUM, None), reference(PEACH, Some("friend"))];
+        for result in adapter.fetch(&posts, None).await {
+            let is_unauthorised = matches!(result, Err(PlatformError::Unauthorised { .. }));
+            assert!(is_unauthorised, "{known}: {result:?}");
+        }
+    }
+}

@@ -423,3 +423,32 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
         assert!(error.contains("give the link with both numbers"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_wrong_app_secret_is_about_this_programs_access_and_not_about_a_post() {
+    for as_a_whole in [true, false] {
+        let stub = Stub::start(move |asked| {
+            let wrong = error(
+                100,
+                None,
+                "Invalid appsecret_proof provided in the API argument",
+            );
+            if as_a_whole {
+                return Reply::new(400, wrong.to_string());
+            }
+            let requests: Vec<Value> = serde_json::from_str(&asked.form("batch").unwrap()).unwrap();
+            let items = vec![answered(400, &wrong); requests.len()];
+            Reply::new(200, Value::Array(items).to_string())
+        })
+        .await;
+        let adapter = Meta::new(&stub.config(PlatformKind::Meta))
+            .unwrap()
+            .unwrap();
+        let posts = [reference(&format!("{PAGE}_1")), reference("500_1")];
+        for result in adapter.fetch(&posts, None).await {
+            let is_unauthorised = matches!(result, Err(PlatformError::Unauthorised { .. }));
+            assert!(is_unauthorised, "{as_a_whole}: {result:?}");
+        }
+        assert_eq!(stub.asked().len(), 1);
+    }
+}

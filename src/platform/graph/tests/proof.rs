@@ -81,7 +81,9 @@ async fn this_programs_own_token_and_an_app_that_requires_a_proof_are_refused() 
     let config = stub.config(PlatformKind::Meta);
     let http = Http::new(PlatformKind::Meta, &config).unwrap();
     let own = Graph::new(http, &config, Secret::new("the-access-token"));
-    assert!(own.get("me", &[]).await.unwrap_err().is_about_proof());
+    let refused = own.get("me", &[]).await.unwrap_err();
+    assert!(refused.is_about_proof());
+    assert_eq!(refused.kind, FaultKind::Token);
     assert_eq!(proofs(&stub), [true]);
 
     let stub = Stub::start(|asked| {
@@ -95,7 +97,27 @@ async fn this_programs_own_token_and_an_app_that_requires_a_proof_are_refused() 
     let proofless = Arc::default();
     for _ in 0..2 {
         let strict = graph(&stub, "a-token", &proofless);
-        assert!(strict.get("me", &[]).await.unwrap_err().is_about_proof());
+        let refused = strict.get("me", &[]).await.unwrap_err();
+        assert!(refused.is_about_proof());
+        assert_eq!(refused.kind, FaultKind::Parameter);
     }
     assert_eq!(proofs(&stub), [true, false, true, false]);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_makes_this_programs_own_token_unauthorised_in_a_batch_too() {
+    for as_a_whole in [true, false] {
+        let stub = Stub::start(move |asked| of_another_app(asked, as_a_whole)).await;
+        let config = stub.config(PlatformKind::Meta);
+        let http = Http::new(PlatformKind::Meta, &config).unwrap();
+        let own = Graph::new(http, &config, Secret::new("the-access-token"));
+        let paths = ["1/insights".to_owned(), "2/insights".to_owned()];
+        for result in own.batch(&paths).await {
+            let error = PlatformError::from(result.unwrap_err());
+            let is_unauthorised =
+                matches!(error, PlatformError::Unauthorised { expired: false, .. });
+            assert!(is_unauthorised, "{as_a_whole}: {error:?}");
+        }
+        assert_eq!(proofs(&stub), [true]);
+    }
 }
