@@ -239,6 +239,7 @@ impl Graph {
             .collect()
     }
 
+    /// Sends a form to where batches go.
     async fn post(&self, form: &[(&str, String)]) -> Result<Answer, PlatformError> {
         let bearer = bearer(&self.token)?;
         let url = under(&self.base, &self.version);

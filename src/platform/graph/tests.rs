@@ -534,13 +534,14 @@ async fn fifty_requests_share_a_call_and_the_token_is_in_no_address_or_error() {
 }
 
 #[tokio::test]
-async fn a_batch_with_a_token_that_no_header_can_hold_is_refused_without_a_call() {
+async fn a_token_that_no_header_can_hold_is_refused_without_a_call() {
     let stub = Stub::start(|_| Reply::new(500, "")).await;
     let config = stub.config(PlatformKind::Meta);
     let http = Http::new(PlatformKind::Meta, &config).unwrap();
     let graph = Graph::new(http, &config, Secret::new("a\ntoken"));
-    let results = graph.batch(&["1".to_owned(), "2".to_owned()]).await;
-    assert_eq!(results.len(), 2);
+    let mut results = graph.batch(&["1".to_owned(), "2".to_owned()]).await;
+    results.push(graph.get("1", &[]).await);
+    assert_eq!(results.len(), 3);
     for result in results {
         assert_eq!(result.unwrap_err().kind, FaultKind::Token);
     }
