@@ -67,7 +67,8 @@ pub struct PostRef {
     /// as it is not.
     pub published_is_known: bool,
     /// Whether the platform showed this post among the public ones of `account_handle` before: then, and only then, it is
-    /// gone if it is not among them any more. Whoever has never been seen there may be another account's.
+    /// gone if it is not among them any more, as long as the handle is still that of `author_id`. What has never been seen
+    /// there may be another account's.
     pub seen_publicly: bool,
     /// The platform's id of the account that posted it, as it was last told.
     pub author_id: Option<String>,

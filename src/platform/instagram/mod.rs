@@ -12,7 +12,7 @@
 //!
 //! A post counts as gone only when the list that must have it does not: that of the account that was
 //! told its figures and is its author still, or that of the handle among whose public media it was
-//! seen. Everything else without a number is unavailable, also what a list has and the insights say
+//! seen, while that is its author's still. Everything else without a number is unavailable, also what a list has and the insights say
 //! does not exist: they say so of what may not be seen, too.
 
 mod identity;
@@ -179,8 +179,8 @@ impl Configured {
             let fetched = match (walk.found(code), &walked) {
                 (Some(media), _) => Ok(wire::public_media(handle, &media)),
                 (None, _) if walk.passed(code) => {
-                    let was_seen = known.was_seen(code, handle);
-                    Ok(wire::not_listed(handle, code, was_seen))
+                    let is_proof = known.is_publicly_of(code, handle, walk.listed_by());
+                    Ok(wire::not_listed(handle, code, is_proof))
                 }
                 (None, Err(unread)) => public_fault(handle, code, &unread.fault),
                 (None, Ok(())) => Err(undecided()),
@@ -274,10 +274,13 @@ impl Known {
         self.as_own.contains(code) && author.is_none_or(|author| author == account)
     }
 
-    /// Whether a post was seen among the public media of this handle.
-    fn was_seen(&self, code: &str, handle: &str) -> bool {
+    /// Whether a post must be among the public media of this handle, which this account has: it was seen there, and a handle
+    /// may be another account's since.
+    fn is_publicly_of(&self, code: &str, handle: &str, account: Option<&str>) -> bool {
+        let author = self.authors.get(code);
         self.publicly
             .contains(&(code.to_owned(), handle.to_owned()))
+            && author.is_none_or(|author| Some(author.as_str()) == account)
     }
 }
 

@@ -513,6 +513,30 @@ async fn a_post_is_gone_from_the_connected_account_only_where_that_is_its_author
 }
 
 #[tokio::test]
+async fn a_post_is_gone_from_a_handle_only_where_that_is_still_its_authors() {
+    let stub = Stub::start(instagram).await;
+    let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+        .unwrap()
+        .unwrap();
+    let seen = |author: Option<&str>| PostRef {
+        seen_publicly: true,
+        author_id: author.map(str::to_owned),
+        ..reference("CSgdWACBeKr", Some("friend"))
+    };
+    // The account of that handle is 2 now.
+    for (author, is_gone) in [(None, true), (Some("2"), true), (Some("1"), false)] {
+        let results = adapter.fetch(&[seen(author)], None).await;
+        match results[0].as_ref().unwrap() {
+            Fetched::Gone { .. } => assert!(is_gone, "{author:?}"),
+            Fetched::Found(sighting) => {
+                assert!(!is_gone, "{author:?}");
+                assert_eq!(sighting.author, None);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn without_access_of_its_own_only_owners_are_asked_for() {
     let stub = Stub::start(instagram).await;
     let adapter = Instagram::of_owners(&stub.config(PlatformKind::Instagram)).unwrap();

@@ -45,6 +45,8 @@ pub(super) struct Walk {
     unread_ms: Option<i64>,
     ended: bool,
     places: HashSet<Cursor>,
+    /// The id of the account whose public list it is.
+    listed_by: Option<String>,
 }
 
 /// What to do after a page.
@@ -68,6 +70,7 @@ impl Walk {
             unread_ms: None,
             ended: false,
             places: HashSet::new(),
+            listed_by: None,
         }
     }
 
@@ -84,6 +87,7 @@ impl Walk {
                 self.found.entry(code.to_owned()).or_insert(media);
             }
         }
+        self.listed_by = page.listed_by;
         self.ended = page.next.is_none();
         let Some(next) = page.next else {
             return Ok(Step::Done);
@@ -127,6 +131,11 @@ impl Walk {
     /// The media with this shortcode, if it has turned up.
     pub(super) fn found(&self, code: &str) -> Option<Media> {
         self.found.get(code).cloned()
+    }
+
+    /// The id of the account whose public list it is, as its last page said.
+    pub(super) fn listed_by(&self) -> Option<&str> {
+        self.listed_by.as_deref()
     }
 
     /// Whether the part of the list that was read must have had this shortcode, in a row that can be

@@ -67,6 +67,8 @@ pub(super) struct Page {
     pub(super) media: Vec<Media>,
     /// Where the next page begins; nothing at the end of the list.
     pub(super) next: Option<Cursor>,
+    /// The id of the account whose public list it is.
+    pub(super) listed_by: Option<String>,
 }
 
 /// Reads a page of the account's own media.
@@ -74,6 +76,7 @@ pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
     Ok(Page {
         media: media(paging::rows(page)?)?,
         next: paging::next(page)?,
+        listed_by: None,
     })
 }
 
@@ -84,9 +87,9 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
         .pointer("/business_discovery/media")
         .ok_or_else(|| PlatformError::unreachable("the answer has no list of public media"))?;
     let mut media = media(paging::rows(list)?)?;
-    let account = text(page.pointer("/business_discovery/id"));
+    let listed_by = text(page.pointer("/business_discovery/id"));
     for listed in &mut media {
-        listed.listed_by.clone_from(&account);
+        listed.listed_by.clone_from(&listed_by);
     }
     let after = text(list.pointer("/paging/cursors/after")).filter(|_| !media.is_empty());
     let next = match after {
@@ -98,7 +101,11 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
         }
         None => None,
     };
-    Ok(Page { media, next })
+    Ok(Page {
+        media,
+        next,
+        listed_by,
+    })
 }
 
 /// A cursor goes into an expression of fields, so it must not close a bracket there.
@@ -287,15 +294,15 @@ pub(super) fn not_linked(code: &str) -> Fetched {
     )
 }
 
-/// A post that is not among the public media of a handle. It is gone where it was seen there before;
-/// where it never was, whoever gave the handle may be wrong.
-pub(super) fn not_listed(handle: &str, code: &str, was_seen: bool) -> Fetched {
+/// A post that is not among the public media of a handle. It is gone where it was seen there before and the handle is still its
+/// author's; where it never was, whoever gave the handle may be wrong.
+pub(super) fn not_listed(handle: &str, code: &str, is_proof: bool) -> Fetched {
     let raw = json!({
         "business_discovery": {"username": handle},
         "shortcode": code,
         "listed": false,
     });
-    if was_seen {
+    if is_proof {
         return Fetched::Gone {
             reason: format!("This post is no longer among the media of @{handle}."),
             raw,
