@@ -302,7 +302,22 @@ fn public_lists_end_without_a_cursor_or_with_an_empty_page() {
     }
     let odd = json!({"data": rows, "paging": {"cursors": {"after": "a){id}"}}});
     assert!(wire::public_page(&list(odd)).is_err());
-    assert!(wire::public_page(&json!({"id": "1"})).is_err());
+    for unreadable in [
+        json!({"id": "1"}),
+        json!({"business_discovery": null, "id": "1"}),
+        list(json!({})),
+        list(json!(null)),
+    ] {
+        assert!(wire::public_page(&unreadable).is_err(), "{unreadable}");
+    }
+    let bare = json!({"business_discovery": {"id": "2"}, "id": "1"});
+    let none = wire::public_page(&bare).unwrap();
+    assert!(none.media.is_empty());
+    assert_eq!(
+        (none.next, none.listed_by.as_deref()),
+        (None, Some("2")),
+        "an account that has none"
+    );
 }
 
 #[test]

@@ -81,13 +81,21 @@ pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
 }
 
 /// Reads a page of another account's media. Such lists have cursors and no `next`: they end with an
-/// empty page or without a cursor.
+/// empty page or without a cursor. An account without media is shown without a list.
 pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
-    let list = page
-        .pointer("/business_discovery/media")
-        .ok_or_else(|| PlatformError::unreachable("the answer has no list of public media"))?;
+    let account = page
+        .get("business_discovery")
+        .filter(|account| account.is_object())
+        .ok_or_else(|| PlatformError::unreachable("the answer shows no account"))?;
+    let listed_by = text(account.get("id"));
+    let Some(list) = account.get("media") else {
+        return Ok(Page {
+            media: Vec::new(),
+            next: None,
+            listed_by,
+        });
+    };
     let mut media = media(paging::rows(list)?)?;
-    let listed_by = text(page.pointer("/business_discovery/id"));
     for listed in &mut media {
         listed.listed_by.clone_from(&listed_by);
     }
