@@ -31,8 +31,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::json;
 
-use self::own::Own;
-use self::walk::{MediaIds, Step, Walk, undecided};
+use self::own::{Own, Unfound};
+use self::walk::{MediaIds, Step, Walk};
 use self::wire::Page;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
@@ -183,7 +183,7 @@ impl Configured {
                     Ok(wire::not_listed(handle, code, is_proof))
                 }
                 (None, Err(unread)) => public_fault(handle, code, &unread.fault),
-                (None, Ok(())) => Err(undecided()),
+                (None, Ok(())) => Err(walk.undecided(code)),
             };
             results.insert(code.clone(), fetched);
         }
@@ -331,11 +331,13 @@ impl Instagram {
             Err(error) => return all(codes, &error),
         };
         let mut results = Results::new();
-        for (code, error) in own.fetch(codes, &mut results).await {
-            let result = match error {
-                Some(error) => Err(error),
-                None if known.as_own.contains(&code) => Ok(wire::no_longer_own("linked", &code)),
-                None => Ok(wire::not_linked(&code)),
+        for (code, unfound) in own.fetch(codes, &mut results).await {
+            let result = match unfound {
+                Unfound::Beyond(error) | Unfound::Failed(error) => Err(error),
+                Unfound::Absent if known.as_own.contains(&code) => {
+                    Ok(wire::no_longer_own("linked", &code))
+                }
+                Unfound::Absent => Ok(wire::not_linked(&code)),
             };
             results.insert(code, result);
         }
@@ -352,19 +354,19 @@ impl Instagram {
         let own = Own::configured(graph.clone(), account, &self.ids, &self.reading);
         let mut results = Results::new();
         let mut by_handle: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        for (code, error) in own.fetch(codes, &mut results).await {
-            match (error, known.handles.get(&code)) {
-                (Some(error), _) => {
+        for (code, unfound) in own.fetch(codes, &mut results).await {
+            match (unfound, known.handles.get(&code)) {
+                (Unfound::Failed(error), _) | (Unfound::Beyond(error), None) => {
                     results.insert(code, Err(error));
                 }
-                (None, _) if known.is_of(&code, account) => {
+                (Unfound::Absent, _) if known.is_of(&code, account) => {
                     let gone = wire::no_longer_own("connected", &code);
                     results.insert(code, Ok(gone));
                 }
-                (None, Some(handle)) => {
+                (Unfound::Absent | Unfound::Beyond(_), Some(handle)) => {
                     by_handle.entry(handle.clone()).or_default().insert(code);
                 }
-                (None, None) => {
+                (Unfound::Absent, None) => {
                     let fetched = Ok(wire::unavailable_media(
                         "This post is not among the media of the connected account: give the \
                          handle of the professional account that posted it for its public figures.",

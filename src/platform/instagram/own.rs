@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
-use super::walk::{MediaIds, Place, Step, Walk, undecided};
+use super::walk::{MediaIds, Place, Step, Walk};
 use super::wire::{self, Media, Page, bare};
 use super::{FIELDS, Results};
 use crate::platform::error::PlatformError;
@@ -21,6 +21,17 @@ use crate::platform::{Account, Fetched, Owner, Sighting};
 
 /// The node that stands for whoever has the token.
 pub(super) const ME: &str = "me";
+
+/// Why a post was not found in the account's list.
+#[derive(Debug)]
+pub(super) enum Unfound {
+    /// The list does not have it.
+    Absent,
+    /// The list does not go back to it, so that it may be the account's or another one's.
+    Beyond(PlatformError),
+    /// The list could not be read to where it had to be.
+    Failed(PlatformError),
+}
 
 /// A post of the account: its shortcode, its place in the list, and its row where the list was read
 /// just now.
@@ -84,12 +95,12 @@ impl<'a> Own<'a> {
     }
 
     /// Finds which of these shortcodes are the account's own, and asks insights for those. Returns
-    /// the rest, with the error for each that could not be looked for to the end.
+    /// the rest, with why each was not found.
     pub(super) async fn fetch(
         &self,
         mut wanted: BTreeSet<String>,
         results: &mut Results,
-    ) -> BTreeMap<String, Option<PlatformError>> {
+    ) -> BTreeMap<String, Unfound> {
         let mut own: Vec<Listed> = Vec::new();
         self.take_known(&mut wanted, &mut own);
         let mut rest = BTreeMap::new();
@@ -113,10 +124,17 @@ impl<'a> Own<'a> {
                         own.push((code, place, Some(media)));
                     }
                     None if walk.passed(&code) => {
-                        rest.insert(code, None);
+                        rest.insert(code, Unfound::Absent);
                     }
                     None => {
-                        rest.insert(code, Some(error.clone().unwrap_or_else(undecided)));
+                        let unfound = match error.clone() {
+                            Some(error) => Unfound::Failed(error),
+                            None if walk.ends_before(&code) => {
+                                Unfound::Beyond(walk.undecided(&code))
+                            }
+                            None => Unfound::Failed(walk.undecided(&code)),
+                        };
+                        rest.insert(code, unfound);
                     }
                 }
             }

@@ -4,6 +4,9 @@
 //! time, a post that has not turned up is not in it, and the rest of the list need not be read. A
 //! list whose times do not go down is read to its end instead.
 //!
+//! Instagram lists no more than an account's newest ten thousand media, so the end of such a list is not
+//! the account's: of older posts it says nothing.
+//!
 //! A row whose shortcode cannot be read may be any post that is not newer than the row. Of such a
 //! post the list says nothing, however far it was read.
 
@@ -23,7 +26,10 @@ const TOLERANCE_MS: i64 = 60_000;
 /// How many posts an account can pin. They may stand before newer ones.
 const MOST_PINNED: usize = 3;
 
-/// How many pages are read at most. Instagram lists no more than ten thousand media.
+/// How many media Instagram lists at most.
+const MOST_LISTED: usize = 10_000;
+
+/// How many pages are read at most. One has fifty media, or fewer where some are not shown.
 const MOST_PAGES: usize = 250;
 
 /// How many media ids are remembered.
@@ -147,7 +153,30 @@ impl Walk {
     /// Whether nothing that is still to come can have this shortcode.
     fn is_past(&self, code: &str) -> bool {
         let older = || Some(self.reached_ms? < created_after(code)? - TOLERANCE_MS);
-        self.ended || (!self.is_out_of_order && older().unwrap_or(false))
+        let is_whole = self.ended && self.rows < MOST_LISTED;
+        is_whole || (!self.is_out_of_order && older().unwrap_or(false))
+    }
+
+    /// The error of a post that was neither found nor [passed](Walk::passed) in a list that was read as
+    /// far as need be.
+    pub(super) fn undecided(&self, code: &str) -> PlatformError {
+        if self.ends_before(code) {
+            // It is the account that is so, and not a platform that fails: the next time it would be no other.
+            PlatformError::refused(
+                "Instagram lists the newest 10,000 media of an account, and this post is not among \
+                 them",
+            )
+        } else {
+            PlatformError::unreachable(
+                "a list of media has a post without a shortcode, which may be the one that was \
+                 looked for",
+            )
+        }
+    }
+
+    /// Whether the list came to its end before it was past the time of this shortcode, and the account may have older media.
+    pub(super) fn ends_before(&self, code: &str) -> bool {
+        self.ended && !self.is_past(code)
     }
 
     /// Whether a row whose shortcode cannot be read may have this one.
@@ -156,14 +185,6 @@ impl Walk {
             created_after(code).is_none_or(|created| newest >= created - TOLERANCE_MS)
         })
     }
-}
-
-/// The error of a post that was neither found nor [passed](Walk::passed) in a list that was read as
-/// far as need be.
-pub(super) fn undecided() -> PlatformError {
-    PlatformError::unreachable(
-        "a list of media has a post without a shortcode, which may be the one that was looked for",
-    )
 }
 
 /// What a list says of a post for good.

@@ -72,6 +72,35 @@ fn a_list_in_another_order_is_read_to_its_end() {
 }
 
 #[test]
+fn the_end_of_a_list_of_ten_thousand_is_not_that_of_the_account() {
+    for (rows_read, last, is_past) in [
+        (9_999, AUGUST, true),
+        (10_000, AUGUST, false),
+        (10_000, JULY, false),
+        (10_000, JUNE, true),
+    ] {
+        let mut times = vec![AUGUST; rows_read - 1];
+        times.push(last);
+        let mut walk = walk(&[ALBUM]);
+        let (first, second) = times.split_at(5_000);
+        let step = walk.take(page(&rows(first), Some("a"))).unwrap();
+        assert!(matches!(step, Step::Next(_)));
+        assert_eq!(
+            walk.take(page(&rows(second), None)).unwrap(),
+            Step::Done,
+            "there is no more to ask for"
+        );
+        assert_eq!(walk.passed(ALBUM), is_past, "{rows_read} {last}");
+        if !is_past {
+            assert!(walk.ends_before(ALBUM));
+            let error = walk.undecided(ALBUM);
+            assert_eq!(error.advice(), Advice::GiveUp, "the next time is no other");
+            assert!(error.to_string().contains("newest 10,000"), "{error}");
+        }
+    }
+}
+
+#[test]
 fn a_row_without_a_shortcode_may_be_any_post_that_is_not_newer() {
     for (time, may_be_it) in [
         (None, true),
@@ -127,4 +156,41 @@ async fn a_list_with_a_row_that_cannot_be_read_makes_no_post_gone() {
             Ok(fetched) => panic!("{is_public}: {fetched:?}"),
         }
     }
+}
+
+#[tokio::test]
+async fn what_an_accounts_list_does_not_go_back_to_is_looked_for_under_its_handle() {
+    // A hundred parts of a hundred media each, all of them newer than the post.
+    let stub = Stub::start(|asked| {
+        let fields = asked.query("fields").unwrap();
+        if fields.starts_with("business_discovery") {
+            let list = json!({"data": [row(12, PEACH, JUNE)]});
+            let body = json!({"business_discovery": {"media": list, "id": "2"}, "id": "1"});
+            return Reply::new(200, body.to_string());
+        }
+        let part: u32 = asked.query("after").map_or(0, |part| part.parse().unwrap());
+        let mut body = json!({"data": rows(&[AUGUST; 100])});
+        if part < 99 {
+            body["paging"] = json!({
+                "cursors": {"after": (part + 1).to_string()}, "next": "https://a.example/",
+            });
+        }
+        Reply::new(200, body.to_string())
+    })
+    .await;
+    let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+        .unwrap()
+        .unwrap();
+    let own = PostRef {
+        seen_as_own: true,
+        ..reference(ALBUM, None)
+    };
+    let posts = [own, reference(PEACH, Some("friend"))];
+    let results = adapter.fetch(&posts, None).await;
+    assert!(
+        matches!(results[0], Err(PlatformError::Refused { .. })),
+        "{results:?}"
+    );
+    let public = found(results[1].clone().unwrap());
+    assert_eq!(public.author.unwrap().id.as_deref(), Some("2"));
 }
