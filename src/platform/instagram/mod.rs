@@ -12,8 +12,8 @@
 //!
 //! A post counts as gone only when the list that must have it does not: that of the account that was
 //! told its figures and is its author still, or that of the handle among whose public media it was
-//! seen, while that is its author's still. Everything else without a number is unavailable, also what a list has and the insights say
-//! does not exist: they say so of what may not be seen, too.
+//! seen, while that is its author's still. Everything else without a number is unavailable, also what a
+//! list has and the insights say does not exist: they say so of what may not be seen, too.
 
 mod identity;
 mod own;

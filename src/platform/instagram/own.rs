@@ -4,9 +4,13 @@
 //! What is remembered of a linked account is kept under the account and its token, so that nobody
 //! is served what another's access found, whatever account they name. A new token of the same
 //! account costs one search.
+//!
+//! Where a media was is no proof that it is there. Its insights are, where they are told; where they are
+//! refused, the list is read in the same call, once for all such posts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 
@@ -15,7 +19,7 @@ use super::wire::{self, Media, Page, bare};
 use super::{FIELDS, Results};
 use crate::platform::error::PlatformError;
 use crate::platform::graph::paging::Cursor;
-use crate::platform::graph::{FaultKind, Graph};
+use crate::platform::graph::{Fault, FaultKind, Graph};
 use crate::platform::registry::given;
 use crate::platform::{Account, Fetched, Owner, Sighting};
 
@@ -36,6 +40,14 @@ pub(super) enum Unfound {
 /// A post of the account: its shortcode, its place in the list, and its row where the list was read
 /// just now.
 type Listed = (String, Place, Option<Media>);
+
+/// A post that was found in the list before, and whose insights are not told.
+struct Doubtful {
+    /// The media's id.
+    id: String,
+    /// What the insights said.
+    fault: Fault,
+}
 
 /// One account's own media.
 pub(super) struct Own<'a> {
@@ -103,12 +115,24 @@ impl<'a> Own<'a> {
     ) -> BTreeMap<String, Unfound> {
         let mut own: Vec<Listed> = Vec::new();
         self.take_known(&mut wanted, &mut own);
+        let mut rest = self.look_for(wanted, &mut own).await;
+        let doubtful = self.insights(own, results).await;
+        rest.extend(self.look_again(doubtful, results).await);
+        rest
+    }
+
+    /// Looks for these shortcodes in the list. Adds those that it has, and returns the rest.
+    async fn look_for(
+        &self,
+        mut wanted: BTreeSet<String>,
+        own: &mut Vec<Listed>,
+    ) -> BTreeMap<String, Unfound> {
         let mut rest = BTreeMap::new();
         let reading = match self.reading {
             Some(reading) if !wanted.is_empty() => {
                 let reading = reading.lock().await;
                 // Who waited finds that the others' media are known now, too.
-                self.take_known(&mut wanted, &mut own);
+                self.take_known(&mut wanted, own);
                 Some(reading)
             }
             _ => None,
@@ -140,7 +164,36 @@ impl<'a> Own<'a> {
             }
         }
         drop(reading);
-        self.insights(own, results).await;
+        rest
+    }
+
+    /// Looks in the list for posts that were found in it before and whose insights are not told now. That
+    /// they are not does not say whether the post is there: the list does. Returns those that it does not
+    /// have any more.
+    async fn look_again(
+        &self,
+        mut doubtful: BTreeMap<String, Doubtful>,
+        results: &mut Results,
+    ) -> BTreeMap<String, Unfound> {
+        let wanted = doubtful.keys().cloned().collect();
+        let mut listed = Vec::new();
+        let mut rest = self.look_for(wanted, &mut listed).await;
+        for (code, place, media) in listed {
+            if let Some(Doubtful { fault, .. }) = doubtful.remove(&code) {
+                let fetched = self.told(&code, &place, media.as_ref(), Err(fault));
+                results.insert(code, fetched);
+            }
+        }
+        for (code, Doubtful { id, fault }) in doubtful {
+            // Where the list is refused, too, there is what the insights said, and nothing that shows the post.
+            if let Some(Unfound::Beyond(error) | Unfound::Failed(error)) = rest.get(&code)
+                && matches!(error, PlatformError::Refused { .. })
+            {
+                let fetched = wire::own_media(&code, &id, None, Err(fault));
+                results.insert(code.clone(), fetched.or(Err(error.clone())));
+                rest.remove(&code);
+            }
+        }
         rest
     }
 
@@ -190,25 +243,49 @@ impl<'a> Own<'a> {
         wire::own_page(&page)
     }
 
-    /// Asks the insights of posts of this account.
-    async fn insights(&self, own: Vec<Listed>, results: &mut Results) {
+    /// Asks the insights of posts of this account. Returns those of which it is not known whether they are
+    /// in the list still.
+    async fn insights(
+        &self,
+        own: Vec<Listed>,
+        results: &mut Results,
+    ) -> BTreeMap<String, Doubtful> {
         let paths: Vec<String> = own
             .iter()
             .map(|(_, place, _)| format!("{}/insights?metric=views", place.id))
             .collect();
         let answers = self.graph.batch(&paths).await;
+        let mut doubtful = BTreeMap::new();
         for ((code, place, media), answer) in own.into_iter().zip(answers) {
-            if answer
-                .as_ref()
-                .is_err_and(|fault| fault.kind == FaultKind::Missing)
-            {
-                // Where the list was not read just now, it is read the next time, and decides.
-                self.ids.forget(&self.key(&code));
+            match answer {
+                Err(fault) if media.is_none() && is_about_the_media(&fault) => {
+                    self.ids.forget(&self.key(&code));
+                    doubtful.insert(
+                        code,
+                        Doubtful {
+                            id: place.id,
+                            fault,
+                        },
+                    );
+                }
+                answer => {
+                    let fetched = self.told(&code, &place, media.as_ref(), answer);
+                    results.insert(code, fetched);
+                }
             }
-            let fetched = wire::own_media(&code, &place.id, media.as_ref(), answer)
-                .map(|fetched| self.signed(fetched, &place));
-            results.insert(code, fetched);
         }
+        doubtful
+    }
+
+    /// What is told of a post that the list has.
+    fn told(
+        &self,
+        code: &str,
+        place: &Place,
+        media: Option<&Media>,
+        answer: Result<Value, Fault>,
+    ) -> Result<Fetched, PlatformError> {
+        wire::own_media(code, &place.id, media, answer).map(|fetched| self.signed(fetched, place))
     }
 
     /// The same with who posted it and when, which its place in this list says.
@@ -239,6 +316,14 @@ pub(super) fn named(owner: &Owner) -> Result<Option<String>, PlatformError> {
         )),
         id => Ok(id),
     }
+}
+
+/// Whether an error says something of the media, rather than that the call failed.
+fn is_about_the_media(fault: &Fault) -> bool {
+    matches!(
+        fault.kind,
+        FaultKind::Missing | FaultKind::Permission | FaultKind::BadMetric | FaultKind::Parameter
+    )
 }
 
 fn is_id(text: &str) -> bool {

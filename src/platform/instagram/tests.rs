@@ -1,5 +1,6 @@
 //! Reading Instagram's answers, and the adapter against a server that plays the Graph API.
 
+mod again;
 mod identify;
 mod owner;
 mod walk;
@@ -570,47 +571,6 @@ async fn without_access_of_its_own_only_owners_are_asked_for() {
     let results = adapter.fetch(&posts[..1], Some(&owner)).await;
     let views = found(results[0].clone().unwrap()).metrics.views;
     assert_eq!(views.value(), Some(9));
-}
-
-#[tokio::test]
-async fn insights_that_are_out_of_reach_make_a_post_gone_only_where_its_list_lacks_it() {
-    let start = |listed: bool| {
-        Stub::start(move |asked| {
-            if asked.line.starts_with("POST") {
-                let missing = json!({"error": {"code": 100, "error_subcode": 33, "message": "x"}});
-                let item = json!({"code": 400, "body": missing.to_string()});
-                return Reply::new(200, json!([item]).to_string());
-            }
-            let mut rows = vec![row(10, LATER, "2021-08-13T08:25:28+0000")];
-            if listed {
-                rows.push(row(11, ALBUM, "2021-07-26T10:45:20+0000"));
-            }
-            Reply::new(200, json!({ "data": rows }).to_string())
-        })
-    };
-    let post = [PostRef {
-        seen_as_own: true,
-        ..reference(ALBUM, None)
-    }];
-    for listed in [true, false] {
-        let stub = start(listed).await;
-        let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
-            .unwrap()
-            .unwrap();
-        // It was found before, and its insights are out of reach: its list was not read, so nothing is known.
-        adapter.ids.remember(ALBUM, place("11"));
-        let results = adapter.fetch(&post, None).await;
-        assert_eq!(results[0].as_ref().unwrap_err().advice(), Advice::Retry);
-        // The next time the list decides.
-        match &adapter.fetch(&post, None).await[0] {
-            Ok(Fetched::Found(sighting)) if listed => {
-                let views = sighting.metrics.views.availability();
-                assert_eq!(views, Availability::Unavailable);
-            }
-            Ok(Fetched::Gone { .. }) if !listed => {}
-            other => panic!("{listed}: {other:?}"),
-        }
-    }
 }
 
 #[tokio::test]

@@ -237,7 +237,7 @@ impl MediaIds {
         }
     }
 
-    /// Forgets a media id that is no longer there.
+    /// Forgets a place of which it is not known whether the list has it still.
     pub(super) fn forget(&self, code: &str) {
         self.lock().ids.remove(code);
     }

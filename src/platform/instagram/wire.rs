@@ -302,8 +302,8 @@ pub(super) fn not_linked(code: &str) -> Fetched {
     )
 }
 
-/// A post that is not among the public media of a handle. It is gone where it was seen there before and the handle is still its
-/// author's; where it never was, whoever gave the handle may be wrong.
+/// A post that is not among the public media of a handle. It is gone where it was seen there before and the
+/// handle is still its author's; where it never was, whoever gave the handle may be wrong.
 pub(super) fn not_listed(handle: &str, code: &str, is_proof: bool) -> Fetched {
     let raw = json!({
         "business_discovery": {"username": handle},
