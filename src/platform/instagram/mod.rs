@@ -106,7 +106,7 @@ impl Configured {
             .get(&self.account, &[("fields", fields.as_str())])
             .await
             .map_err(Unread::of_call)?;
-        wire::public_page(&page).map_err(Unread::of_list)
+        wire::public_page(&page, cursor).map_err(Unread::of_list)
     }
 
     async fn walk_public(&self, handle: &str, walk: &mut Walk) -> Result<(), Unread> {

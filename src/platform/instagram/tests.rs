@@ -251,7 +251,7 @@ fn a_media_that_its_list_has_is_there_whatever_its_insights_say() {
 
 fn public(row: &Value) -> Sighting {
     let page = json!({"business_discovery": {"media": {"data": [row]}, "id": "1"}, "id": "2"});
-    let media = wire::public_page(&page).unwrap().media.remove(0);
+    let media = public_page(&page).unwrap().media.remove(0);
     found(wire::public_media("somebody", &media))
 }
 
@@ -284,35 +284,45 @@ fn a_post_of_another_account_without_a_public_count_is_unavailable_and_not_zero(
     assert_eq!(sighting.context.as_deref(), Some("3 comments"));
 }
 
+/// The first page of a public list.
+fn public_page(page: &Value) -> Result<Page, PlatformError> {
+    wire::public_page(page, &Cursor::new())
+}
+
 #[test]
-fn public_lists_end_without_a_cursor_or_with_an_empty_page() {
+fn public_lists_end_where_no_cursor_leads_on() {
     let list = |media: Value| json!({"business_discovery": {"media": media, "id": "1"}});
     let rows = json!([row(1, ALBUM, "2021-07-26T10:45:20+0000")]);
     let after = json!({"cursors": {"after": "QVFI"}});
-    let more = wire::public_page(&list(json!({"data": rows, "paging": after}))).unwrap();
-    assert_eq!(
-        more.next,
-        Some(vec![("after".to_owned(), "QVFI".to_owned())])
-    );
+    let cursor = vec![("after".to_owned(), "QVFI".to_owned())];
+    // What is on a page may not be shown.
+    for rows in [&rows, &json!([])] {
+        let more = public_page(&list(json!({"data": rows, "paging": after}))).unwrap();
+        assert_eq!(more.next.as_ref(), Some(&cursor), "{rows}");
+    }
     for media in [
         json!({"data": rows}),
         json!({"data": rows, "paging": {"cursors": {"before": "x"}}}),
-        json!({"data": [], "paging": after}),
+        json!({"data": []}),
+        json!({"data": [], "paging": {"cursors": {"before": "x"}}}),
     ] {
-        assert_eq!(wire::public_page(&list(media)).unwrap().next, None);
+        assert_eq!(public_page(&list(media)).unwrap().next, None);
     }
+    let same = list(json!({"data": [], "paging": after}));
+    assert_eq!(wire::public_page(&same, &cursor).unwrap().next, None);
+
     let odd = json!({"data": rows, "paging": {"cursors": {"after": "a){id}"}}});
-    assert!(wire::public_page(&list(odd)).is_err());
+    assert!(public_page(&list(odd)).is_err());
     for unreadable in [
         json!({"id": "1"}),
         json!({"business_discovery": null, "id": "1"}),
         list(json!({})),
         list(json!(null)),
     ] {
-        assert!(wire::public_page(&unreadable).is_err(), "{unreadable}");
+        assert!(public_page(&unreadable).is_err(), "{unreadable}");
     }
     let bare = json!({"business_discovery": {"id": "2"}, "id": "1"});
-    let none = wire::public_page(&bare).unwrap();
+    let none = public_page(&bare).unwrap();
     assert!(none.media.is_empty());
     assert_eq!(
         (none.next, none.listed_by.as_deref()),
@@ -364,7 +374,7 @@ fn recorded_lists_are_read() {
         ),
     ] {
         let page = recorded(file).unwrap();
-        let page = wire::public_page(&serde_json::from_str(&page).unwrap()).unwrap();
+        let page = public_page(&serde_json::from_str(&page).unwrap()).unwrap();
         assert_eq!(page.media[0].code.as_deref(), Some(code));
         assert!(page.next.is_some());
         let sighting = found(wire::public_media("somebody", &page.media[0]));

@@ -80,9 +80,10 @@ pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
     })
 }
 
-/// Reads a page of another account's media. Such lists have cursors and no `next`: they end with an
-/// empty page or without a cursor. An account without media is shown without a list.
-pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
+/// Reads the page of another account's media that begins at `from`. Such lists have cursors and no `next`:
+/// they end without a cursor, or with an empty page whose cursor leads no further. Another empty page may be
+/// one whose media are not shown, with others behind it. An account without media is shown without a list.
+pub(super) fn public_page(page: &Value, from: &Cursor) -> Result<Page, PlatformError> {
     let account = page
         .get("business_discovery")
         .filter(|account| account.is_object())
@@ -99,9 +100,10 @@ pub(super) fn public_page(page: &Value) -> Result<Page, PlatformError> {
     for listed in &mut media {
         listed.listed_by.clone_from(&listed_by);
     }
-    let after = text(list.pointer("/paging/cursors/after")).filter(|_| !media.is_empty());
-    let next = match after {
-        Some(after) if is_cursor(&after) => Some(vec![("after".to_owned(), after)]),
+    let next = match text(list.pointer("/paging/cursors/after")) {
+        Some(after) if is_cursor(&after) => {
+            Some(vec![("after".to_owned(), after)]).filter(|next| !media.is_empty() || next != from)
+        }
         Some(_) => {
             return Err(PlatformError::unreachable(
                 "a cursor of public media is unreadable",

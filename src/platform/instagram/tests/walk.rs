@@ -194,3 +194,48 @@ async fn what_an_accounts_list_does_not_go_back_to_is_looked_for_under_its_handl
     let public = found(results[1].clone().unwrap());
     assert_eq!(public.author.unwrap().id.as_deref(), Some("2"));
 }
+
+#[tokio::test]
+async fn a_page_of_a_list_that_shows_nothing_is_not_its_end() {
+    for is_public in [false, true] {
+        let stub = Stub::start(move |asked| {
+            if asked.line.starts_with("POST") {
+                return Reply::new(200, "[null]");
+            }
+            let fields = asked.query("fields").unwrap();
+            if is_public && !fields.starts_with("business_discovery") {
+                return Reply::new(200, json!({"data": []}).to_string());
+            }
+            let is_second = fields.contains(".after(b)") || asked.query("after").is_some();
+            let list = if is_second {
+                json!({"data": [row(11, ALBUM, JULY)]})
+            } else {
+                json!({"data": [], "paging": {
+                    "cursors": {"after": "b"}, "next": "https://a.example/?after=b",
+                }})
+            };
+            let body = if is_public {
+                json!({"business_discovery": {"media": list, "id": "2"}, "id": "1"})
+            } else {
+                list
+            };
+            Reply::new(200, body.to_string())
+        })
+        .await;
+        let adapter = Instagram::new(&stub.config(PlatformKind::Instagram))
+            .unwrap()
+            .unwrap();
+        let post = PostRef {
+            seen_as_own: !is_public,
+            seen_publicly: is_public,
+            ..reference(ALBUM, Some("friend"))
+        };
+        let results = adapter.fetch(&[post], None).await;
+        match &results[0] {
+            Ok(Fetched::Found(sighting)) if is_public => assert!(sighting.author.is_some()),
+            // It was found, and its insights were asked for.
+            Err(error) if !is_public => assert!(error.to_string().contains("timed out")),
+            other => panic!("{is_public}: {other:?}"),
+        }
+    }
+}
