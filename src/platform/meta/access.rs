@@ -18,7 +18,10 @@ use super::BATCH;
 use super::wire::{self, CLICKS, PUBLISHED, VIEWS, page_of};
 use crate::platform::Fetched;
 use crate::platform::error::PlatformError;
-use crate::platform::graph::{Fault, FaultKind, Graph};
+use crate::platform::graph::{Fault, FaultKind, Graph, paging};
+
+/// How many parts of a list that show nothing are read at most.
+const MOST_EMPTY: usize = 20;
 
 /// What came of each post, by its id.
 pub(super) type Results = BTreeMap<String, Result<Fetched, PlatformError>>;
@@ -157,9 +160,35 @@ impl Access {
         let Some(list) = answers.next() else {
             return;
         };
+        let list = match list {
+            Ok(list) => self.until_shown(page_of(first), list).await,
+            refused @ Err(_) => refused,
+        };
         for ((id, fault), post) in own.into_iter().zip(answers) {
             results.insert(id.to_owned(), decided(id, &fault, post, &list));
         }
+    }
+
+    /// The first part of a page's list that shows a post, from this one on, or the last one. What is in a part may be
+    /// left out, so an empty one does not say that this token sees the page's posts as long as there is another.
+    async fn until_shown(&self, page: &str, mut list: Value) -> Result<Value, Fault> {
+        for _ in 0..MOST_EMPTY {
+            if !paging::rows(&list)?.is_empty() {
+                return Ok(list);
+            }
+            let Some(cursor) = paging::next(&list)? else {
+                return Ok(list);
+            };
+            let mut query = vec![("fields", "id"), ("limit", "100")];
+            query.extend(
+                cursor
+                    .iter()
+                    .map(|(name, value)| (name.as_str(), value.as_str())),
+            );
+            let path = format!("{page}/published_posts");
+            list = self.graph.get(&path, &query).await?;
+        }
+        Err(PlatformError::unreachable("a list of posts shows none and does not end").into())
     }
 }
 

@@ -5,7 +5,21 @@ use super::*;
 /// What comes of a post of the own page whose insights end in 100/33, where `post` is answered to
 /// asking for the post itself and `list` to asking for the posts of its page.
 async fn decided(post: Value, list: Value) -> Result<Fetched, PlatformError> {
+    decided_by(post, list, |cursor| panic!("{cursor}")).await
+}
+
+/// The same where `more` is answered to asking for the part of that list which begins at a cursor.
+async fn decided_by(
+    post: Value,
+    list: Value,
+    more: impl Fn(&str) -> Value + Send + Sync + 'static,
+) -> Result<Fetched, PlatformError> {
     let stub = Stub::start(move |asked| {
+        if let Some(cursor) = asked.query("after") {
+            let path = format!("GET /api/v26.0/{PAGE}/published_posts?");
+            assert!(asked.line.starts_with(&path), "{}", asked.line);
+            return Reply::new(200, more(&cursor).to_string());
+        }
         let requests: Vec<Value> = serde_json::from_str(&asked.form("batch").unwrap()).unwrap();
         let answer = |request: &Value| match request["relative_url"].as_str().unwrap() {
             address if address.contains("/insights?") => unseen(),
@@ -71,4 +85,45 @@ async fn a_post_is_gone_only_where_it_cannot_be_read_and_the_list_of_its_page_ca
     ] {
         assert_eq!(decided(post, list).await.unwrap_err().advice(), advice);
     }
+}
+
+#[tokio::test]
+async fn a_part_of_the_list_that_shows_nothing_proves_nothing_while_there_is_another() {
+    let part = |rows: &Value, after: Option<&str>| {
+        let mut part = json!({ "data": rows });
+        if let Some(after) = after {
+            part["paging"] = json!({"cursors": {"after": after}, "next": "https://a.example/"});
+        }
+        part
+    };
+    let none = json!([]);
+    let other = json!([{"id": format!("{PAGE}_4")}]);
+    let wanted = json!([{"id": format!("{PAGE}_3")}]);
+    let first = || answered(200, &part(&none, Some("b")));
+    for (second, third, is_gone) in [
+        (part(&other, Some("c")), None, true),
+        (part(&none, None), None, true),
+        (part(&none, Some("c")), Some(part(&other, None)), true),
+        (part(&wanted, Some("c")), None, false),
+        (part(&none, Some("c")), Some(part(&wanted, None)), false),
+    ] {
+        let more = move |cursor: &str| match (cursor, &third) {
+            ("b", _) => second.clone(),
+            ("c", Some(third)) => third.clone(),
+            _ => panic!("{cursor}"),
+        };
+        let fetched = decided_by(unseen(), first(), more).await.unwrap();
+        assert_eq!(matches!(fetched, Fetched::Gone { .. }), is_gone);
+    }
+    for more in [
+        part(&none, Some("b")),
+        error(4, None, "Application request limit reached"),
+    ] {
+        let undecided = decided_by(unseen(), first(), move |_| more.clone()).await;
+        assert_ne!(undecided.unwrap_err().advice(), Advice::GiveUp);
+    }
+    // Those may not be seen by this token.
+    let forbidden = error(10, None, "(#10) Requires pages_read_engagement");
+    let withheld = decided_by(unseen(), first(), move |_| forbidden.clone()).await;
+    assert!(found(&withheld.unwrap()).lacks_permission);
 }
