@@ -82,8 +82,8 @@ fn instagram(world: &World, token: &str) -> (Value, Value) {
 }
 
 fn meta(world: &World, token: &str) -> (Value, Value) {
-    let me = told(world, "/meta/v26.0/me?fields=id,name", token);
-    assert_eq!(keys(&me), set(["id", "name"]));
+    let me = told(world, "/meta/v26.0/me?fields=id,name,category", token);
+    assert_eq!(keys(&me), set(["category", "id", "name"]));
     (me["id"].clone(), Value::Null)
 }
 
@@ -216,6 +216,18 @@ fn an_account_of_instagram_is_shown_to_its_own_token_only() {
         assert_eq!((refused.status, error_code(&refused)), (400, json!(100)));
         assert_eq!(parsed(&refused)["error"]["error_subcode"], 33);
     }
+}
+
+#[test]
+fn a_person_has_a_name_and_no_category() {
+    let open = World::new(7);
+    let me = told(&open, "/meta/v26.0/me?fields=id,name", "person-1");
+    assert_eq!(keys(&me), set(["id", "name"]));
+    let refused = get(&open, "/meta/v26.0/me?fields=id,name,category", "person-1");
+    assert_eq!((refused.status, error_code(&refused)), (400, json!(100)));
+    let closed = World::new(7).with_credentials_required();
+    let refused = get(&closed, "/meta/v26.0/me?fields=id,name", "person-1");
+    assert_eq!(error_code(&refused), json!(190));
 }
 
 #[test]

@@ -136,7 +136,7 @@ impl Fault {
 
     /// Whether it refuses the proof that a call comes from the token's app, which has the code of any
     /// bad parameter.
-    pub(super) fn is_about_proof(&self) -> bool {
+    pub(in crate::platform) fn is_about_proof(&self) -> bool {
         self.code == Some(100)
             && self
                 .message

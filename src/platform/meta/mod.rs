@@ -32,7 +32,7 @@ use self::wire::Listed;
 use super::config::PlatformConfig;
 use super::error::PlatformError;
 use super::graph::paging::{self, Cursor};
-use super::graph::{Graph, Proofless};
+use super::graph::{FaultKind, Graph, Proofless};
 use super::http::Http;
 use super::link::{LinkTarget, PostLink};
 use super::registry::{PlatformSetupError, given, given_secret};
@@ -45,6 +45,10 @@ const BATCH: usize = 50;
 
 /// How many pages of a page's posts are read at most in search of a link.
 const MOST_PAGES: usize = 100;
+
+/// What is said of a token that is not of a page.
+const NO_PAGE: &str = "it is not a page's token: give the access token of the page itself, not that of \
+                       a person who manages it";
 
 /// The adapter of Facebook pages.
 #[derive(Debug)]
@@ -251,11 +255,18 @@ impl Adapter for Meta {
     }
 
     /// The page is whoever the token says it is: any page can be read by its id with a token of
-    /// another, so what answers under the id that the affiliate named would prove nothing.
+    /// another, so what answers under the id that the affiliate named would prove nothing. A person has
+    /// an id and a name as well, but no category.
     async fn identify(&self, owner: &Owner) -> Result<Account, PlatformError> {
         let graph = self.graph_of(owner);
-        let me = graph.get("me", &[("fields", "id,name")]).await?;
-        wire::page(&me)
+        let me = graph.get("me", &[("fields", "id,name,category")]).await;
+        match me {
+            Ok(me) => wire::page(&me),
+            Err(fault) if fault.kind == FaultKind::Parameter && !fault.is_about_proof() => {
+                Err(PlatformError::refused(NO_PAGE))
+            }
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     async fn resolve(

@@ -29,7 +29,8 @@ async fn the_page_is_the_tokens_whatever_page_the_affiliate_names() {
     for claimed in [None, Some("500"), Some("600")] {
         let stub = Stub::start(|asked| match asked.line.split_once('?') {
             Some(("GET /api/v26.0/me", _)) => {
-                Reply::new(200, json!({"id": "500", "name": "A Page"}).to_string())
+                let page = json!({"id": "500", "name": "A Page", "category": "Shopping & retail"});
+                Reply::new(200, page.to_string())
             }
             _ => panic!("{}", asked.line),
         })
@@ -39,7 +40,8 @@ async fn the_page_is_the_tokens_whatever_page_the_affiliate_names() {
 
         let asked = stub.asked();
         assert_eq!(asked.len(), 1);
-        assert_eq!(asked[0].query("fields").as_deref(), Some("id,name"));
+        let fields = asked[0].query("fields");
+        assert_eq!(fields.as_deref(), Some("id,name,category"));
         assert!(asked[0].query("appsecret_proof").is_some());
         assert!(!asked[0].line.contains("page-token"));
         let bearer = "authorization: bearer page-token";
@@ -67,6 +69,20 @@ async fn a_token_that_does_not_hold_is_told_from_one_without_the_permission() {
         let refusal = refused(status, body.to_owned()).await;
         assert_eq!(refusal.advice(), Advice::Retry, "{refusal}");
     }
+}
+
+#[tokio::test]
+async fn a_token_of_a_person_is_of_no_page() {
+    let person = "(#100) Tried accessing nonexisting field (category) on node type (User)";
+    let refusal = refused(400, error(100, None, person).to_string()).await;
+    let is_refused = matches!(refusal, PlatformError::Refused { .. });
+    assert!(is_refused, "{refusal}");
+    let said = refusal.detail();
+    assert!(said.contains("give the access token of the page"), "{said}");
+    // An app that requires a proof says nothing of whose token it is.
+    let proof = "API calls from the server require an appsecret_proof argument";
+    let refusal = refused(400, error(100, None, proof).to_string()).await;
+    assert!(refusal.detail().contains(proof), "{refusal}");
 }
 
 #[tokio::test]
