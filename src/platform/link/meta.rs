@@ -2,8 +2,10 @@
 //!
 //! The Graph API takes `{page}_{post}`, both in digits. Where a link has both numbers, that is the
 //! id. Where it has the page's name, no page, or an opaque `pfbid…` instead of the post's number,
-//! the link is a permalink: the post is found among those of the affiliate's page. Posts in groups
-//! are refused, as there is no page whose insights could tell anything.
+//! the link is a permalink: the post is found among those of the affiliate's page. So is that of a
+//! photo, whose number is another one than its post's, but for a photo of a post with several: these
+//! are the set `pcb.{post}`. Posts in groups are refused, as there is no page whose insights could tell
+//! anything.
 
 use super::{Address, LinkRefusal, MAX_TOKEN, NO_POST, PostLink, is_handle, is_token, number};
 use crate::model::PlatformKind;
@@ -67,8 +69,9 @@ pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
         ["watch" | "video.php"] | ["watch", "live"] => video(address),
         ["photo" | "photo.php"] => photo(address),
         ["reel", id] => digits(id).map(|id| permalink(&format!("reel/{id}"))),
+        [page, "photos", set, id] => in_set(page, set, id),
         [page, kind @ ("posts" | "videos" | "photos"), id]
-        | [page, kind @ ("posts" | "videos" | "photos"), _, id] => on_page(page, kind, id),
+        | [page, kind @ ("posts" | "videos"), _, id] => on_page(page, kind, id),
         [page] if page_name(page).is_some() => return Err(refuse(PAGE)),
         _ => None,
     };
@@ -76,13 +79,28 @@ pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
 }
 
 /// `/{page}/posts/[slug/]{id}`, and the same of videos and photos. What stands between is a title
-/// or an album, and the id does without it.
+/// or an album, and the id does without it. The number of a photo is not that of its post.
 fn on_page(page: &str, kind: &str, id: &str) -> Option<PostLink> {
-    if let (Some(page), Some(id)) = (digits(page), digits(id)) {
+    if let (Some(page), Some(id)) = (digits(page), digits(id))
+        && kind != "photos"
+    {
         return Some(numbered(page, id));
     }
     let (page, id) = (page_name(page)?, post_name(id)?);
     Some(permalink(&format!("{page}/{kind}/{id}")))
+}
+
+/// `/{page}/photos/{set}/{id}`: a photo of an album, or one of several of a post.
+fn in_set(page: &str, set: &str, id: &str) -> Option<PostLink> {
+    match post_of(set) {
+        Some(post) if digits(id).is_some() => on_page(page, "posts", post),
+        _ => on_page(page, "photos", id),
+    }
+}
+
+/// The number of the post whose photos are this set, `pcb.{post}`; `None` for albums.
+fn post_of(set: &str) -> Option<&str> {
+    digits(set.strip_prefix("pcb.")?)
 }
 
 /// `/permalink.php?story_fbid=…&id=…` and `/story.php`, where `id` is the page.
@@ -105,14 +123,17 @@ fn video(address: &Address<'_>) -> Option<PostLink> {
     Some(permalink(&format!("watch?v={id}")))
 }
 
-/// `/photo/?fbid=…` and `/photo.php?fbid=…`, which may name the page as `id`.
+/// `/photo/?fbid=…` and `/photo.php?fbid=…`, which may name the page as `id` and the set.
 fn photo(address: &Address<'_>) -> Option<PostLink> {
     let (photo, page) = (address.query("fbid")?, address.query("id"));
-    if let (Some(page), Some(photo)) = (page.as_deref().and_then(digits), digits(&photo)) {
-        return Some(numbered(page, photo));
-    }
     let photo = post_name(&photo)?;
-    Some(permalink(&format!("photo?fbid={photo}")))
+    let Some(page) = page.as_deref().and_then(digits) else {
+        return Some(permalink(&format!("photo?fbid={photo}")));
+    };
+    if let Some(post) = address.query("set").as_deref().and_then(post_of) {
+        return Some(numbered(page, post));
+    }
+    Some(permalink(&format!("photo?fbid={photo}&id={page}")))
 }
 
 fn numbered(page: &str, post: &str) -> PostLink {

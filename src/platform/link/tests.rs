@@ -207,7 +207,8 @@ fn a_facebook_link_with_both_numbers_is_the_post_of_the_graph_api() {
         https://m.facebook.com/story.php?id=100200300400500&x=y&story_fbid=900800700600500
         https://mbasic.facebook.com/100200300400500/videos/900800700600500/
         https://zh-hk.facebook.com/100200300400500/videos/vb.1/900800700600500
-        https://www.facebook.com/photo.php?fbid=900800700600500&id=100200300400500
+        https://www.facebook.com/100200300400500/photos/pcb.900800700600500/900800700600777/?type=3
+        https://www.facebook.com/photo/?fbid=900800700600777&set=pcb.900800700600500&id=100200300400500
     ";
     let canonical = "https://www.facebook.com/100200300400500/posts/900800700600500";
     assert_posts(
@@ -231,11 +232,17 @@ fn a_facebook_link_without_both_numbers_is_a_permalink() {
         some.page/videos/a-slug/456 some.page/videos/456
         some.page/videos/vb.123/456/ some.page/videos/456
         some.page/photos/a.12/456/?type=3 some.page/photos/456
+        some.page/photos/pcb.12/456/ some.page/posts/12
+        0123/photos/a.12/456/ 123/photos/456
+        123/photos/456 123/photos/456
+        123/photos/pcb.x/456 123/photos/456
         watch/?ref=saved&v=456 watch?v=456
         watch/live/?v=456 watch?v=456
         video.php?v=456&fref=nf watch?v=456
         reel/456/?s=single_unit reel/456
         photo.php?fbid=456&set=a.1 photo?fbid=456
+        photo.php?fbid=456&id=0123&set=a.1 photo?fbid=456&id=123
+        photo/?fbid=456&set=pcb.12 photo?fbid=456
         photo/?fbid=456 photo?fbid=456
     ";
     for (path, canonical) in rows(table) {

@@ -227,6 +227,11 @@ fn the_page_is_taken_from_a_link_that_has_its_number() {
             Some("42"),
         ),
         ("https://www.facebook.com/some.page/posts/pfbid02abc", None),
+        ("https://www.facebook.com/100/photos/456", Some("100")),
+        (
+            "https://www.facebook.com/photo?fbid=456&id=100",
+            Some("100"),
+        ),
         ("https://www.facebook.com/reel/1234567", None),
     ] {
         assert_eq!(wire::page_in(address).as_deref(), page, "{address}");
@@ -421,6 +426,33 @@ async fn a_permalink_is_found_among_the_posts_of_the_page() {
         let error = error.to_string();
         assert!(error.contains(said), "{error}");
         assert!(error.contains("give the link with both numbers"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_photo_of_a_page_is_the_post_that_shows_it() {
+    let stub = Stub::start(|asked| {
+        let list = format!("GET /api/v26.0/{PAGE}/published_posts?");
+        assert!(asked.line.starts_with(&list), "{}", asked.line);
+        let address = format!("https://www.facebook.com/{PAGE}/photos/a.1/456/?type=3");
+        let post = json!({"id": format!("{PAGE}_2"), "permalink_url": address});
+        Reply::new(200, json!({"data": [post]}).to_string())
+    })
+    .await;
+    let adapter = Meta::new(&stub.config(PlatformKind::Meta))
+        .unwrap()
+        .unwrap();
+    for path in [
+        format!("{PAGE}/photos/a.1/456/"),
+        format!("photo.php?fbid=456&id={PAGE}"),
+    ] {
+        let link = PostLink::parse(&format!("https://www.facebook.com/{path}")).unwrap();
+        match adapter.resolve(&link, None).await.unwrap() {
+            Resolved::Post(found) => {
+                assert_eq!(found.native_id(), Some(format!("{PAGE}_2").as_str()));
+            }
+            other => panic!("{path}: {other:?}"),
+        }
     }
 }
 

@@ -93,11 +93,11 @@ fn soup() -> impl Strategy<Value = String> {
     let word = one_of(
         "r u user comments s gallery p reel Reel reels tv share Share embed watch Watch posts \
          videos photos photo photo.php permalink.php story.php groups Groups live shorts i web \
-         status video @user @_ t v v2 7301234567890123456.html pfbid0a 007 ... %2e%2e %2E %00",
+         status video @user @_ t v v2 7301234567890123456.html pfbid0a 007 pcb.5 ... %2e%2e %2E %00",
     );
     let query = one_of(
-        "? ?v=dQw4w9WgXcQ ?v=007 ?v=1&v=2 ?fbid=3 ?fbid=3&id=4 ?fbid=pfbid0a&id=4 \
-         ?story_fbid=1&id=2 ?story_fbid=pfbid0a&id=02",
+        "? ?v=dQw4w9WgXcQ ?v=007 ?v=1&v=2 ?fbid=3 ?fbid=3&id=4 ?fbid=3&id=4&set=pcb.5 \
+         ?fbid=pfbid0a&id=4 ?story_fbid=1&id=2 ?story_fbid=pfbid0a&id=02",
     );
     let segment = prop_oneof![
         4 => word.prop_map(str::to_owned),
