@@ -47,6 +47,11 @@ fn is_short(host: &str) -> bool {
     matches!(host, "fb.watch" | "www.fb.watch")
 }
 
+/// Whether this stands before the token of a share link: posts, videos, reels, groups.
+fn is_kind(segment: &str) -> bool {
+    matches!(segment, "p" | "v" | "r" | "g")
+}
+
 /// Reads a link on one of Facebook's hosts.
 pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
     if is_short(address.host) {
@@ -61,6 +66,10 @@ pub(super) fn read(address: &Address<'_>) -> Result<PostLink, LinkRefusal> {
     let link = match address.path {
         ["groups", ..] => return Err(refuse(GROUP)),
         ["stories", ..] => return Err(refuse(STORY)),
+        ["share", token] if is_token(token, MAX_TOKEN) && !is_kind(token) => {
+            let url = format!("https://www.facebook.com/share/{token}");
+            Some(PostLink::redirect(PlatformKind::Meta, url))
+        }
         ["share", kind @ ("p" | "v" | "r"), token] if is_token(token, MAX_TOKEN) => {
             let url = format!("https://www.facebook.com/share/{kind}/{token}");
             Some(PostLink::redirect(PlatformKind::Meta, url))

@@ -257,6 +257,7 @@ fn facebook_share_links_are_left_to_the_web_server() {
         https://www.facebook.com/share/p/1AbC/ https://www.facebook.com/share/p/1AbC
         https://facebook.com/share/v/1AbC?mibextid=x https://www.facebook.com/share/v/1AbC
         https://m.facebook.com/share/r/1AbC https://www.facebook.com/share/r/1AbC
+        https://www.facebook.com/share/1AbC/?mibextid=x https://www.facebook.com/share/1AbC
         https://fb.watch/8yDq_-k/ https://fb.watch/8yDq_-k
     ";
     assert_opaque(PlatformKind::Meta, &LinkTarget::Redirect, table);
@@ -278,7 +279,9 @@ fn what_is_no_post_of_a_facebook_page_is_refused_by_name() {
         https://www.facebook.com/some.page/posts/words open the post
         https://www.facebook.com/Watch/posts/456 open the post
         https://www.facebook.com/../posts/456 open the post
-        https://www.facebook.com/share/1AbC/ open the post
+        https://www.facebook.com/share/ open the post
+        https://www.facebook.com/share/p/ open the post
+        https://www.facebook.com/share/g/1AbC/ open the post
         https://fb.watch/ open the post
     ";
     assert_no_posts(PlatformKind::Meta, table);
