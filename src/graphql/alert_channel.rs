@@ -103,7 +103,8 @@ pub struct CreateAlertChannelInput {
     /// In what form it is told.
     kind: AlertChannelKind,
     /// Where: https at a public address and the usual port, up to 2048 bytes. Of Discord the address of a webhook,
-    /// `https://discord.com/api/webhooks/…`; of Slack `https://hooks.slack.com/services/…`.
+    /// `https://discord.com/api/webhooks/…` or with a version before `webhooks`, which is asked by version 10 all the same; of
+    /// Slack `https://hooks.slack.com/services/…`.
     url: Url,
     /// Only alerts of this level or above are told, and none that have no level; all where left out.
     minimum_level: Option<DiscrepancyLevel>,

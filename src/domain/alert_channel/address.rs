@@ -14,11 +14,14 @@ const DISCORD: &str = "discord.com";
 const SLACK: &str = "hooks.slack.com";
 /// What Discord's was called before.
 const FORMER_DISCORD: &str = "discordapp.com";
+/// The version of Discord's API that webhooks are asked by. An address without one is of version 6, whose `Retry-After` is in
+/// milliseconds; from version 8 on it is in seconds.
+const DISCORD_VERSION: &str = "v10";
 
 /// An address that may be asked.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// The whole of it.
+    /// The whole of it, as it was given.
     pub(super) url: Secret,
     /// What of it may be shown: where it is. What comes after may let anybody write there, also where it is not of Discord or
     /// Slack.
@@ -54,7 +57,6 @@ pub(super) async fn read(
     if !free && !is_of_kind(kind, &url) {
         return Err(refused(format!("url must be {}", form(kind))));
     }
-    let url = as_asked(kind, url);
     if let Err(error) = app.callbacks.check(&url) {
         return Err(refused(format!("url cannot be used: {}", error.detail())));
     }
@@ -70,16 +72,43 @@ pub(super) async fn read(
     })
 }
 
-/// An address as it is asked: the former name of Discord leads to the present one by a redirect, which is not followed.
-fn as_asked(kind: AlertChannelKind, mut url: Url) -> Url {
+/// An address as it is asked, which may not be as it was given and is kept: the former name of Discord leads to the present one
+/// by a redirect, which is not followed, and a webhook of Discord is asked by one version of the API, whichever its address has.
+pub(crate) fn as_asked(kind: AlertChannelKind, mut url: Url) -> Url {
+    if kind != AlertChannelKind::Discord {
+        return url;
+    }
     // An address of https takes any name for its host, so this does not fail.
-    if kind == AlertChannelKind::Discord
-        && url.host_str() == Some(FORMER_DISCORD)
+    if url.host_str() == Some(FORMER_DISCORD)
         && let Err(error) = url.set_host(Some(DISCORD))
     {
         tracing::warn!(%error, "an address of Discord keeps its former name");
     }
+    let path = discord_webhook(&url)
+        .map(|(id, token)| format!("/api/{DISCORD_VERSION}/webhooks/{id}/{token}"));
+    if let Some(path) = path {
+        url.set_path(&path);
+    }
     url
+}
+
+/// The id and the token in the address of a webhook of Discord, by whichever version of the API; none where it is not one.
+fn discord_webhook(url: &Url) -> Option<(&str, &str)> {
+    let parts: Vec<&str> = url.path_segments()?.collect();
+    let (id, token) = match parts.as_slice() {
+        ["api", "webhooks", id, token] => (*id, *token),
+        ["api", version, "webhooks", id, token]
+            if version.strip_prefix('v').is_some_and(is_number) =>
+        {
+            (*id, *token)
+        }
+        _ => return None,
+    };
+    (is_number(id) && !token.is_empty()).then_some((id, token))
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn parse(text: &str, free: bool) -> Result<Url, &'static str> {
@@ -123,12 +152,7 @@ fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
         (AlertChannelKind::Webhook, _) => {
             !matches!(host.trim_end_matches('.'), DISCORD | FORMER_DISCORD | SLACK)
         }
-        (AlertChannelKind::Discord, DISCORD | FORMER_DISCORD) => match parts.as_slice() {
-            ["api", "webhooks", id, token] => {
-                !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) && !token.is_empty()
-            }
-            _ => false,
-        },
+        (AlertChannelKind::Discord, DISCORD | FORMER_DISCORD) => discord_webhook(url).is_some(),
         (AlertChannelKind::Slack, SLACK) => match parts.as_slice() {
             ["services", rest @ ..] => rest.len() == 3 && rest.iter().all(|part| !part.is_empty()),
             _ => false,
@@ -178,9 +202,26 @@ mod tests {
             ),
             (
                 Discord,
+                "https://discord.com/api/v9/webhooks/17/a-token",
+                true,
+            ),
+            (
+                Discord,
                 "https://discord.com/api/webhooks/17/a-token/slack",
                 false,
             ),
+            (
+                Discord,
+                "https://discord.com/api/v10/webhooks/17/a-token/github",
+                false,
+            ),
+            (
+                Discord,
+                "https://discord.com/api/vx/webhooks/17/a-token",
+                false,
+            ),
+            (Discord, "https://discord.com/api/v/webhooks/17/a", false),
+            (Discord, "https://discord.com/api/9/webhooks/17/a", false),
             (Discord, "https://discord.com/api/webhooks/17/", false),
             (Discord, "https://discord.com/api/webhooks/x/a-token", false),
             (Discord, "https://discord.com/api/users/17/a-token", false),
@@ -201,15 +242,40 @@ mod tests {
     }
 
     #[test]
-    fn the_former_name_of_discord_is_not_asked() {
-        let asked = |kind, text: &str| as_asked(kind, url(text)).to_string();
-        let former = "https://discordapp.com/api/webhooks/17/a-token?thread_id=4";
-        assert_eq!(
-            asked(AlertChannelKind::Discord, former),
-            "https://discord.com/api/webhooks/17/a-token?thread_id=4"
-        );
-        let slack = "https://hooks.slack.com/services/T0/B0/xyz";
-        assert_eq!(asked(AlertChannelKind::Slack, slack), slack);
+    fn a_webhook_of_discord_is_asked_by_one_version_and_not_at_its_former_name() {
+        for (given, asked) in [
+            (
+                "https://discordapp.com/api/webhooks/17/a-token?thread_id=4",
+                "https://discord.com/api/v10/webhooks/17/a-token?thread_id=4",
+            ),
+            (
+                "https://discord.com/api/webhooks/17/a_t%2Foken",
+                "https://discord.com/api/v10/webhooks/17/a_t%2Foken",
+            ),
+            (
+                "https://discord.com/api/v6/webhooks/17/a-token?wait=true&thread_id=4",
+                "https://discord.com/api/v10/webhooks/17/a-token?wait=true&thread_id=4",
+            ),
+            (
+                "https://discord.com/api/v10/webhooks/17/a-token",
+                "https://discord.com/api/v10/webhooks/17/a-token",
+            ),
+            // Of no form that is known, where private addresses may be registered.
+            (
+                "https://discord.com/hook?a=b",
+                "https://discord.com/hook?a=b",
+            ),
+        ] {
+            assert_eq!(
+                as_asked(AlertChannelKind::Discord, url(given)).as_str(),
+                asked,
+                "{given}"
+            );
+        }
+        for kind in [AlertChannelKind::Webhook, AlertChannelKind::Slack] {
+            let other = "https://example.com/api/webhooks/17/a-token";
+            assert_eq!(as_asked(kind, url(other)).as_str(), other);
+        }
     }
 
     #[test]

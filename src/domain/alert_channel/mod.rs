@@ -22,6 +22,7 @@ use crate::model::{
     AlertChannelDisabledReason, AlertChannelKind, AlertChannelState, DiscrepancyLevel, Secret,
 };
 
+pub(crate) use address::as_asked;
 pub(crate) use secret::{list as list_secrets, open_url, reencrypt};
 
 /// Most channels of an advertiser.

@@ -16,7 +16,7 @@ use crate::db::Connection;
 use crate::db::alert_channel::{self, AlertChannel};
 use crate::db::alert_delivery::{self, AlertDelivery};
 use crate::db::queue::{self, Exhausted};
-use crate::domain::alert_channel::{list_secrets, open_url};
+use crate::domain::alert_channel::{as_asked, list_secrets, open_url};
 use crate::domain::task::{self, DeliverAlert};
 use crate::error::Error;
 use crate::model::{AlertChannelKind, AlertChannelState, AlertDeliveryStatus};
@@ -91,6 +91,7 @@ async fn send(
 ) -> Result<Sent, Error> {
     let url = open_url(app, channel)?;
     let url = Url::parse(url.expose()).map_err(Error::internal)?;
+    let url = as_asked(channel.kind, url);
     let headers = match channel.kind {
         AlertChannelKind::Webhook => signed(app, delivery, now).await?,
         AlertChannelKind::Discord | AlertChannelKind::Slack => Vec::new(),
