@@ -10,10 +10,16 @@ use crate::model::{AlertChannelKind, Secret};
 const MAX_LENGTH: usize = 2048;
 /// The host of Discord's webhooks.
 const DISCORD: &str = "discord.com";
+/// Other hosts of the same webhooks: what Discord's was called before, and those that its clients for trying out copy.
+const OTHERS_OF_DISCORD: [&str; 5] = [
+    "discordapp.com",
+    "ptb.discord.com",
+    "canary.discord.com",
+    "ptb.discordapp.com",
+    "canary.discordapp.com",
+];
 /// The host of Slack's webhooks.
 const SLACK: &str = "hooks.slack.com";
-/// What Discord's was called before.
-const FORMER_DISCORD: &str = "discordapp.com";
 /// The version of Discord's API that webhooks are asked by. An address without one is of version 6, whose `Retry-After` is in
 /// milliseconds; from version 8 on it is in seconds.
 const DISCORD_VERSION: &str = "v10";
@@ -73,16 +79,19 @@ pub(super) async fn read(
 }
 
 /// An address as it is asked, which may not be as it was given and is kept: the former name of Discord leads to the present one
-/// by a redirect, which is not followed, and a webhook of Discord is asked by one version of the API, whichever its address has.
+/// by a redirect, which is not followed, so that all its names are asked as one, and a webhook of Discord is asked by one version
+/// of the API, whichever its address has.
 pub(crate) fn as_asked(kind: AlertChannelKind, mut url: Url) -> Url {
     if kind != AlertChannelKind::Discord {
         return url;
     }
     // An address of https takes any name for its host, so this does not fail.
-    if url.host_str() == Some(FORMER_DISCORD)
+    if url
+        .host_str()
+        .is_some_and(|host| OTHERS_OF_DISCORD.contains(&host))
         && let Err(error) = url.set_host(Some(DISCORD))
     {
-        tracing::warn!(%error, "an address of Discord keeps its former name");
+        tracing::warn!(%error, "an address of Discord keeps its other name");
     }
     let path = discord_webhook(&url)
         .map(|(id, token)| format!("/api/{DISCORD_VERSION}/webhooks/{id}/{token}"));
@@ -145,18 +154,26 @@ const fn form(kind: AlertChannelKind) -> &'static str {
 }
 
 fn is_of_kind(kind: AlertChannelKind, url: &Url) -> bool {
-    let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
     let host = url.host_str().unwrap_or_default();
-    match (kind, host) {
-        // These take messages of their own form alone.
-        (AlertChannelKind::Webhook, _) => {
-            !matches!(host.trim_end_matches('.'), DISCORD | FORMER_DISCORD | SLACK)
+    match kind {
+        // Those of the others take messages of their own form alone.
+        AlertChannelKind::Webhook => {
+            let host = host.trim_end_matches('.');
+            !is_discord(host) && host != SLACK
         }
-        (AlertChannelKind::Discord, DISCORD | FORMER_DISCORD) => discord_webhook(url).is_some(),
-        (AlertChannelKind::Slack, SLACK) => match parts.as_slice() {
-            ["services", rest @ ..] => rest.len() == 3 && rest.iter().all(|part| !part.is_empty()),
-            _ => false,
-        },
+        AlertChannelKind::Discord => is_discord(host) && discord_webhook(url).is_some(),
+        AlertChannelKind::Slack => host == SLACK && is_slack_webhook(url),
+    }
+}
+
+fn is_discord(host: &str) -> bool {
+    host == DISCORD || OTHERS_OF_DISCORD.contains(&host)
+}
+
+fn is_slack_webhook(url: &Url) -> bool {
+    let parts: Vec<&str> = url.path_segments().into_iter().flatten().collect();
+    match parts.as_slice() {
+        ["services", rest @ ..] => rest.len() == 3 && rest.iter().all(|part| !part.is_empty()),
         _ => false,
     }
 }
@@ -192,6 +209,13 @@ mod tests {
                 false,
             ),
             (Webhook, "https://discord.com./api/webhooks/17/a", false),
+            (Webhook, "https://ptb.discord.com/api/webhooks/17/a", false),
+            (
+                Webhook,
+                "https://canary.discordapp.com./api/webhooks/17/a",
+                false,
+            ),
+            (Webhook, "https://other.discord.com/hook", true),
             (Webhook, "https://HOOKS.slack.com/services/T0/B0/xyz", false),
             (Webhook, "https://hooks.slack.com.example.com/T0", true),
             (Discord, "https://discord.com/api/webhooks/17/a-token", true),
@@ -204,6 +228,28 @@ mod tests {
                 Discord,
                 "https://discord.com/api/v9/webhooks/17/a-token",
                 true,
+            ),
+            (Discord, "https://ptb.discord.com/api/webhooks/17/a", true),
+            (
+                Discord,
+                "https://canary.discord.com/api/webhooks/17/a",
+                true,
+            ),
+            (
+                Discord,
+                "https://ptb.discordapp.com/api/webhooks/17/a",
+                true,
+            ),
+            (
+                Discord,
+                "https://canary.discordapp.com/api/webhooks/17/a",
+                true,
+            ),
+            (Discord, "https://canary.discord.com/api/users/17/a", false),
+            (
+                Discord,
+                "https://other.discord.com/api/webhooks/17/a",
+                false,
             ),
             (
                 Discord,
@@ -242,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_of_discord_is_asked_by_one_version_and_not_at_its_former_name() {
+    fn a_webhook_of_discord_is_asked_by_one_version_at_one_name() {
         for (given, asked) in [
             (
                 "https://discordapp.com/api/webhooks/17/a-token?thread_id=4",
@@ -259,6 +305,14 @@ mod tests {
             (
                 "https://discord.com/api/v10/webhooks/17/a-token",
                 "https://discord.com/api/v10/webhooks/17/a-token",
+            ),
+            (
+                "https://ptb.discord.com/api/webhooks/17/a-token",
+                "https://discord.com/api/v10/webhooks/17/a-token",
+            ),
+            (
+                "https://canary.discordapp.com/api/v9/webhooks/17/a-token?thread_id=4",
+                "https://discord.com/api/v10/webhooks/17/a-token?thread_id=4",
             ),
             // Of no form that is known, where private addresses may be registered.
             (
@@ -284,6 +338,10 @@ mod tests {
             (
                 "https://discord.com/api/webhooks/17/a-token?thread_id=4",
                 "https://discord.com/…",
+            ),
+            (
+                "https://canary.discord.com/api/webhooks/17/a-token",
+                "https://canary.discord.com/…",
             ),
             (
                 "https://hooks.slack.com/services/T0/B0/xyz",

@@ -41,6 +41,11 @@ async fn what_is_no_public_address_of_its_kind_is_refused_and_nothing_is_written
         ),
         (
             "WEBHOOK",
+            "https://ptb.discord.com/api/webhooks/17/token",
+            "INVALID",
+        ),
+        (
+            "WEBHOOK",
             "https://hooks.slack.com/services/T0/B0/token",
             "INVALID",
         ),
@@ -80,7 +85,7 @@ async fn an_advertiser_has_ten_channels_and_no_address_of_them_lies_in_the_clear
     for (kind, url) in [
         (
             "DISCORD",
-            format!("https://discord.com/api/webhooks/17/{}", secrets[0]),
+            format!("https://canary.discord.com/api/webhooks/17/{}", secrets[0]),
         ),
         (
             "SLACK",
