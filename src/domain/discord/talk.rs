@@ -210,7 +210,9 @@ pub(super) async fn say(app: &App, interaction: &DiscordInteraction, message: Me
         )),
         Advice::Retry => {
             tracing::warn!(interaction = interaction.id, %error, "Discord is told again");
-            Said::Later(pause(discord.pace(), elapsed))
+            // A server error may ask for a wait as well.
+            let asked = error.retry_after().unwrap_or_default();
+            Said::Later(pause(discord.pace(), elapsed).max(asked.as_secs_f64()))
         }
         Advice::GiveUp => {
             tracing::info!(interaction = interaction.id, %error, "Discord takes no answer");

@@ -18,10 +18,19 @@ pub struct Told {
     pub body: Value,
 }
 
+/// What Discord answers once.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    /// The `Retry-After` header, in seconds.
+    retry_after: Option<u32>,
+    body: Value,
+}
+
 #[derive(Debug, Default)]
 struct State {
     told: Mutex<Vec<Told>>,
-    answers: Mutex<VecDeque<(u16, Value)>>,
+    answers: Mutex<VecDeque<Answer>>,
 }
 
 /// A server in the place of Discord.
@@ -47,12 +56,19 @@ impl Endpoint for Door {
             body: serde_json::from_slice(&bytes).unwrap(),
         });
         let answer = self.0.answers.lock().unwrap().pop_front();
-        let (status, body) = answer.unwrap_or((200, json!({})));
-        let status = poem::http::StatusCode::from_u16(status).unwrap();
-        Ok(Response::builder()
+        let answer = answer.unwrap_or(Answer {
+            status: 200,
+            retry_after: None,
+            body: json!({}),
+        });
+        let status = poem::http::StatusCode::from_u16(answer.status).unwrap();
+        let mut response = Response::builder()
             .status(status)
-            .content_type("application/json")
-            .body(body.to_string()))
+            .content_type("application/json");
+        if let Some(seconds) = answer.retry_after {
+            response = response.header("retry-after", seconds);
+        }
+        Ok(response.body(answer.body.to_string()))
     }
 }
 
@@ -69,7 +85,24 @@ impl Played {
 
     /// Answers so, once, before it answers as usual.
     pub fn answer_next(&self, status: u16, body: Value) {
-        self.state.answers.lock().unwrap().push_back((status, body));
+        self.push(Answer {
+            status,
+            retry_after: None,
+            body,
+        });
+    }
+
+    /// Fails so, once, and asks by a header to be left alone for so many seconds.
+    pub fn fail_next(&self, status: u16, retry_after: u32) {
+        self.push(Answer {
+            status,
+            retry_after: Some(retry_after),
+            body: json!({}),
+        });
+    }
+
+    fn push(&self, answer: Answer) {
+        self.state.answers.lock().unwrap().push_back(answer);
     }
 
     /// What it was told so far.

@@ -48,6 +48,30 @@ async fn an_answer_waits_as_long_as_discord_asks_and_is_made_once() {
     stage.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_waits_as_long_as_a_server_error_asks() {
+    let stage = Stage::working().await;
+    stage.discord.fail_next(503, 120);
+    stage.command(1, "status", &json!([])).await;
+    until("the answer waits", async || {
+        stage
+            .count(
+                "mq_msgs WHERE name = 'answer_interaction' AND worker_id IS NULL \
+                 AND attempt_at > countersign_now() + interval '60 seconds'",
+            )
+            .await
+            == 1
+    })
+    .await;
+    assert_eq!(stage.discord.answers(&token(1)).len(), 1);
+    stage.move_clock(121).await;
+    until("the answer is told again", async || {
+        stage.discord.answers(&token(1)).len() == 2
+    })
+    .await;
+    stage.finish().await;
+}
+
 /// What Discord answers where it does not know the token, or does not know it yet.
 fn unknown() -> Value {
     json!({ "message": "Unknown Webhook", "code": 10015 })
