@@ -339,6 +339,32 @@ async fn discord_and_slack_get_messages_in_which_nobody_is_called() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_the_sentence_of_an_alert_is_one_in_discord_too() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, campaign) = app.program(&["REDDIT"]).await;
+    let discord = Receiver::start().await;
+    let address = format!("{}/api/webhooks/17/a-t0ken", discord.url);
+    registered(&acme.client, "DISCORD", &address).await;
+    let post = scene::sample(&app, Platform::Reddit);
+    app.world.vanish(Platform::Reddit, &post.native_id);
+    submitted(
+        &ann.client,
+        &campaign,
+        &post.url,
+        json!({ "claimedViews": 1 }),
+    )
+    .await;
+    let content = text(&discord.wait_for(1).await[0].json()["content"]);
+    assert!(
+        content.starts_with(r"POST\_REMOVED raised: The post <https://"),
+        "{content}"
+    );
+    assert!(content.contains("> is no longer on Reddit: "), "{content}");
+    app.settled().await;
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_test_arrives_and_a_disabled_channel_is_told_nothing() {
     let app = TestApp::with_local_channels().await;
     let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;

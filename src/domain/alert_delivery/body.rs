@@ -39,8 +39,13 @@ pub(super) fn of_event(kind: AlertChannelKind, happening: &Happening<'_>) -> Str
             let name = format!("alert.{}", happening.event.kind.as_str().to_lowercase());
             envelope(&name, happening.event.occurred_at, &data(happening))
         }
-        AlertChannelKind::Discord => discord(&sentences(happening, discord_text, discord_link)),
-        AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_link)),
+        AlertChannelKind::Discord => discord(&sentences(
+            happening,
+            discord_text,
+            discord_words,
+            discord_link,
+        )),
+        AlertChannelKind::Slack => slack(&sentences(happening, slack_text, slack_text, slack_link)),
     }
 }
 
@@ -148,11 +153,12 @@ fn data(happening: &Happening<'_>) -> Value {
     })
 }
 
-/// The same for people: what happened, the alert's sentence, and where. What others typed passes through `text`, the post's
-/// link through `link`.
+/// The same for people: what happened, the alert's sentence, and where. What others typed passes through `text`, the alert's
+/// sentence through `words`, the post's link through `link`.
 fn sentences(
     happening: &Happening<'_>,
     text: fn(&str) -> String,
+    words: fn(&str) -> String,
     link: fn(&str) -> String,
 ) -> String {
     let alert = happening.alert;
@@ -164,7 +170,7 @@ fn sentences(
         "{} {}{level}: {}\nCampaign: {}",
         text(alert.kind.as_str()),
         happening.event.kind.as_str().to_lowercase(),
-        text(&alert.message),
+        words(&alert.message),
         text(&happening.campaign.name),
     );
     if let Some(affiliate) = happening.affiliate {
@@ -191,6 +197,31 @@ fn discord_text(text: &str) -> String {
         escaped.push(if is_unruly(character) { ' ' } else { character });
     }
     escaped
+}
+
+/// A text in which nothing is formatted by Discord, and the words that are links are links.
+fn discord_words(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace)
+        .map(discord_word)
+        .collect()
+}
+
+/// A word with the white space after it. What ends a sentence or a bracket behind a link is not of the link.
+fn discord_word(word: &str) -> String {
+    let is_link = ["https://", "http://"]
+        .iter()
+        .any(|scheme| word.starts_with(scheme));
+    if !is_link {
+        return discord_text(word);
+    }
+    let has_bracket = word.contains('(');
+    let link = word.trim_end_matches(|character: char| match character {
+        '.' | ',' | ':' | ';' | '!' | '?' | '"' | '\'' | '…' => true,
+        ')' => !has_bracket,
+        _ => character.is_whitespace(),
+    });
+    let rest = word.get(link.len()..).unwrap_or_default();
+    discord_link(link) + &discord_text(rest)
 }
 
 /// A post's link as it was given, as one for Discord; a text where it cannot be one.
@@ -262,6 +293,39 @@ mod tests {
         let turned = "a\u{202e}b\u{2069}c\u{2028}d\u{9b}e\0f";
         assert_eq!(slack_text(turned), "a b c d e f");
         assert_eq!(discord_text(turned), "a b c d e f");
+    }
+
+    #[test]
+    fn a_link_in_a_sentence_is_one_for_discord_and_ends_before_the_sentence_does() {
+        for (said, shown) in [
+            (
+                "The post https://www.instagram.com/reel/a_b_c/ is *gone*.",
+                r"The post <https://www.instagram.com/reel/a_b_c/> is \*gone\*.",
+            ),
+            (
+                "See https://redd.it/a_b, or http://redd.it/c_d: both.",
+                "See <https://redd.it/a_b>, or <http://redd.it/c_d>: both.",
+            ),
+            ("At https://redd.it/a_b.", "At <https://redd.it/a_b>."),
+            (
+                "(at https://redd.it/a_b?c=d).",
+                r"\(at <https://redd.it/a_b?c=d>\).",
+            ),
+            (
+                "https://example.com/a_(b)\nhttps://redd.it/1",
+                "<https://example.com/a_(b)> <https://redd.it/1>",
+            ),
+            (
+                "[a https://redd.it/1](http://x) <https://redd.it/2>@here",
+                r"\[a <https://redd.it/1](http://x)> \<https://redd.it/2\>\@here",
+            ),
+            (
+                "https://redd.it/1>@here\u{202e}",
+                "<https://redd.it/1%3E@here%E2%80%AE>",
+            ),
+        ] {
+            assert_eq!(discord_words(said), shown, "{said}");
+        }
     }
 
     #[test]
