@@ -47,6 +47,22 @@ pub struct Alert {
     pub resolved_by: Option<String>,
     /// With what notes.
     pub resolution_notes: Option<String>,
+    /// The highest level that it has had, where its level ever changed: see [`Alert::highest_level()`].
+    highest_level: Option<DiscrepancyLevel>,
+}
+
+impl Alert {
+    /// The highest level that it has had. Whoever asks for alerts of a level or above goes on hearing of one that fell below it.
+    #[must_use]
+    pub fn highest_level(&self) -> Option<DiscrepancyLevel> {
+        self.highest_level.max(self.level)
+    }
+
+    /// Gives it a level, and keeps the highest that it has had.
+    pub fn set_level(&mut self, level: DiscrepancyLevel) {
+        self.highest_level = self.highest_level().max(Some(level));
+        self.level = Some(level);
+    }
 }
 
 /// An alert to be raised.
@@ -163,9 +179,10 @@ pub async fn update_many(connection: &mut Connection, alerts: &[Alert]) -> Query
         "UPDATE alerts a SET level = n.level, finality = n.finality, status = n.status, \
          reconciliation_id = n.reconciliation_id, message = n.message, occurrences = n.occurrences, \
          acknowledged_at = n.acknowledged_at, resolved_at = n.resolved_at, resolved_by = n.resolved_by, \
-         resolution_notes = n.resolution_notes \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS n (id, level, finality, status, \
-         reconciliation_id, message, occurrences, acknowledged_at, resolved_at, resolved_by, resolution_notes) \
+         resolution_notes = n.resolution_notes, highest_level = n.highest_level \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) AS n (id, level, finality, status, \
+         reconciliation_id, message, occurrences, acknowledged_at, resolved_at, resolved_by, resolution_notes, \
+         highest_level) \
          WHERE a.id = n.id",
     )
     .bind::<Array<BigInt>, _>(column(alerts, |alert| alert.id))
@@ -179,6 +196,7 @@ pub async fn update_many(connection: &mut Connection, alerts: &[Alert]) -> Query
     .bind::<Array<Nullable<Timestamptz>>, _>(column(alerts, |alert| alert.resolved_at))
     .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.resolved_by.as_deref()))
     .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.resolution_notes.as_deref()))
+    .bind::<Array<Nullable<Text>>, _>(column(alerts, |alert| alert.highest_level))
     .execute(connection)
     .await
 }

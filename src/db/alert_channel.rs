@@ -31,7 +31,7 @@ pub struct AlertChannel {
     pub url_sealed: Vec<u8>,
     /// Which key.
     pub url_key_id: String,
-    /// Only alerts of this level or above; none: every alert.
+    /// Only alerts that have, or once had, this level or one above; none: every alert.
     pub minimum_level: Option<DiscrepancyLevel>,
     /// Whether it is told.
     pub state: AlertChannelState,

@@ -131,6 +131,7 @@ diesel::table! {
         resolved_at -> Nullable<Timestamptz>,
         resolved_by -> Nullable<Text>,
         resolution_notes -> Nullable<Text>,
+        highest_level -> Nullable<Text>,
     }
 }
 

@@ -295,7 +295,7 @@ impl AlertSubscription {
         ctx: &Context<'_>,
         #[graphql(desc = "Only alerts in this campaign.")] campaign_id: Option<ID>,
         #[graphql(
-            desc = "Only alerts of this level or above; leaves out alerts that have no level."
+            desc = "Only alerts that have, or once had, this level or one above; leaves out alerts that have no level."
         )]
         minimum_level: Option<DiscrepancyLevel>,
         #[graphql(
@@ -336,7 +336,8 @@ impl AlertSubscription {
                         Ok(Some(event)) => {
                             let wanted = campaign
                                 .is_none_or(|id| event.alert.campaign_id == Some(id))
-                                && minimum.is_none_or(|least| event.alert.level >= Some(least));
+                                && minimum
+                                    .is_none_or(|least| event.alert.highest_level() >= Some(least));
                             if wanted {
                                 return Some((Ok(AlertEvent(event)), Some(subscription)));
                             }

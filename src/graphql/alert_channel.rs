@@ -42,7 +42,8 @@ impl AlertChannel {
     async fn url(&self) -> &str {
         &self.0.shown_url
     }
-    /// Only alerts of this level or above are told, and none that have no level; null where all are.
+    /// Only alerts that have, or once had, this level or one above are told, and none that have no level; null where all are. So
+    /// what becomes of an alert that was told is told as well, also when its level fell meanwhile.
     async fn minimum_level(&self) -> Option<DiscrepancyLevel> {
         self.0.minimum_level.map(Into::into)
     }
@@ -106,7 +107,7 @@ pub struct CreateAlertChannelInput {
     /// `https://discord.com/api/webhooks/…` or with a version before `webhooks`, which is asked by version 10 all the same; of
     /// Slack `https://hooks.slack.com/services/…`.
     url: Url,
-    /// Only alerts of this level or above are told, and none that have no level; all where left out.
+    /// Only alerts that have, or once had, this level or one above are told, and none that have no level; all where left out.
     minimum_level: Option<DiscrepancyLevel>,
 }
 
@@ -131,7 +132,7 @@ pub struct UpdateAlertChannelInput {
     /// Whether it is told. When it is disabled, what was still to be told is given up; when it is enabled again, it is told of
     /// what happens from then on.
     enabled: MaybeUndefined<bool>,
-    /// Only alerts of this level or above are told, and none that have no level; null: all are.
+    /// Only alerts that have, or once had, this level or one above are told, and none that have no level; null: all are.
     minimum_level: MaybeUndefined<DiscrepancyLevel>,
 }
 

@@ -17,7 +17,7 @@ use countersign::simulator::Platform;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::scene::{self, refusals, submitted, text};
+use crate::scene::{self, Watcher, brief, refusals, submitted, text};
 use crate::support::{Client, Party, Receiver, TestApp, until};
 
 const CHANNEL: &str = "id kind url state disabledReason disabledAt minimumLevel lastDeliveredAt failingSince \
@@ -465,6 +465,50 @@ async fn a_channel_may_be_told_of_high_alerts_alone() {
     )
     .await;
     assert_eq!(null["alertChannel"]["minimumLevel"], Value::Null, "{null}");
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_told_of_a_high_alert_is_told_that_it_was_withdrawn_when_it_is_high_no_more() {
+    let app = TestApp::with_local_channels().await;
+    let (acme, ann, _) = app.program(&["INSTAGRAM"]).await;
+    let policy = json!({ "lagWindowHours": 48 });
+    let campaign = app.campaign(&acme, &["INSTAGRAM"], policy).await;
+    let receiver = Receiver::start().await;
+    let url = format!("{}/hook", receiver.url);
+    let input = json!({ "kind": "WEBHOOK", "url": url, "minimumLevel": "HIGH" });
+    let created = create(&acme.client, input).await;
+    assert_eq!(created["userErrors"], json!([]), "{created}");
+    let mut watcher = Watcher::start(&acme.client, "minimumLevel: HIGH").await;
+
+    // The platform shows half of what it has, then nine tenths, and at last all that is claimed.
+    let post = scene::sample(&app, Platform::Instagram);
+    app.world.purge(Platform::Instagram, &post.native_id, 50);
+    let claim = json!({ "claimedViews": post.figures.views });
+    submitted(&ann.client, &campaign, &post.url, claim).await;
+    let raised = receiver.wait_for(1).await.remove(0).json();
+    assert_eq!(raised["type"], "alert.raised");
+    assert_eq!(raised["data"]["alert"]["level"], "HIGH");
+    assert_eq!(brief(&watcher.next().await), "RAISED OVERCLAIM");
+    app.settled().await;
+
+    app.world.purge(Platform::Instagram, &post.native_id, 10);
+    app.move_clock(2).await;
+    app.settled().await;
+    let levels = "SELECT concat_ws(' ', level, highest_level) FROM alerts WHERE kind = 'OVERCLAIM'";
+    assert_eq!(app.database.text(levels).await, "MEDIUM HIGH");
+
+    app.world.restore(Platform::Instagram, &post.native_id);
+    app.move_clock(49).await;
+    let withdrawn = receiver.wait_for(2).await.remove(1).json();
+    assert_eq!(withdrawn["type"], "alert.withdrawn");
+    assert_eq!(withdrawn["data"]["alert"]["level"], "MEDIUM");
+    assert_eq!(
+        withdrawn["data"]["alert"]["id"],
+        raised["data"]["alert"]["id"]
+    );
+    assert_eq!(brief(&watcher.next().await), "WITHDRAWN OVERCLAIM");
+    drop(watcher);
     app.finish().await;
 }
 

@@ -114,14 +114,15 @@ async fn tell(app: &App, connection: &mut Connection, events: &[EventRow]) -> Re
     Ok(insert(connection, &new).await?.len())
 }
 
-/// Whether a channel is to be told of an event.
+/// Whether a channel is to be told of an event. What it asks for as the least level is held against the highest that the alert
+/// has had, so that whoever was told of an alert is told what becomes of it.
 fn is_for((event, alert, advertiser_id): &EventRow, channel: &AlertChannel) -> bool {
     let scope = Scope::Advertiser(channel.advertiser_id);
     visible::is_alert_in(scope, alert, *advertiser_id)
         && event.id > channel.from_event_id
         && channel
             .minimum_level
-            .is_none_or(|least| alert.level >= Some(least))
+            .is_none_or(|least| alert.highest_level() >= Some(least))
 }
 
 /// What the alerts of events are about.

@@ -86,7 +86,7 @@ impl Desk {
                 let rose = alert.level.is_none_or(|before| level > before);
                 let confirmed = verdict.finality == Finality::Final
                     && alert.finality == Some(Finality::Provisional);
-                alert.level = Some(level);
+                alert.set_level(level);
                 alert.finality = Some(verdict.finality);
                 alert.reconciliation_id = Some(reconciliation_id);
                 alert.message.clone_from(&verdict.explanation);
