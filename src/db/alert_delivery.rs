@@ -43,6 +43,8 @@ pub struct AlertDelivery {
     pub delivered_at: Option<DateTime<Utc>>,
     /// When it was queued.
     pub created_at: DateTime<Utc>,
+    /// Its latest job, which may be done already; none where that was queued before it was noted.
+    pub job_id: Option<Uuid>,
 }
 
 /// Something that a channel is to be told.
@@ -56,6 +58,7 @@ pub struct NewAlertDelivery {
     pub body: String,
     pub next_attempt_at: DateTime<Utc>,
     pub created_at: DateTime<Utc>,
+    pub job_id: Uuid,
 }
 
 /// Adds deliveries; they come back in the order given.
@@ -92,6 +95,7 @@ pub async fn update(connection: &mut Connection, delivery: &AlertDelivery) -> Qu
             alert_deliveries::next_attempt_at.eq(delivery.next_attempt_at),
             alert_deliveries::last_attempt_at.eq(delivery.last_attempt_at),
             alert_deliveries::delivered_at.eq(delivery.delivered_at),
+            alert_deliveries::job_id.eq(delivery.job_id),
         ))
         .execute(connection)
         .await

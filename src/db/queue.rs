@@ -38,6 +38,44 @@ pub async fn insert(connection: &mut Connection, jobs: &[NewJob]) -> QueryResult
         .await
 }
 
+/// Queues jobs as [`insert`] does, under ids by which they can be taken out again: see [`withdraw`].
+pub async fn insert_known(
+    connection: &mut Connection,
+    jobs: &[(Uuid, NewJob)],
+) -> QueryResult<usize> {
+    let rows: Vec<_> = jobs
+        .iter()
+        .map(|(id, job)| {
+            (
+                mq_msgs::id.eq(*id),
+                mq_msgs::channel_name.eq(job.channel_name),
+                mq_msgs::name.eq(job.name),
+                mq_msgs::payload_json.eq(job.payload_json.as_str()),
+                mq_msgs::attempts.eq(job.attempts),
+                mq_msgs::attempt_at.eq(job.attempt_at),
+            )
+        })
+        .collect();
+    diesel::insert_into(mq_msgs::table)
+        .values(rows)
+        .execute(connection)
+        .await
+}
+
+/// Takes a job that waits out of the queue, and says whether it is out of it: not where a worker has taken it, or is taking or
+/// finishing it in this moment, which is not waited for.
+pub async fn withdraw(connection: &mut Connection, id: Uuid) -> QueryResult<bool> {
+    let left: Number = diesel::sql_query(
+        "WITH waiting AS (SELECT id FROM mq_msgs WHERE id = $1 AND worker_id IS NULL FOR UPDATE SKIP LOCKED), \
+         gone AS (DELETE FROM mq_msgs m USING waiting WHERE m.id = waiting.id RETURNING m.id) \
+         SELECT count(*) AS number FROM mq_msgs m WHERE m.id = $1 AND NOT EXISTS (SELECT FROM gone)",
+    )
+    .bind::<SqlUuid, _>(id)
+    .get_result(connection)
+    .await?;
+    Ok(left.number == 0)
+}
+
 /// Finishes jobs as the first step of the transaction that has their effects, and says which were still there. A job that
 /// another worker finished meanwhile is not among them, and must have no effect again.
 pub async fn finish(connection: &mut Connection, ids: &[Uuid]) -> QueryResult<Vec<Uuid>> {

@@ -100,6 +100,7 @@ diesel::table! {
         delivered_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         last_attempt_at -> Nullable<Timestamptz>,
+        job_id -> Nullable<Uuid>,
     }
 }
 

@@ -135,8 +135,10 @@ impl AlertDeliveryMutation {
         AlertDeliveryPayload::of(alert_delivery::send_test(app(ctx), viewer(ctx)?, id).await)
     }
 
-    /// Tries a delivery again now: one that failed, or one that waits for its next attempt. After its last attempt it is tried
-    /// this once. At the earliest a minute after the last attempt; a test that is tried again counts as one more test.
+    /// Tries a delivery again now: one that failed, or one that waits for its next attempt, in the place of that. After its last
+    /// attempt it is tried this once. At the earliest a minute after the last attempt; a test that is tried again counts as one
+    /// more test. One that is due already, or whose channel rests, goes on as it would have; one that is not due and is being sent
+    /// all the same, as just after its channel was disabled and enabled again, is refused with CONFLICT.
     async fn retry_alert_delivery(
         &self,
         ctx: &Context<'_>,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::failure::{Failure, count, fail};
 use super::lanes::Lanes;
-use super::{CHANNEL_DISABLED, lock_both, schedule};
+use super::{CHANNEL_DISABLED, lock_both, queue_next, schedule};
 use crate::app::App;
 use crate::crypto::standard_signature;
 use crate::db::Connection;
@@ -219,7 +219,8 @@ async fn give_up(
             if channel.state == AlertChannelState::Active {
                 // Enabled again in this moment.
                 let now = app.clock.now();
-                queue::insert(connection, &[super::job(&delivery, now)?]).await?;
+                queue_next(connection, &mut delivery, now).await?;
+                alert_delivery::update(connection, &delivery).await?;
                 return Ok(());
             }
             delivery.status = AlertDeliveryStatus::Failed;
@@ -251,8 +252,8 @@ async fn postpone(
             };
             if is_next(&delivery, payload) {
                 delivery.next_attempt_at = Some(until);
+                queue_next(connection, &mut delivery, until).await?;
                 alert_delivery::update(connection, &delivery).await?;
-                queue::insert(connection, &[super::job(&delivery, until)?]).await?;
             }
             Ok(())
         })

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{job, schedule};
+use super::{queue_next, schedule};
 use crate::db::Connection;
 use crate::db::alert_channel::{self, AlertChannel};
 use crate::db::alert_delivery::{self, AlertDelivery};
-use crate::db::queue;
 use crate::domain::alert_channel::disable;
 use crate::error::Error;
 use crate::model::{
@@ -93,8 +92,7 @@ async fn put_off(
     delivery.last_status_code = failure.status.map(Into::into);
     delivery.last_error = Some(failure.error.clone());
     delivery.next_attempt_at = Some(until);
-    let again = job(delivery, until)?;
-    queue::insert(connection, &[again]).await?;
+    queue_next(connection, delivery, until).await?;
     alert_delivery::update(connection, delivery).await?;
     Ok(())
 }
@@ -125,8 +123,7 @@ pub(super) async fn count(
     };
     delivery.next_attempt_at = next;
     if let Some(at) = next {
-        let next = job(delivery, at)?;
-        queue::insert(connection, &[next]).await?;
+        queue_next(connection, delivery, at).await?;
     } else {
         delivery.status = AlertDeliveryStatus::Failed;
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use diesel_async::AsyncConnection as _;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::body::{self, Happening};
 use super::insert;
@@ -108,6 +109,7 @@ async fn tell(app: &App, connection: &mut Connection, events: &[EventRow]) -> Re
                 body: body::of_event(channel.kind, &around.happening(row)?),
                 next_attempt_at: now,
                 created_at: now,
+                job_id: Uuid::new_v4(),
             })
         })
         .collect();

@@ -15,6 +15,7 @@ mod schedule;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use diesel_async::AsyncConnection as _;
+use uuid::Uuid;
 
 use super::access::Viewer;
 use super::alert_channel::{no_such_channel, own};
@@ -73,6 +74,7 @@ pub async fn send_test(
                 body: body::of_test(&channel, now),
                 next_attempt_at: now,
                 created_at: now,
+                job_id: Uuid::new_v4(),
             };
             let queued = insert(connection, &[new]).await?;
             let delivery = queued.into_iter().next();
@@ -83,12 +85,12 @@ pub async fn send_test(
     Ok(delivery)
 }
 
-/// Tries a delivery again now: one that failed, or one that waits. After its last attempt by the schedule it is tried this
-/// once.
+/// Tries a delivery again now: one that failed, or one that waits, in the place of the attempt that it waits for. After its last
+/// attempt by the schedule it is tried this once.
 ///
 /// # Errors
-/// The delivery is not the caller's or has arrived, its channel is disabled, it was last tried less than a minute ago, or it is
-/// a test of a channel that was sent 20 within the hour.
+/// The delivery is not the caller's, has arrived or is being sent, its channel is disabled, it was last tried less than a minute
+/// ago, or it is a test of a channel that was sent 20 within the hour.
 pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<AlertDelivery, Error> {
     let found = visible::alert_deliveries(app, viewer, &[delivery_id]).await?;
     let found = found.into_iter().next().ok_or_else(no_such_delivery)?;
@@ -125,10 +127,18 @@ pub async fn retry(app: &App, viewer: &Viewer, delivery_id: i64) -> Result<Alert
             let waits = delivery.status == AlertDeliveryStatus::Pending
                 && channel.paused_until.is_some_and(|until| until > now);
             if !waits && delivery.next_attempt_at.is_none_or(|at| at > now) {
+                // The job of the attempt that it waits for, or that it waited for when it was given up with its channel, would
+                // send it once more.
+                if let Some(waiting) = delivery.job_id
+                    && !queue::withdraw(connection, waiting).await?
+                {
+                    let message = "this delivery is being sent: look in a moment what came of it";
+                    return Err(Refusal::field(RefusalCode::Conflict, "deliveryId", message).into());
+                }
                 delivery.status = AlertDeliveryStatus::Pending;
                 delivery.next_attempt_at = Some(now);
+                queue_next(connection, &mut delivery, now).await?;
                 alert_delivery::update(connection, &delivery).await?;
-                queue::insert(connection, &[job(&delivery, now)?]).await?;
             }
             Ok(delivery)
         })
@@ -181,6 +191,7 @@ pub(super) async fn tell_others(
             body: body::of_disabled(channel.kind, disabled, reason, now),
             next_attempt_at: now,
             created_at: now,
+            job_id: Uuid::new_v4(),
         })
         .collect();
     insert(connection, &new).await?;
@@ -196,12 +207,25 @@ async fn insert(
         return Ok(Vec::new());
     }
     let deliveries = alert_delivery::insert(connection, new).await?;
-    let jobs = deliveries
+    let jobs = new
         .iter()
-        .map(|delivery| job(delivery, delivery.created_at))
-        .collect::<Result<Vec<NewJob>, Error>>()?;
-    queue::insert(connection, &jobs).await?;
+        .zip(&deliveries)
+        .map(|(new, delivery)| Ok((new.job_id, job(delivery, delivery.created_at)?)))
+        .collect::<Result<Vec<(Uuid, NewJob)>, Error>>()?;
+    queue::insert_known(connection, &jobs).await?;
     Ok(deliveries)
+}
+
+/// Queues the job of a delivery's next attempt and notes it in the delivery, whose row is for the caller to write.
+async fn queue_next(
+    connection: &mut Connection,
+    delivery: &mut AlertDelivery,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let id = Uuid::new_v4();
+    queue::insert_known(connection, &[(id, job(delivery, at)?)]).await?;
+    delivery.job_id = Some(id);
+    Ok(())
 }
 
 /// The job of a delivery's next attempt.

@@ -8,7 +8,7 @@ use super::{
     signature, update, webhook,
 };
 use crate::scene::{refusals, text, time};
-use crate::support::{Client, Receiver, TestApp, until};
+use crate::support::{Client, Party, Receiver, TestApp, until};
 
 /// The only delivery of a channel, once so many attempts have ended.
 async fn attempted(client: &Client, id: &str, attempts: i64) -> Value {
@@ -100,6 +100,71 @@ async fn after_ten_attempts_a_delivery_has_failed_and_can_be_tried_by_hand() {
         (&delivered["status"], &delivered["lastStatusCode"]),
         (&json!("DELIVERED"), &json!(204))
     );
+    app.abandon().await;
+}
+
+const JOBS: &str = "SELECT count(*) FROM mq_msgs WHERE channel_name = 'deliveries.1'";
+
+/// A delivery that has failed twice and waits five minutes for its third attempt, with its channel, before a server without a
+/// worker. The minute after its last attempt is over.
+async fn waiting(app: &mut TestApp, receiver: &Receiver) -> (Party, String, Value) {
+    let (acme, ann, campaign) = app.program(&["INSTAGRAM"]).await;
+    receiver.answer(500, &[]);
+    let (id, _) = webhook(&acme.client, receiver).await;
+    raise(app, &ann, &campaign, 0).await;
+    attempted(&acme.client, &id, 1).await;
+    app.move_clock(1).await;
+    let failed = attempted(&acme.client, &id, 2).await;
+    app.settled().await;
+    app.stop_worker().await;
+    app.database
+        .execute(
+            "UPDATE alert_deliveries SET last_attempt_at = last_attempt_at - interval '2 minutes'",
+        )
+        .await;
+    assert_eq!(app.database.number(JOBS).await, 1);
+    (acme, id, failed)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tried_by_hand_takes_the_place_of_the_attempt_that_was_waited_for() {
+    let mut app = TestApp::with_local_channels().await;
+    let receiver = Receiver::start().await;
+    let (acme, id, failed) = waiting(&mut app, &receiver).await;
+    // A worker has taken that attempt.
+    let held = |by: &str| {
+        format!("UPDATE mq_msgs SET worker_id = {by} WHERE channel_name = 'deliveries.1'")
+    };
+    app.database.execute(&held("0")).await;
+    let refused = retry(&acme.client, &failed).await;
+    assert_eq!(refusals(&refused), ["CONFLICT deliveryId"]);
+    app.database.execute(&held("NULL")).await;
+
+    let again = retry(&acme.client, &failed).await;
+    assert_eq!(again["alertDelivery"]["status"], "PENDING", "{again}");
+    assert_eq!(app.database.number(JOBS).await, 1);
+    receiver.answer(200, &[]);
+    app.start_worker();
+    assert_eq!(attempted(&acme.client, &id, 3).await["status"], "DELIVERED");
+    app.move_clock(2).await;
+    app.settled().await;
+    assert_eq!(receiver.received().len(), 3);
+    app.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_with_its_channel_has_one_job_when_it_is_tried_again() {
+    let mut app = TestApp::with_local_channels().await;
+    let receiver = Receiver::start().await;
+    let (acme, id, failed) = waiting(&mut app, &receiver).await;
+    for enabled in [false, true] {
+        let changed = update(&acme.client, json!({ "channelId": id, "enabled": enabled })).await;
+        assert_eq!(changed["userErrors"], json!([]), "{changed}");
+    }
+    assert_eq!(deliveries(&acme.client, &id).await[0]["status"], "FAILED");
+    let again = retry(&acme.client, &failed).await;
+    assert_eq!(again["alertDelivery"]["status"], "PENDING", "{again}");
+    assert_eq!(app.database.number(JOBS).await, 1);
     app.abandon().await;
 }
 

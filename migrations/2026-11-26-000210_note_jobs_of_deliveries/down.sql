@@ -1,0 +1,1 @@
+ALTER TABLE alert_deliveries DROP COLUMN job_id;
