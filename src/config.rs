@@ -149,7 +149,10 @@ fn listen_at(set: Option<&OsStr>) -> Result<SocketAddr, ConfigError> {
         .and_then(|text| text.parse().ok())
         .ok_or_else(|| ConfigError {
             variable: LISTEN.to_owned(),
-            problem: format!("{value:?} is not an address and a port, such as 127.0.0.1:8000"),
+            problem: format!(
+                "\"{}\" is not an address and a port, such as 127.0.0.1:8000",
+                value.display()
+            ),
         })
 }
 

@@ -52,7 +52,7 @@ const NOT_FOUND: &str = "resource-not-found";
 /// The post is of an account that is protected or suspended.
 const NO_POST_ACCESS: &str = "not-authorized-for-resource";
 
-/// Problems by which X withholds a post that may well be there, with what each says of it (X's OpenAPI description).
+/// Problems by which X withholds a post that may well be there, with what each says of it (X's `OpenAPI` description).
 const WITHHELD: [(&str, &str); 3] = [
     (
         NO_POST_ACCESS,

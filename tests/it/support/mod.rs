@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::DateTime;
 use countersign::app::App;
 use countersign::config::Config;
 use countersign::db;
@@ -334,12 +335,22 @@ impl TestApp {
     /// Moves the time by an interval as PostgreSQL writes it, and has jobs looked for that are due now: the worker would look
     /// within a second.
     pub async fn move_clock_by(&self, interval: &str) {
-        self.database
-            .execute(&format!(
+        // The process is never behind the database: what is due by the one would be early by the other.
+        let mut database = self.database.connect().await;
+        let transaction = database.transaction().await.unwrap();
+        transaction
+            .batch_execute(&format!(
                 "CREATE OR REPLACE FUNCTION countersign_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE \
                  AS $$ SELECT now() + interval '{interval}' $$"
             ))
-            .await;
+            .await
+            .unwrap();
+        let now = "SELECT (extract(epoch FROM countersign_now()) * 1000000)::bigint";
+        let now: i64 = transaction.query_one(now, &[]).await.unwrap().get(0);
+        self.app
+            .clock
+            .set(DateTime::from_timestamp_micros(now).unwrap());
+        transaction.commit().await.unwrap();
         self.app.clock.synchronise(&self.app.db).await.unwrap();
         let mut channels = vec![
             task::APPLICATIONS,
