@@ -3,41 +3,116 @@
 //! A loader collects keys until its batch begins. Left to a timer, a batch begins while a slow answer is still being resolved,
 //! and the number of statements depends on luck. Here a batch waits until the execution cannot go on without it and no other
 //! batch is running: what the objects of one level ask for is one statement, however many objects there are.
+//!
+//! A loader takes its keys a moment after its batch was started. Until each has, the execution rests: what it asked for
+//! meanwhile, because another batch was faster, would be read by one statement or by two, as luck has it.
 
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use async_graphql::Response;
-use async_graphql::dataloader::DataLoader;
+use async_graphql::dataloader::{DataLoader, Loader};
 use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute};
 use futures_util::future::{BoxFuture, poll_fn};
 use tokio::task::JoinSet;
 
 type Batch = BoxFuture<'static, ()>;
 
-/// The batches of one request that have not begun.
+tokio::task_local! {
+    /// Whether the batch that this task runs has its keys.
+    static HAS_KEYS: Arc<AtomicBool>;
+}
+
+/// A loader that says when it has its keys.
+pub(super) struct Punctual<T> {
+    loader: T,
+    batches: Batches,
+}
+
+impl<K, T> Loader<K> for Punctual<T>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    T: Loader<K>,
+{
+    type Value = T::Value;
+    type Error = T::Error;
+
+    async fn load(&self, keys: &[K]) -> Result<HashMap<K, T::Value>, T::Error> {
+        let noted = HAS_KEYS.try_with(|has_keys| self.batches.has_keys(has_keys));
+        debug_assert!(noted.is_ok(), "a loader was asked outside of a batch");
+        self.loader.load(keys).await
+    }
+}
+
+/// The batches of one request.
 #[derive(Clone, Default)]
-pub(super) struct Batches(Arc<Mutex<Vec<Batch>>>);
+pub(super) struct Batches(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Those that were not started.
+    waiting: Vec<Batch>,
+    /// How many were started and have not taken their keys.
+    without_keys: usize,
+    /// Who waits until they have.
+    waker: Option<Waker>,
+}
 
 impl Batches {
     /// A loader whose batches begin when the execution waits for them.
-    pub(super) fn loader<T>(&self, loader: T) -> DataLoader<T> {
+    pub(super) fn loader<T>(&self, loader: T) -> DataLoader<Punctual<T>> {
         let batches = self.clone();
-        DataLoader::new(loader, move |batch| batches.push(batch)).delay(Duration::ZERO)
+        let loader = Punctual {
+            loader,
+            batches: self.clone(),
+        };
+        DataLoader::new(loader, move |batch| batches.state().waiting.push(batch))
+            .delay(Duration::ZERO)
     }
 
-    fn push(&self, batch: Batch) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(batch);
-    }
-
+    /// Takes those that were not started, to start them now.
     fn take(&self) -> Vec<Batch> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut state = self.state();
+        state.without_keys += state.waiting.len();
+        std::mem::take(&mut state.waiting)
+    }
+
+    /// Runs a batch. One whose keys went with another batch ends without having had any.
+    async fn run(self, batch: Batch) {
+        let has_keys = Arc::<AtomicBool>::default();
+        HAS_KEYS.scope(Arc::clone(&has_keys), batch).await;
+        self.has_keys(&has_keys);
+    }
+
+    /// Notes of a batch, once, that it has its keys.
+    fn has_keys(&self, has_keys: &AtomicBool) {
+        if has_keys.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let mut state = self.state();
+        state.without_keys = state.without_keys.saturating_sub(1);
+        if state.without_keys == 0
+            && let Some(waker) = state.waker.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Whether each batch that was started has its keys. If not, who waits is woken when they have.
+    fn have_keys(&self, context: &Context<'_>) -> bool {
+        let mut state = self.state();
+        state.waker = (state.without_keys > 0).then(|| context.waker().clone());
+        state.waker.is_none()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // It is changed in one step each time.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Runs an execution with its batches. They end with it.
@@ -46,6 +121,9 @@ impl Batches {
         let mut running = JoinSet::new();
         poll_fn(|context| {
             loop {
+                if !self.have_keys(context) {
+                    return Poll::Pending;
+                }
                 let woken = Arc::new(Woken {
                     outer: context.waker().clone(),
                     woken: AtomicBool::new(false),
@@ -71,7 +149,7 @@ impl Batches {
                     return Poll::Pending;
                 }
                 for batch in batches {
-                    running.spawn(batch);
+                    running.spawn(self.clone().run(batch));
                 }
             }
         })
@@ -123,11 +201,9 @@ impl Extension for RunBatches {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::atomic::AtomicUsize;
 
-    use async_graphql::dataloader::Loader;
-    use futures_util::future::join_all;
+    use futures_util::future::{join, join_all};
 
     use super::*;
 
@@ -166,6 +242,24 @@ mod tests {
             let answers = batches.drive(levels).await;
             assert_eq!(answers[0], 3);
             assert_eq!(counting.0.load(Ordering::SeqCst), 3, "{width}");
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_batch_that_was_started_takes_nothing_in_that_was_asked_for_after_it() {
+        for _ in 0..100 {
+            let batches = Batches::default();
+            let (slow, fast) = (Counting::default(), Counting::default());
+            let of_slow = batches.loader(slow.clone());
+            let of_fast = batches.loader(fast.clone());
+            let levels = join(of_slow.load_one(1), async {
+                let key = of_fast.load_one(1).await.unwrap().unwrap();
+                of_slow.load_one(key).await
+            });
+            let (first, second) = batches.drive(levels).await;
+            assert_eq!((first, second), (Ok(Some(2)), Ok(Some(3))));
+            let counted = [slow, fast].map(|counting| counting.0.load(Ordering::SeqCst));
+            assert_eq!(counted, [2, 1]);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 use async_graphql::dataloader::{DataLoader, Loader};
 
-use super::batches::Batches;
+use super::batches::{Batches, Punctual};
 use super::errors::top_level;
 use crate::app::App;
 use crate::domain::{
@@ -39,7 +39,7 @@ struct Loaders {
 }
 
 impl Loaders {
-    fn get<L: Made>(&self) -> Option<Arc<DataLoader<L>>> {
+    fn get<L: Made>(&self) -> Option<Arc<DataLoader<Punctual<L>>>> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let loader = made.entry(TypeId::of::<L>()).or_insert_with(|| {
             let loader = self.batches.loader(L::made(&self.app, self.viewer));
