@@ -78,9 +78,13 @@ impl Pool {
         config.recycling_method = RecyclingMethod::Fast;
         let manager =
             AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(url, config);
+        let counter = Arc::clone(&statements);
+        let check = deadpool::Hook::async_fn(move |connection, metrics| {
+            check_after_rest(connection, metrics, Arc::clone(&counter))
+        });
         let inner = deadpool::Pool::builder(manager)
             .max_size(size)
-            .pre_recycle(deadpool::Hook::async_fn(check_after_rest))
+            .pre_recycle(check)
             .build()
             .map_err(|error| PoolError(error.to_string()))?;
         Ok(Self {
@@ -90,7 +94,8 @@ impl Pool {
         })
     }
 
-    /// How many statements the connections of the pool have run, those that begin and end transactions not counted.
+    /// How many statements the connections of the pool have run, not counting those that begin and end transactions and those
+    /// that find out whether a connection still works.
     #[must_use]
     pub fn statements(&self) -> u64 {
         AtomicU64::load(&self.statements, Ordering::Relaxed)
@@ -155,13 +160,13 @@ impl Instrumentation for Counter {
 fn check_after_rest<'a>(
     connection: &'a mut AsyncPgConnection,
     metrics: &'a Metrics,
+    counter: Arc<AtomicU64>,
 ) -> BoxFuture<'a, Result<(), deadpool::HookError>> {
     async move {
         if metrics.last_used() > REST {
-            diesel::sql_query("SELECT 1")
-                .execute(connection)
-                .await
-                .map_err(|error| deadpool::HookError::message(error.to_string()))?;
+            let checked = diesel::sql_query("SELECT 1").execute(connection).await;
+            counter.fetch_sub(1, Ordering::Relaxed);
+            checked.map_err(|error| deadpool::HookError::message(error.to_string()))?;
         }
         Ok(())
     }
