@@ -70,7 +70,7 @@ pub struct TestApp {
     pub data_dir: PathBuf,
     /// Signed in as an operator.
     pub operator: Client,
-    process: Option<Process>,
+    process: Arc<Process>,
     simulator: Simulator,
     stop: CancellationToken,
     server: tokio::task::JoinHandle<()>,
@@ -149,35 +149,28 @@ impl TestApp {
         let mut config = config(&database, &simulator, settings);
         change(&mut config);
         let data_dir = config.data_dir.clone();
-        let process = Process::open(config).await.unwrap();
+        let process = Arc::new(Process::open(config).await.unwrap());
         let app = process.app.clone();
         let listener = listen(([127, 0, 0, 1], 0).into()).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let (process, server) = {
-            let process = Arc::new(process);
-            let (serving, stopped) = (Arc::clone(&process), stop.clone());
-            let server =
-                tokio::spawn(async move { serving.serve(listener, stopped).await.unwrap() });
-            (process, server)
-        };
+        let (serving, stopped) = (Arc::clone(&process), stop.clone());
+        let server = tokio::spawn(async move { serving.serve(listener, stopped).await.unwrap() });
         let key = account::create_operator(&app).await.unwrap();
         let operator = Client::sign_in(&url, key.text.expose()).await;
-        let this = Self {
+        Self {
             app,
             url,
             world,
             database,
             data_dir,
             operator,
-            process: None,
+            process,
             simulator,
             stop,
             server,
             worker: None,
-        };
-        drop(process);
-        this
+        }
     }
 
     /// Starts taking jobs.
@@ -387,11 +380,11 @@ impl TestApp {
         self.stop_worker().await;
         self.stop.cancel();
         self.server.await.unwrap();
-        if let Some(process) = self.process.take() {
-            process.close().await.unwrap();
-        }
+        let process = Arc::into_inner(self.process).unwrap();
+        process.close().await.unwrap();
         self.simulator.stop().await.unwrap();
         self.database.drop_it().await;
+        std::fs::remove_dir_all(&self.data_dir).unwrap();
     }
 }
 
