@@ -6,7 +6,7 @@
 //! account costs one search.
 //!
 //! Where a media was is no proof that it is there. Its insights are, where they are told; where they are
-//! refused, the list is read in the same call, once for all such posts.
+//! refused, the list is read in the same call, once for all such posts, unless it was just now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -258,7 +258,7 @@ impl<'a> Own<'a> {
         let mut doubtful = BTreeMap::new();
         for ((code, place, media), answer) in own.into_iter().zip(answers) {
             match answer {
-                Err(fault) if media.is_none() && is_about_the_media(&fault) => {
+                Err(fault) if media.is_none() && is_in_doubt(&fault, &place) => {
                     self.ids.forget(&self.key(&code));
                     doubtful.insert(
                         code,
@@ -318,12 +318,14 @@ pub(super) fn named(owner: &Owner) -> Result<Option<String>, PlatformError> {
     }
 }
 
-/// Whether an error says something of the media, rather than that the call failed.
-fn is_about_the_media(fault: &Fault) -> bool {
-    matches!(
-        fault.kind,
-        FaultKind::Missing | FaultKind::Permission | FaultKind::BadMetric | FaultKind::Parameter
-    )
+/// Whether an error, rather than saying that the call failed, leaves it open whether the media is where the list had it. One
+/// that may be said of any media says nothing against a list that was read just now.
+fn is_in_doubt(fault: &Fault, place: &Place) -> bool {
+    match fault.kind {
+        FaultKind::Missing => true,
+        FaultKind::Permission | FaultKind::BadMetric | FaultKind::Parameter => !place.is_fresh(),
+        _ => false,
+    }
 }
 
 fn is_id(text: &str) -> bool {

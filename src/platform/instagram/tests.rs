@@ -41,6 +41,7 @@ fn place(id: &str) -> Place {
     Place {
         id: id.to_owned(),
         published_at: None,
+        listed_at: None,
     }
 }
 
@@ -322,6 +323,10 @@ fn public_lists_end_where_no_cursor_leads_on() {
         assert!(public_page(&unreadable).is_err(), "{unreadable}");
     }
     let bare = json!({"business_discovery": {"id": "2"}, "id": "1"});
+    assert!(
+        wire::public_page(&bare, &cursor).is_err(),
+        "no end of a list"
+    );
     let none = public_page(&bare).unwrap();
     assert!(none.media.is_empty());
     assert_eq!(

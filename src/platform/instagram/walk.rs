@@ -12,6 +12,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
@@ -32,6 +33,12 @@ const MOST_LISTED: usize = 10_000;
 /// How many pages are read at most. One has fifty media, or fewer where some are not shown.
 const MOST_PAGES: usize = 250;
 
+/// How many pages in a row may show nothing.
+const MOST_EMPTY: usize = 20;
+
+/// How long a list that had a post shows that the post is there.
+const FRESH: Duration = Duration::from_mins(10);
+
 /// How many media ids are remembered.
 const MOST_IDS: usize = 20_000;
 
@@ -42,6 +49,8 @@ pub(super) struct Walk {
     found: HashMap<String, Media>,
     /// How many rows were read.
     rows: usize,
+    /// How many pages without a row were read since the last one with any.
+    empty: usize,
     /// The time that the list has come down to, in milliseconds since 1970.
     reached_ms: Option<i64>,
     /// Whether the times went up somewhere, so that they do not tell what is still to come.
@@ -71,6 +80,7 @@ impl Walk {
             wanted: wanted.into_iter().collect(),
             found: HashMap::new(),
             rows: 0,
+            empty: 0,
             reached_ms: None,
             is_out_of_order: false,
             unread_ms: None,
@@ -85,6 +95,11 @@ impl Walk {
     /// [`PlatformError::Unreachable`] where the list does not come to an end: it goes round in
     /// circles, or on and on.
     pub(super) fn take(&mut self, page: Page) -> Result<Step, PlatformError> {
+        self.empty = if page.media.is_empty() {
+            self.empty + 1
+        } else {
+            0
+        };
         for media in page.media {
             self.descend(&media);
             if let Some(code) = media.code.as_deref().map(bare)
@@ -105,7 +120,8 @@ impl Walk {
         {
             return Ok(Step::Done);
         }
-        if self.places.len() >= MOST_PAGES || !self.places.insert(next.clone()) {
+        let is_too_long = self.places.len() >= MOST_PAGES || self.empty >= MOST_EMPTY;
+        if is_too_long || !self.places.insert(next.clone()) {
             return Err(PlatformError::unreachable(
                 "a list of media does not come to an end",
             ));
@@ -187,13 +203,22 @@ impl Walk {
     }
 }
 
-/// What a list says of a post for good.
+/// What a list says of a post: where it is, for good, and that it is there, for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     /// The id that the API takes.
     pub(super) id: String,
     /// When it was published, where the list says so.
     pub(super) published_at: Option<DateTime<Utc>>,
+    /// When the list had it.
+    pub(super) listed_at: Option<Instant>,
+}
+
+impl Place {
+    /// Whether the list had it just now.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.listed_at.is_some_and(|at| at.elapsed() < FRESH)
+    }
 }
 
 impl From<&Media> for Place {
@@ -201,6 +226,7 @@ impl From<&Media> for Place {
         Self {
             id: media.id.clone(),
             published_at: media.published_at(),
+            listed_at: Some(Instant::now()),
         }
     }
 }

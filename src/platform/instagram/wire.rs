@@ -82,7 +82,8 @@ pub(super) fn own_page(page: &Value) -> Result<Page, PlatformError> {
 
 /// Reads the page of another account's media that begins at `from`. Such lists have cursors and no `next`:
 /// they end without a cursor, or with an empty page whose cursor leads no further. Another empty page may be
-/// one whose media are not shown, with others behind it. An account without media is shown without a list.
+/// one whose media are not shown, with others behind it. An account without media is shown without a list,
+/// which is no end of one that was begun.
 pub(super) fn public_page(page: &Value, from: &Cursor) -> Result<Page, PlatformError> {
     let account = page
         .get("business_discovery")
@@ -90,6 +91,11 @@ pub(super) fn public_page(page: &Value, from: &Cursor) -> Result<Page, PlatformE
         .ok_or_else(|| PlatformError::unreachable("the answer shows no account"))?;
     let listed_by = text(account.get("id"));
     let Some(list) = account.get("media") else {
+        if !from.is_empty() {
+            return Err(PlatformError::unreachable(
+                "a further page of public media is no list",
+            ));
+        }
         return Ok(Page {
             media: Vec::new(),
             next: None,
