@@ -84,9 +84,11 @@ impl Batches {
 
     /// Runs a batch. One whose keys went with another batch ends without having had any.
     async fn run(self, batch: Batch) {
-        let has_keys = Arc::<AtomicBool>::default();
-        HAS_KEYS.scope(Arc::clone(&has_keys), batch).await;
-        self.has_keys(&has_keys);
+        let ending = Ending {
+            batches: self,
+            has_keys: Arc::default(),
+        };
+        HAS_KEYS.scope(Arc::clone(&ending.has_keys), batch).await;
     }
 
     /// Notes of a batch, once, that it has its keys.
@@ -154,6 +156,18 @@ impl Batches {
             }
         })
         .await
+    }
+}
+
+/// A batch that runs. However it ends, nobody waits until it has its keys any more.
+struct Ending {
+    batches: Batches,
+    has_keys: Arc<AtomicBool>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.batches.has_keys(&self.has_keys);
     }
 }
 

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 
 use super::{LEAST_WAIT, Permit, gate, permit};
 use crate::app::App;
+use crate::error::Error;
 use crate::model::PlatformKind;
 use crate::platform::{Gate, Usage};
 
@@ -19,6 +20,8 @@ pub struct Leave {
     may_probe: bool,
     /// The leave that was had, and the gate for what comes after.
     had: Mutex<Option<(Permit, Arc<dyn Gate>)>>,
+    /// Why it could not be found out whether there is leave.
+    failure: Mutex<Option<Error>>,
 }
 
 impl Leave {
@@ -31,6 +34,7 @@ impl Leave {
             credential: credential.to_owned(),
             may_probe,
             had: Mutex::default(),
+            failure: Mutex::default(),
         })
     }
 
@@ -38,6 +42,16 @@ impl Leave {
     #[must_use]
     pub fn permit(&self) -> Option<Permit> {
         self.had().as_ref().map(|(permit, _)| *permit)
+    }
+
+    /// Why the call was stopped, where it could not be found out whether there is leave.
+    #[must_use]
+    pub fn take_failure(&self) -> Option<Error> {
+        self.failure().take()
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Error>> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gate(&self) -> Option<Arc<dyn Gate>> {
@@ -65,6 +79,7 @@ impl Gate for Leave {
             }
             Err(error) => {
                 tracing::debug!(platform = %self.platform, %error, "no leave for a link is to be had");
+                *self.failure() = Some(error);
                 Some(LEAST_WAIT)
             }
         }

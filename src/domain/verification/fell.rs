@@ -165,6 +165,7 @@ impl Moved {
     ) {
         let mut back = Vec::new();
         let mut is_short = false;
+        let is_whole = is_whole(series);
         let of_the_post = series
             .iter()
             .filter(|(series, _)| !is_of_advertisements(&series.definition));
@@ -185,7 +186,7 @@ impl Moved {
                     sentence: sentence(platform, series, from, now),
                 });
             }
-            // What was a fall by the policy of the claim before this one is back, too, where nothing is missing of it.
+            // What was a fall by the policy of an earlier claim is back, too, where nothing is missing of any figure.
             let earlier = told
                 .iter()
                 .rev()
@@ -193,8 +194,8 @@ impl Moved {
                 .map(|reading| number(reading.value));
             let highest = earlier.clone().max();
             let was_short = earlier.clone().next() < highest;
-            let whole = highest.filter(|highest| was_short && now >= *highest);
-            if let Some(level) = course.regained.or(whole) {
+            let back_whole = highest.filter(|_| was_short && is_whole);
+            if let Some(level) = course.regained.or(back_whole) {
                 back.push(regained(platform, series, level, now));
             }
         }
@@ -205,6 +206,16 @@ impl Moved {
             });
         }
     }
+}
+
+/// Whether the latest number of each series of a post is the highest of it. Those of advertisements are left out.
+fn is_whole(series: &BTreeMap<Series, Vec<Reading>>) -> bool {
+    let of_the_post = series
+        .iter()
+        .filter(|(series, _)| !is_of_advertisements(&series.definition));
+    of_the_post
+        .map(|(_, told)| told.iter().map(|reading| reading.value))
+        .all(|told| told.clone().next_back() == told.max())
 }
 
 /// A count as it is stored, which is never negative.
@@ -382,6 +393,21 @@ mod tests {
             (0, 0),
             "it only grew"
         );
+        let series = BTreeMap::from([
+            readings(
+                "VIEWS",
+                "x.impression_count",
+                &[(1, 900), (2, 899), (3, 901)],
+            ),
+            readings(
+                "CLICKS",
+                "x.url_link_clicks",
+                &[(1, 500), (2, 100), (3, 100)],
+            ),
+        ]);
+        let mut other = Moved::default();
+        other.add(7, (3, PlatformKind::X), &series, 1000);
+        assert_eq!(other, Moved::default(), "the clicks are missing still");
     }
 
     #[test]

@@ -108,11 +108,7 @@ impl Task {
     /// A time at which the check is made, by the clock of this process. The database has found that the check was due, so where
     /// this clock is a little behind, the time is when it was.
     pub(super) fn not_before_due(&self, at: DateTime<Utc>) -> DateTime<Utc> {
-        if self.due_at - at <= CLOCKS_APART {
-            at.max(self.due_at)
-        } else {
-            at
-        }
+        not_before(self.due_at, at)
     }
 
     /// The job of the claim's next check after `now`, and when it is due. A check that a run or an operator asked for comes
@@ -128,6 +124,15 @@ impl Task {
         schedule::next_check(&self.claim(), policy, now)
             .map(|at| check_job(&self.report, &self.post, at))
             .transpose()
+    }
+}
+
+/// See [`Task::not_before_due`].
+fn not_before(due_at: DateTime<Utc>, at: DateTime<Utc>) -> DateTime<Utc> {
+    if due_at - at <= CLOCKS_APART {
+        at.max(due_at)
+    } else {
+        at
     }
 }
 
@@ -242,15 +247,17 @@ pub async fn load(app: &App, jobs: &[(Uuid, Reconcile)]) -> Result<Loaded, Error
         // The last check looks for itself, and so does the one at the end of the lag: what was seen before confirms nothing.
         let is_last = |at| schedule::is_last(&claim, &rules, at);
         let is_after_lag = |at| at >= schedule::lag_end(&claim, &rules);
+        let due_at = due_at(job, running.created_at, &claim, &rules);
+        let checked_at = not_before(due_at, now);
         loaded.tasks.push(Task {
             job_id: *job_id,
             attempts_left: running.attempts,
-            due_at: due_at(job, running.created_at, &claim, &rules),
+            due_at,
             reusable: seen.get(&post.id).is_some_and(|seen| {
                 seen.last_at >= report.submitted_at
                     && seen.last_at > young
-                    && (is_last(seen.last_at) || !is_last(now))
-                    && (is_after_lag(seen.last_at) || !is_after_lag(now))
+                    && (is_last(seen.last_at) || !is_last(checked_at))
+                    && (is_after_lag(seen.last_at) || !is_after_lag(checked_at))
             }),
             seen_as_own: seen.get(&post.id).map(Seen::as_own).unwrap_or_default(),
             seen_publicly: was_public(post, seen.get(&post.id)),

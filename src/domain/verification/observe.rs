@@ -246,6 +246,9 @@ impl Asking<'_> {
             let gate = Arc::clone(&leave);
             let owner = asker.map(|linked| &linked.owner);
             let call = gated_from_the_first(gate, self.adapter.resolve(&link, owner)).await;
+            if let Some(failure) = leave.take_failure() {
+                return Err(failure);
+            }
             let answer = call.output;
             let error = answer.as_ref().err();
             if let Some(permit) = leave.permit() {

@@ -1,16 +1,14 @@
 //! Calls for posts whose ids are known, with their affiliate's access or with this server's.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
-
-use uuid::Uuid;
 
 use super::Gathering;
 use super::outcome::wait_of;
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, OWN, Permit};
 use crate::domain::verification::{self, OwnersAnswer};
-use crate::jobs::asking::{Asking, OnPost, Running, Told, Waiting, waiting};
+use crate::jobs::asking::{Asking, OnPost, Told, Waiting, waiting};
 use crate::platform::{PlatformError, PostRef, Serving, gated};
 
 /// How long a job waits at most until it is looked whether it goes without its affiliate's access.
@@ -106,54 +104,55 @@ impl Gathering {
     async fn wait_for_turn(
         &self,
         credential: &str,
-        chunk: Vec<Asking>,
+        mut chunk: Vec<Asking>,
         wait: Duration,
     ) -> Vec<Asking> {
-        let on_posts = chunk.iter().flat_map(|asking| &asking.on_post);
-        let late = self.late(on_posts);
-        let late = self.without(credential, late).await;
-        let (mut left, mut early) = (Vec::new(), OnPost::new());
-        for mut asking in chunk {
-            let on_post = std::mem::take(&mut asking.on_post);
-            let (over, rest) = on_post
-                .into_iter()
-                .partition(|running| late.contains(&running.task.job_id));
-            early.extend(rest);
-            asking.on_post = over;
-            if !asking.on_post.is_empty() {
-                left.push(asking);
+        let (mut jobs, mut places) = (OnPost::new(), HashMap::new());
+        for (place, asking) in chunk.iter_mut().enumerate() {
+            places.extend(asking.on_post.iter().map(|job| (job.task.job_id, place)));
+            jobs.append(&mut asking.on_post);
+        }
+        for job in self.wait_for_credential(credential, jobs, wait).await {
+            let place = places.get(&job.task.job_id);
+            if let Some(asking) = place.and_then(|place| chunk.get_mut(*place)) {
+                asking.on_post.push(job);
             }
         }
+        chunk.retain(|asking| !asking.on_post.is_empty());
+        chunk
+    }
+
+    /// Has jobs wait until their affiliate's credential may be used again, of which it is looked each hour. Gives those that have
+    /// waited for as long as they may and go without it, because the platform lets it ask nothing. Where only this server or an
+    /// open circuit holds it back, none does.
+    pub(super) async fn wait_for_credential(
+        &self,
+        credential: &str,
+        jobs: OnPost,
+        wait: Duration,
+    ) -> OnPost {
+        let now = self.app.clock.now();
+        let (late, mut early): (OnPost, OnPost) = jobs
+            .into_iter()
+            .partition(|running| running.task.has_waited_for_access(None, now));
+        let is_used_up = !late.is_empty()
+            && match health::is_used_up(&self.app, self.platform, credential).await {
+                Ok(is_used_up) => is_used_up,
+                Err(error) => {
+                    self.log_failure(Err(error));
+                    false
+                }
+            };
+        let left = if is_used_up {
+            late
+        } else {
+            early.extend(late);
+            OnPost::new()
+        };
         if !early.is_empty() {
             self.snooze(&waiting(&early), wait.min(LOOK)).await;
         }
         left
-    }
-
-    /// The jobs among these that have waited for their affiliate's credential for as long as they may.
-    pub(super) fn late<'a>(&self, jobs: impl IntoIterator<Item = &'a Running>) -> HashSet<Uuid> {
-        let now = self.app.clock.now();
-        let tasks = jobs.into_iter().map(|running| &running.task);
-        tasks
-            .filter(|task| task.has_waited_for_access(None, now))
-            .map(|task| task.job_id)
-            .collect()
-    }
-
-    /// The jobs among late ones that go without their affiliate's credential: all, where the platform lets it ask nothing. Where
-    /// only this server or an open circuit holds it back, none.
-    pub(super) async fn without(&self, credential: &str, late: HashSet<Uuid>) -> HashSet<Uuid> {
-        if late.is_empty() {
-            return late;
-        }
-        match health::is_used_up(&self.app, self.platform, credential).await {
-            Ok(true) => late,
-            Ok(false) => HashSet::new(),
-            Err(error) => {
-                self.log_failure(Err(error));
-                HashSet::new()
-            }
-        }
     }
 
     pub(super) async fn fetch(&self, serving: &Serving, chunk: Vec<Asking>) {

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use super::Gathering;
 use super::fetch::while_failing;
+use super::outcome::wait_of;
 use crate::domain::credential::Linked;
 use crate::domain::health::{self, Leave, OWN};
 use crate::domain::verification::{self, LinkAnswers};
@@ -65,7 +66,7 @@ impl Gathering {
     pub(super) async fn resolve(
         &self,
         serving: &Serving,
-        on_post: OnPost,
+        mut on_post: OnPost,
         linked: Option<&Linked>,
         may_probe: bool,
     ) -> Option<Asking> {
@@ -79,7 +80,7 @@ impl Gathering {
         };
         let post_id = post.id;
         let (answers, open_for) = self
-            .open(serving, &link, linked, &on_post, may_probe)
+            .open(serving, &link, linked, &mut on_post, may_probe)
             .await?;
         let Some(answer) = answers.in_the_end() else {
             self.wait_for_access(vec![(on_post, None)]).await;
@@ -121,7 +122,7 @@ impl Gathering {
         serving: &Serving,
         link: &PostLink,
         linked: Option<&Linked>,
-        on_post: &OnPost,
+        on_post: &mut OnPost,
         may_probe: bool,
     ) -> Option<(LinkAnswers, Option<Duration>)> {
         let _turn = self.links.turn().await?;
@@ -156,15 +157,16 @@ impl Gathering {
             if let Some(linked) = asker {
                 verification::note_link(&self.app, linked, answer.as_ref().err()).await;
             }
-            let is_to_wait = matches!(answer, Err(PlatformError::RateLimited { .. }));
-            if asker.is_some() && is_to_wait {
-                let late = self.without(&credential, self.late(on_post)).await;
-                if on_post
-                    .iter()
-                    .all(|running| late.contains(&running.task.job_id))
-                {
-                    continue;
+            if asker.is_some()
+                && let Err(PlatformError::RateLimited { retry_after, .. }) = answer
+            {
+                let wait = wait_of(retry_after);
+                let jobs = std::mem::take(on_post);
+                *on_post = self.wait_for_credential(&credential, jobs, wait).await;
+                if on_post.is_empty() {
+                    return None;
                 }
+                continue;
             }
             if answers.take(asker.is_some(), answer) {
                 break;

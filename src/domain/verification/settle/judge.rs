@@ -113,9 +113,16 @@ impl Ledger {
                 {
                     None
                 }
-                Some(_) => {
+                Some(standing) => {
                     let policy = self.policies.get(&report.policy_id)?;
-                    schedule::next_check(&claim_of(report, post), policy, now)
+                    let claim = claim_of(report, post);
+                    // A claim without its FINAL verdict has its last check yet, however late that is.
+                    let last = || {
+                        let checks = schedule::checks(&claim, policy);
+                        let last = checks.last().copied().unwrap_or(report.submitted_at);
+                        Some(last).filter(|_| standing.finality != Finality::Final)
+                    };
+                    schedule::next_check(&claim, policy, now).or_else(last)
                 }
             }
         };

@@ -88,14 +88,14 @@ impl Ledger {
             {
                 continue;
             }
-            // The fetch began after these claims were committed, whatever two machines' clocks say.
-            let claimed_at = batch
+            // The fetch began after these claims were committed and these checks due, whatever two machines' clocks say.
+            let on_post = batch
                 .iter()
                 .filter(|other| other.task.post.id == post_id)
-                .map(|other| other.task.report.submitted_at)
-                .max();
-            let fetched_at = claimed_at.map_or(*fetched_at, |at| at.max(*fetched_at));
-            let fetched_at = checked.task.not_before_due(fetched_at);
+                .map(|other| &other.task);
+            let begun = on_post
+                .flat_map(|task| [task.report.submitted_at, task.not_before_due(*fetched_at)]);
+            let fetched_at = begun.max().map_or(*fetched_at, |at| at.max(*fetched_at));
             let (row, observed) = platform_report(&checked.task.post, fetched, fetched_at)?;
             self.note_presence(&checked.task, fetched, fetched_at)?;
             self.note_author(post_id, fetched)?;
