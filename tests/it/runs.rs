@@ -283,6 +283,8 @@ async fn a_run_does_not_take_the_last_check_from_a_claim_that_has_it_yet() {
         format!("{} {}", verdict["finality"], verdict["status"]).replace('"', "")
     };
     assert_eq!(verdict().await, "PROVISIONAL FAILED");
+    let next = "SELECT count(*) FROM posts WHERE next_check_at < countersign_now()";
+    assert_eq!(app.database.number(next).await, 1, "it is late");
 
     app.world.clear_faults(None);
     app.move_clock(29).await;

@@ -417,4 +417,13 @@ mod tests {
             assert_eq!(told, after(due), "{job:?} queued after {queued} min");
         }
     }
+
+    #[test]
+    fn a_clock_that_is_a_little_behind_makes_no_check_before_it_is_due() {
+        let due = DateTime::from_timestamp(1_795_000_000, 0).unwrap();
+        for (behind, made) in [(-5, -5), (0, 0), (7, 0), (30, 0), (31, 31)] {
+            let at = not_before(due, due - TimeDelta::seconds(behind));
+            assert_eq!(due - at, TimeDelta::seconds(made), "{behind} s");
+        }
+    }
 }
