@@ -2,8 +2,9 @@
 //!
 //! Opening a short link takes nothing of what a platform's API allows, and says nothing of whether the API answers, so no leave
 //! is asked for it and no circuit holds it back. Only where a link comes to the API after all, since it can be found by listing
-//! posts alone, is leave asked for, by the first request that needs it ([`health::Leave`](crate::domain::health::Leave)). Where a link leads is remembered, so that a
-//! post that has to wait for a call is not looked for again each time; what is forgotten is looked for anew. A web site that
+//! posts alone, is leave asked for, by the first request that needs it
+//! ([`health::Leave`](crate::domain::health::Leave)). Where a link leads is remembered, so that a post that has to wait for a
+//! call is not looked for again each time; what is forgotten is looked for anew. A web site that
 //! asks to wait is left alone by those who open links at it, and by nobody else.
 
 use std::collections::{HashMap, VecDeque};

@@ -165,10 +165,14 @@ impl Moved {
     ) {
         let mut back = Vec::new();
         let mut is_short = false;
-        let is_whole = is_whole(series);
         let of_the_post = series
             .iter()
             .filter(|(series, _)| !is_of_advertisements(&series.definition));
+        // Whether the latest number of each series is the highest of it.
+        let is_whole = of_the_post.clone().all(|(_, told)| {
+            let values = told.iter().map(|reading| reading.value);
+            values.clone().next_back() == values.max()
+        });
         for (series, told) in of_the_post {
             let Some(last) = told.last() else {
                 continue;
@@ -206,16 +210,6 @@ impl Moved {
             });
         }
     }
-}
-
-/// Whether the latest number of each series of a post is the highest of it. Those of advertisements are left out.
-fn is_whole(series: &BTreeMap<Series, Vec<Reading>>) -> bool {
-    let of_the_post = series
-        .iter()
-        .filter(|(series, _)| !is_of_advertisements(&series.definition));
-    of_the_post
-        .map(|(_, told)| told.iter().map(|reading| reading.value))
-        .all(|told| told.clone().next_back() == told.max())
 }
 
 /// A count as it is stored, which is never negative.

@@ -15,19 +15,9 @@ use crate::platform::{PlatformError, PostRef, Serving, gated};
 const LOOK: Duration = Duration::from_hours(1);
 
 impl Gathering {
-    /// Asks to make a call for these jobs. Where there is none to be had they wait for one, and lose no attempt; where that
-    /// cannot be found out they come back with their leases.
-    pub(super) async fn permit(
-        &self,
-        jobs: &[Waiting],
-        credential: &str,
-        may_probe: bool,
-    ) -> Option<Permit> {
-        match self.watch.permit(credential, may_probe).await {
-            Ok(Permit::Wait(wait)) => {
-                self.snooze(jobs, wait).await;
-                None
-            }
+    /// Asks to make a call. None where that cannot be found out: its jobs come back with their leases.
+    async fn permit(&self, credential: &str) -> Option<Permit> {
+        match self.watch.permit(credential, true).await {
             Ok(permit) => Some(permit),
             Err(error) => {
                 self.log_failure(Err(error));
@@ -52,16 +42,12 @@ impl Gathering {
             let Ok(_slot) = self.calls.acquire().await else {
                 return Vec::new();
             };
-            let permit = match self.watch.permit(&credential, true).await {
-                Ok(Permit::Wait(wait)) => {
-                    return self.wait_for_turn(&credential, chunk, wait).await;
-                }
-                Ok(permit) => permit,
-                Err(error) => {
-                    self.log_failure(Err(error));
-                    return Vec::new();
-                }
+            let Some(permit) = self.permit(&credential).await else {
+                return Vec::new();
             };
+            if let Permit::Wait(wait) = permit {
+                return self.wait_for_turn(&credential, chunk, wait).await;
+            }
             let asked_at = self.app.clock.now();
             let gate = self.watch.gate(permit, &credential);
             let call = gated(gate, serving.adapter.fetch(&refs, Some(&linked.owner))).await;
@@ -157,14 +143,17 @@ impl Gathering {
 
     pub(super) async fn fetch(&self, serving: &Serving, chunk: Vec<Asking>) {
         let refs: Vec<PostRef> = chunk.iter().map(|asking| asking.post.clone()).collect();
-        let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
         let (asked_at, answers, open_for) = {
             let Ok(_slot) = self.calls.acquire().await else {
                 return;
             };
-            let Some(permit) = self.permit(&jobs, OWN, true).await else {
+            let Some(permit) = self.permit(OWN).await else {
                 return;
             };
+            if let Permit::Wait(wait) = permit {
+                let jobs: Vec<Waiting> = chunk.iter().flat_map(Asking::waiting).collect();
+                return self.snooze(&jobs, wait).await;
+            }
             // A claim that is made while the platform answers is not held to a figure from before it.
             let asked_at = self.app.clock.now();
             let gate = self.watch.gate(permit, OWN);

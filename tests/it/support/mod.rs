@@ -38,11 +38,19 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits until a condition holds.
 pub async fn until<F: Future<Output = bool>>(what: &str, condition: impl Fn() -> F) {
+    assert!(comes_true(condition).await, "waited in vain until {what}");
+}
+
+/// Waits until a condition holds, and says whether it did within [`PATIENCE`].
+async fn comes_true<F: Future<Output = bool>>(condition: impl Fn() -> F) -> bool {
     let begun = Instant::now();
     while !condition().await {
-        assert!(begun.elapsed() < PATIENCE, "waited in vain until {what}");
+        if begun.elapsed() >= PATIENCE {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    true
 }
 
 /// Somebody with an account.
@@ -295,20 +303,15 @@ impl TestApp {
 
     /// Waits until no job is due or being worked on.
     pub async fn settled(&self) {
-        let begun = Instant::now();
-        loop {
+        let is_settled = comes_true(async || {
             let mut connection = self.app.db.get().await.unwrap();
-            if db::queue::count_unfinished(&mut connection).await.unwrap() == 0 {
-                return;
-            }
-            drop(connection);
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "jobs are still due or running: {}",
-                self.queue().await
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            db::queue::count_unfinished(&mut connection).await.unwrap() == 0
+        });
+        assert!(
+            is_settled.await,
+            "jobs are still due or running: {}",
+            self.queue().await
+        );
     }
 
     /// What is in the queue, and who takes from it, for whoever has to find out why something is.
