@@ -45,16 +45,7 @@ pub async fn insert_known(
 ) -> QueryResult<usize> {
     let rows: Vec<_> = jobs
         .iter()
-        .map(|(id, job)| {
-            (
-                mq_msgs::id.eq(*id),
-                mq_msgs::channel_name.eq(job.channel_name),
-                mq_msgs::name.eq(job.name),
-                mq_msgs::payload_json.eq(job.payload_json.as_str()),
-                mq_msgs::attempts.eq(job.attempts),
-                mq_msgs::attempt_at.eq(job.attempt_at),
-            )
-        })
+        .map(|(id, job)| (mq_msgs::id.eq(*id), job))
         .collect();
     diesel::insert_into(mq_msgs::table)
         .values(rows)
